@@ -1,0 +1,359 @@
+"""The values that Lockgate is about: frozen rows, their ids and enumerations.
+
+Rule: no behaviour beyond trivial properties, no I/O, no defaults that hide a
+decision. Times are integer milliseconds since the epoch. Field names are those
+of the published contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Generic, NewType, TypeVar
+
+SecretId = NewType("SecretId", str)  # "s-" and 32 hex digits
+ModelDefinitionId = NewType("ModelDefinitionId", str)  # "d-"
+EndpointId = NewType("EndpointId", str)  # "e-"
+MappingId = NewType("MappingId", str)  # "m-"
+ApiKeyId = NewType("ApiKeyId", str)  # "k-"
+
+RowT = TypeVar("RowT")
+
+
+class LinkageType(StrEnum):
+    """How a mapping takes part in an endpoint."""
+
+    PRIMARY = "PRIMARY"
+    FALLBACK = "FALLBACK"
+
+
+class RoutingStrategy(StrEnum):
+    """How the first target of a request is chosen."""
+
+    REQUEST_BASED_TRAFFIC_SPLIT = "REQUEST_BASED_TRAFFIC_SPLIT"
+
+
+class FallbackStrategy(StrEnum):
+    """In which order fallbacks are tried."""
+
+    SEQUENTIAL = "SEQUENTIAL"
+
+
+class Dialect(StrEnum):
+    """A wire format that a client or an upstream speaks."""
+
+    OPENAI_CHAT = "openai_chat"
+    OPENAI_COMPLETIONS = "openai_completions"
+    OPENAI_RESPONSES = "openai_responses"
+    OPENAI_EMBEDDINGS = "openai_embeddings"
+    ANTHROPIC_MESSAGES = "anthropic_messages"
+    GEMINI = "gemini"
+
+
+# --- configuration ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySecretInfo:
+    """What may be shown of a stored provider credential."""
+
+    secret_id: SecretId
+    secret_name: str
+    masked_values: Mapping[str, str]
+    provider: str | None
+    auth_config: Mapping[str, Any] | None
+    created_at: int
+    last_updated_at: int
+    created_by: str
+    last_updated_by: str
+    version: int = 1  # of the row: grows with every change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedSecret:
+    """A credential as it is stored, with what its record is bound to.
+
+    `secret_version` counts values, `version` of the row counts changes of any kind.
+    """
+
+    secret_id: SecretId
+    secret_name: str
+    provider: str | None
+    auth_config: Mapping[str, Any] | None
+    secret_version: int
+    kek_term: int
+    record: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayModelDefinition:
+    """A model of a provider, reached with a stored credential; reusable by many endpoints."""
+
+    model_definition_id: ModelDefinitionId
+    name: str
+    secret_id: SecretId
+    secret_name: str  # joined, for display
+    provider: str
+    model_name: str  # the provider's name of the model
+    created_at: int
+    last_updated_at: int
+    created_by: str
+    last_updated_by: str
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayEndpointModelMapping:
+    """One model definition's part in one endpoint."""
+
+    mapping_id: MappingId
+    endpoint_id: EndpointId
+    model_definition_id: ModelDefinitionId
+    model_definition: GatewayModelDefinition  # joined
+    weight: float  # relative share, finite, >= 0; 0 is drained
+    linkage_type: LinkageType
+    fallback_order: int | None  # 0-based, FALLBACK only
+    created_at: int
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallbackConfig:
+    """How many FALLBACKs a request may go on to: null all, 0 none."""
+
+    strategy: FallbackStrategy = FallbackStrategy.SEQUENTIAL
+    max_attempts: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointLimits:
+    """Limits of one endpoint; null means the installation's own."""
+
+    max_body_bytes: int | None = None
+    connect_timeout_ms: int | None = None
+    first_byte_timeout_ms: int | None = None
+    idle_timeout_ms: int | None = None
+    total_timeout_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayEndpoint:
+    """The public name that applications call in place of a model."""
+
+    endpoint_id: EndpointId
+    name: str
+    model_mappings: tuple[GatewayEndpointModelMapping, ...]
+    tags: Mapping[str, str]
+    routing_strategy: RoutingStrategy | None
+    fallback_config: FallbackConfig | None
+    usage_tracking: bool
+    limits: EndpointLimits
+    created_at: int
+    last_updated_at: int
+    created_by: str
+    last_updated_by: str
+    version: int = 1  # grows with every change of the endpoint, its mappings or tags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayEndpointBinding:
+    """An outside resource that uses an endpoint. Key: endpoint_id, resource_type, resource_id."""
+
+    endpoint_id: EndpointId
+    resource_type: str
+    resource_id: str
+    endpoint_name: str  # joined, for display
+    display_name: str | None
+    created_at: int
+    last_updated_at: int
+    created_by: str
+    last_updated_by: str
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayApiKey:
+    """A client's credential, without its value."""
+
+    key_id: ApiKeyId
+    name: str
+    masked_value: str
+    allowed_endpoints: tuple[str, ...]  # globs
+    expires_at: int | None
+    disabled: bool
+    created_at: int
+    last_updated_at: int
+    created_by: str
+    last_updated_by: str
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredApiKey:
+    """A client's credential as the data plane checks it: SHA-256 of the value."""
+
+    key: GatewayApiKey
+    digest: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminToken:
+    """A control-plane credential as it is stored: SHA-256 of the value."""
+
+    token_id: str
+    name: str
+    digest: bytes = field(repr=False)
+    created_at: int = 0
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Everything that a snapshot is built from, read in one transaction."""
+
+    epoch: int
+    endpoints: tuple[GatewayEndpoint, ...]
+    secrets: tuple[SealedSecret, ...]
+    api_keys: tuple[StoredApiKey, ...]
+
+
+# --- vault rows ---------------------------------------------------------------------------
+
+
+class KekState(StrEnum):
+    """Life of a key-encryption-key term."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    DECRYPT_ONLY = "decrypt_only"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultMeta:
+    """How the root key of this installation is made; one row, no secret in it."""
+
+    installation_id: str  # 32 hex digits, bound into every wrap of a KEK
+    root_kind: str  # "key_file" or "passphrase"
+    kdf: str | None  # "argon2id", "scrypt", "pbkdf2_sha256"; null with a key file
+    kdf_params: Mapping[str, int]
+    salt: bytes
+    root_check: bytes  # key-check value of the root key
+    wrapped_root: bytes = field(repr=False)  # the root key under the key file's or passphrase's key
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KekTerm:
+    """One key-encryption key, wrapped by the root key."""
+
+    term: int  # 1..n
+    state: KekState
+    wrapped_key: bytes = field(repr=False)
+    check_value: bytes = field(repr=False)
+    wraps: int = 0  # DEKs wrapped under it so far
+    created_at: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealContext:
+    """What a sealed record is bound to; all of it is authenticated."""
+
+    table: str
+    row_id: str
+    name: str
+    field: str
+    version: int  # of the value
+    provider: str  # "" where the secret has none
+    origin: str  # scheme://host:port that the credential may go to, "" where only a vendor's own
+
+
+# --- history and usage --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """Who changed what; secrets are masked in `before` and `after`."""
+
+    at: int
+    actor: str
+    action: str  # "create", "update", "delete"
+    entity_type: str
+    entity_id: str
+    entity_name: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+    request_id: str
+    source_address: str
+    audit_id: int = 0  # given by the store
+
+
+@dataclass(slots=True, kw_only=True)
+class UsageRow:
+    """One attempt: one call of one upstream. Built up while the attempt runs, then recorded."""
+
+    request_id: str
+    attempt: int  # 1-based; 0 where no upstream was called
+    endpoint_id: str
+    endpoint_name: str
+    model_definition_id: str | None
+    model_definition_name: str | None
+    provider: str | None
+    api_key_id: str | None
+    client_dialect: str
+    upstream_dialect: str | None
+    started_at: int
+    status: int = 0  # of the upstream's answer; 0 where none came
+    error_code: str | None = None
+    first_byte_ms: float | None = None  # since started_at
+    duration_ms: float = 0.0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    estimated: bool = False  # counts are ours, not the provider's
+    streamed: bool = False
+    client_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotentAnswer:
+    """The first answer to a POST with an `Idempotency-Key`."""
+
+    key: str
+    caller: str
+    route: str  # method and path
+    body_mac: bytes  # keyed, so that a guess of a body cannot be checked from a stolen database
+    status: int
+    location: str | None
+    body: bytes  # without values that are shown once
+    created_at: int
+
+
+# --- pages --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRequest:
+    """Which page of a list: rows after the one with this (created_at, id)."""
+
+    limit: int
+    after: tuple[int, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[RowT]):
+    """A page of rows; `next_after` is null on the last one."""
+
+    items: tuple[RowT, ...]
+    next_after: tuple[int, str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Users:
+    """Who uses a row: the first 20 as (kind, id, name), and how many in all."""
+
+    items: tuple[tuple[str, str, str], ...]
+    count: int

@@ -1,0 +1,392 @@
+"""Every exception that Lockgate raises on purpose, in one tree.
+
+::
+
+    LockgateError
+    ├── StartError                    the process cannot start; one line, exit 1
+    │   ├── SettingsError             a flag, LOCKGATE_* name or file entry is wrong
+    │   ├── InstallationError         data directory, key file, port, platform
+    │   ├── DatabaseDamagedError      not a database, or its content contradicts itself
+    │   ├── SchemaTooNewError         written by a newer Lockgate
+    │   └── RootKeyError              missing, unreadable or wrong root key
+    ├── RequestError                  the caller must change something
+    │   ├── MalformedRequestError     400   ├── DialectMismatchError   400
+    │   ├── UnauthenticatedError      401   ├── ForbiddenError         403
+    │   ├── NotFoundError             404   ├── EndpointNotFoundError  404
+    │   ├── MethodNotAllowedError     405
+    │   ├── ConflictError             409   ├── InUseError             409
+    │   ├── CredentialRebindError     409   ├── StaleVersionError      412
+    │   ├── PayloadTooLargeError      413   ├── UnsupportedMediaError  415
+    │   ├── HostNotAllowedError       421   └── InvalidValueError      422
+    ├── UpstreamError                 the model provider failed
+    │   ├── UpstreamConnectError, UpstreamDnsError, UpstreamTlsError,
+    │   │   UpstreamConnectTimeoutError, UpstreamFirstByteTimeoutError,
+    │   │   UpstreamResetError, UpstreamTruncatedError, UpstreamStalledError,
+    │   │   UpstreamMalformedError, UpstreamRedirectError, UpstreamOriginError
+    │   ├── CredentialRejectedError   502, the provider refused our key
+    │   └── QuotaExhaustedError       429, the provider account is empty
+    └── GatewayError                  our own side
+        ├── DeadlineExceededError     504
+        ├── OverloadedError           503
+        ├── NoTargetError             503
+        ├── ClientGoneError           499, never sent: nobody is there
+        ├── StoreUnavailableError     503
+        ├── StorageFullError          507
+        ├── VaultIntegrityError       503
+        └── InternalError             500
+
+Rule: a class fixes its `code`, HTTP `status`, `source` and whether the next
+target may be tried; a foreign exception becomes one of these where the foreign
+call is made; messages hold no credential, URL, SQL or stack.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Source(StrEnum):
+    """Whose fault an error is."""
+
+    CLIENT = "client"
+    UPSTREAM = "upstream"
+    GATEWAY = "gateway"
+
+
+class LockgateError(Exception):
+    """Root of the tree.
+
+    Args:
+        detail: one sentence for the person who has to act.
+        field: the input field, setting or path at fault (JSON path with dots), if one is.
+        retry_after_s: seconds after which trying again makes sense, if known.
+        extra: more facts for the machine-readable answer (for example the users of a row).
+    """
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    source: ClassVar[Source] = Source.GATEWAY
+    next_target: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        field: str | None = None,
+        retry_after_s: float | None = None,
+        extra: dict[str, object] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.field = field
+        self.retry_after_s = retry_after_s
+        self.extra = extra or {}
+
+
+# --- the process cannot start -------------------------------------------------------------
+
+
+class StartError(LockgateError):
+    """The process cannot start or the command cannot run; the message says how to mend it."""
+
+    code = "start_failed"
+
+
+class SettingsError(StartError):
+    """A setting is unknown, contradictory or has a value that cannot be."""
+
+    code = "settings_invalid"
+    source = Source.CLIENT
+
+
+class InstallationError(StartError):
+    """The data directory, key file, port or platform is not as it must be."""
+
+    code = "installation_invalid"
+
+
+class DatabaseDamagedError(StartError):
+    """The file is no database, fails its integrity check, or contradicts itself."""
+
+    code = "database_damaged"
+
+
+class SchemaTooNewError(StartError):
+    """The database was written by a newer Lockgate; nothing was changed."""
+
+    code = "schema_too_new"
+
+
+class RootKeyError(StartError):
+    """The root key is missing, unreadable, or not the one that this database was sealed with."""
+
+    code = "root_key_wrong"
+
+
+# --- the caller must change something -----------------------------------------------------
+
+
+class RequestError(LockgateError):
+    """The request cannot be served as it is."""
+
+    code = "bad_request"
+    status = 400
+    source = Source.CLIENT
+
+
+class MalformedRequestError(RequestError):
+    """The request cannot be parsed."""
+
+    code = "malformed"
+
+
+class DialectMismatchError(RequestError):
+    """No target of the endpoint speaks the dialect of the route."""
+
+    code = "dialect_mismatch"
+
+
+class UnauthenticatedError(RequestError):
+    """No valid credential."""
+
+    code = "unauthenticated"
+    status = 401
+
+
+class ForbiddenError(RequestError):
+    """A valid credential that may not do this."""
+
+    code = "forbidden"
+    status = 403
+
+
+class NotFoundError(RequestError):
+    """No such thing."""
+
+    code = "not_found"
+    status = 404
+
+
+class EndpointNotFoundError(NotFoundError):
+    """No endpoint of this name that the api key may call."""
+
+    code = "endpoint_not_found"
+
+
+class MethodNotAllowedError(RequestError):
+    """The path exists, the method does not."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
+class ConflictError(RequestError):
+    """The write contradicts what is stored (a name that is taken, a last PRIMARY)."""
+
+    code = "conflict"
+    status = 409
+
+
+class InUseError(ConflictError):
+    """The row has users; `extra["users"]` lists up to 20 and `extra["count"]` counts them."""
+
+    code = "in_use"
+
+
+class CredentialRebindError(ConflictError):
+    """The origin of a stored credential would change: it has to be typed in again."""
+
+    code = "credential_rebind_required"
+
+
+class StaleVersionError(RequestError):
+    """`If-Match` names a version that is no longer the current one."""
+
+    code = "stale"
+    status = 412
+
+
+class PayloadTooLargeError(RequestError):
+    """The body is larger than the limit in force."""
+
+    code = "payload_too_large"
+    status = 413
+
+
+class UnsupportedMediaError(RequestError):
+    """The content type or encoding is not accepted here."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
+class HostNotAllowedError(RequestError):
+    """The Host header is not on the control plane's allow-list."""
+
+    code = "host_not_allowed"
+    status = 421
+
+
+class InvalidValueError(RequestError):
+    """Well-formed, but a value that cannot be; `field` names it."""
+
+    code = "invalid_value"
+    status = 422
+
+
+# --- the model provider failed ------------------------------------------------------------
+
+
+class UpstreamError(LockgateError):
+    """A call of a model provider failed before it gave an answer that can be passed on."""
+
+    code = "upstream_error"
+    status = 502
+    source = Source.UPSTREAM
+    next_target = True
+
+
+class UpstreamConnectError(UpstreamError):
+    """The connection was refused or the network is unreachable."""
+
+    code = "upstream_connect"
+
+
+class UpstreamDnsError(UpstreamError):
+    """The host name does not resolve."""
+
+    code = "upstream_dns"
+
+
+class UpstreamTlsError(UpstreamError):
+    """The TLS handshake or the certificate check failed; it is never downgraded."""
+
+    code = "upstream_tls"
+
+
+class UpstreamOriginError(UpstreamError):
+    """The upstream's address is not one that the operator allows."""
+
+    code = "upstream_origin_not_allowed"
+
+
+class UpstreamConnectTimeoutError(UpstreamError):
+    """No connection within the connect limit."""
+
+    code = "upstream_connect_timeout"
+    status = 504
+
+
+class UpstreamFirstByteTimeoutError(UpstreamError):
+    """No response headers, or no first content, within the first-byte limit."""
+
+    code = "upstream_first_byte_timeout"
+    status = 504
+
+
+class UpstreamResetError(UpstreamError):
+    """The connection broke before any response header."""
+
+    code = "upstream_reset"
+
+
+class UpstreamTruncatedError(UpstreamError):
+    """The answer ended before it was complete."""
+
+    code = "upstream_truncated"
+
+
+class UpstreamStalledError(UpstreamError):
+    """The answer began and then stayed silent longer than the idle limit."""
+
+    code = "upstream_stalled"
+    status = 504
+
+
+class UpstreamMalformedError(UpstreamError):
+    """The answer is not of the form that the provider's dialect promises."""
+
+    code = "upstream_malformed"
+
+
+class UpstreamRedirectError(UpstreamError):
+    """The provider answered with a redirect; none is followed, a key would go elsewhere."""
+
+    code = "upstream_redirect"
+
+
+class CredentialRejectedError(UpstreamError):
+    """The provider refused the stored credential."""
+
+    code = "credential_rejected"
+
+
+class QuotaExhaustedError(UpstreamError):
+    """The provider's account has no quota or credit left."""
+
+    code = "quota_exhausted"
+    status = 429
+
+
+# --- our own side -------------------------------------------------------------------------
+
+
+class GatewayError(LockgateError):
+    """Lockgate itself cannot serve this now."""
+
+    code = "gateway_error"
+    status = 503
+
+
+class DeadlineExceededError(GatewayError):
+    """The request's own deadline passed."""
+
+    code = "deadline_exceeded"
+    status = 504
+
+
+class OverloadedError(GatewayError):
+    """A limit on work in flight is reached."""
+
+    code = "overloaded"
+
+
+class NoTargetError(GatewayError):
+    """Every target of the endpoint is out of service."""
+
+    code = "no_target"
+
+
+class ClientGoneError(GatewayError):
+    """The client went away; the status is for the ledger only."""
+
+    code = "client_gone"
+    status = 499
+
+
+class StoreUnavailableError(GatewayError):
+    """The database does not answer; traffic flows, writes wait."""
+
+    code = "store_unavailable"
+
+
+class StorageFullError(GatewayError):
+    """The disk is full: the write was refused, nothing is half done."""
+
+    code = "storage_full"
+    status = 507
+
+
+class VaultIntegrityError(GatewayError):
+    """A sealed record does not open: changed, moved, or pointed at another origin."""
+
+    code = "vault_integrity"
+    next_target = True
+
+
+class InternalError(GatewayError):
+    """A fault of ours; the log has the stack under the same request id."""
+
+    code = "internal"
+    status = 500

@@ -1,0 +1,345 @@
+"""What the core needs from the outside, as protocols.
+
+Rule: no class here knows a technology. The store's methods raise only
+`NotFoundError`, `ConflictError`, `StoreUnavailableError`, `StorageFullError`
+and `DatabaseDamagedError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from gateway.entities import (
+    AdminToken,
+    ApiKeyId,
+    AuditRow,
+    Configuration,
+    EndpointId,
+    GatewayApiKey,
+    GatewayEndpoint,
+    GatewayEndpointBinding,
+    GatewayEndpointModelMapping,
+    GatewayModelDefinition,
+    GatewaySecretInfo,
+    IdempotentAnswer,
+    KekState,
+    KekTerm,
+    MappingId,
+    ModelDefinitionId,
+    Page,
+    PageRequest,
+    SealContext,
+    SealedSecret,
+    SecretId,
+    StoredApiKey,
+    UsageRow,
+    Users,
+    VaultMeta,
+)
+from gateway.secret import Secret
+
+
+class Clock(Protocol):
+    """Time, so that tests can set it."""
+
+    def now_ms(self) -> int:
+        """Return wall-clock milliseconds since the epoch."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Return seconds of a clock that never goes back."""
+        ...
+
+
+# --- vault --------------------------------------------------------------------------------
+
+
+class Sealer(Protocol):
+    """Seals credentials; cannot read one back."""
+
+    @property
+    def active_term(self) -> int:
+        """The KEK term that new records are sealed under."""
+        ...
+
+    def seal(self, context: SealContext, value: Secret) -> bytes:
+        """Return a new record of `value`, bound to `context`, under the active term."""
+        ...
+
+
+class Opener(Protocol):
+    """Opens sealed credentials."""
+
+    def open(self, context: SealContext, record: bytes) -> Secret:
+        """Return the value of `record`.
+
+        Raises:
+            VaultIntegrityError: changed, moved, unknown term or version, other origin.
+        """
+        ...
+
+
+class KeyDeriver(Protocol):
+    """Gives purposes of our own (sessions, idempotency) a key that only this installation has."""
+
+    def derive(self, purpose: str) -> bytes:
+        """Return 32 bytes, the same for the same purpose as long as the root key lives."""
+        ...
+
+
+# --- usage --------------------------------------------------------------------------------
+
+
+class UsageSink(Protocol):
+    """Takes finished attempts off the hot path."""
+
+    def record(self, row: UsageRow) -> None:
+        """Accept one row; never blocks, never raises."""
+        ...
+
+
+# --- store --------------------------------------------------------------------------------
+
+
+class SecretRows(Protocol):
+    """Rows of provider credentials."""
+
+    async def get(self, secret_id: SecretId) -> GatewaySecretInfo: ...
+    async def get_sealed(self, secret_id: SecretId) -> SealedSecret: ...
+    async def list_page(
+        self, page: PageRequest, *, name: str | None = None, provider: str | None = None
+    ) -> Page[GatewaySecretInfo]: ...
+    async def list_sealed(self, page: PageRequest) -> Page[SealedSecret]: ...
+    async def insert(self, info: GatewaySecretInfo, sealed: SealedSecret) -> None: ...
+    async def update(self, info: GatewaySecretInfo, sealed: SealedSecret | None) -> None: ...
+    async def delete(self, secret_id: SecretId) -> None: ...
+    async def users(self, secret_id: SecretId) -> Users: ...
+    async def count(self) -> int: ...
+
+
+class ModelDefinitionRows(Protocol):
+    """Rows of model definitions."""
+
+    async def get(self, model_definition_id: ModelDefinitionId) -> GatewayModelDefinition: ...
+    async def list_page(
+        self,
+        page: PageRequest,
+        *,
+        name: str | None = None,
+        provider: str | None = None,
+        secret_id: SecretId | None = None,
+    ) -> Page[GatewayModelDefinition]: ...
+    async def insert(self, row: GatewayModelDefinition) -> None: ...
+    async def update(self, row: GatewayModelDefinition) -> None: ...
+    async def delete(self, model_definition_id: ModelDefinitionId) -> None: ...
+    async def users(self, model_definition_id: ModelDefinitionId) -> Users: ...
+
+
+class EndpointRows(Protocol):
+    """Rows of endpoints with their mappings and tags."""
+
+    async def get(self, endpoint_id: EndpointId) -> GatewayEndpoint: ...
+    async def list_page(
+        self,
+        page: PageRequest,
+        *,
+        name: str | None = None,
+        provider: str | None = None,
+        secret_id: SecretId | None = None,
+        model_definition_id: ModelDefinitionId | None = None,
+        q: str | None = None,
+    ) -> Page[GatewayEndpoint]:
+        """List with mappings, model definitions and tags in a constant number of queries.
+
+        `q` matches a part of the endpoint's name, case-insensitively.
+        """
+        ...
+
+    async def insert(self, row: GatewayEndpoint) -> None:
+        """Insert the endpoint with its `model_mappings` and `tags`."""
+        ...
+
+    async def update(self, row: GatewayEndpoint) -> None:
+        """Update the endpoint's own columns and its version; mappings and tags stay."""
+        ...
+
+    async def replace_mappings(
+        self, endpoint_id: EndpointId, rows: Sequence[GatewayEndpointModelMapping]
+    ) -> None:
+        """Make `rows` the endpoint's mappings: kept ids are updated, others go."""
+        ...
+
+    async def delete_mapping(self, mapping_id: MappingId) -> None: ...
+    async def put_tag(self, endpoint_id: EndpointId, key: str, value: str) -> None: ...
+    async def delete_tag(self, endpoint_id: EndpointId, key: str) -> None:
+        """Delete one tag. Raises NotFoundError."""
+        ...
+
+    async def replace_tags(self, endpoint_id: EndpointId, tags: Mapping[str, str]) -> None: ...
+    async def delete(self, endpoint_id: EndpointId) -> None:
+        """Delete the endpoint with its mappings and tags; its bindings must be gone."""
+        ...
+
+    async def users(self, endpoint_id: EndpointId) -> Users: ...
+
+
+class BindingRows(Protocol):
+    """Rows of bindings."""
+
+    async def get(
+        self, endpoint_id: EndpointId, resource_type: str, resource_id: str
+    ) -> GatewayEndpointBinding: ...
+    async def list_page(
+        self,
+        page: PageRequest,
+        *,
+        endpoint_id: EndpointId | None = None,
+        resource_type: str | None = None,
+        resource_id: str | None = None,
+    ) -> Page[GatewayEndpointBinding]:
+        """List; the id of a row in `after` is its key joined by newlines."""
+        ...
+
+    async def put(self, row: GatewayEndpointBinding) -> None:
+        """Insert, or update the display name of the same key."""
+        ...
+
+    async def delete(
+        self, endpoint_id: EndpointId, resource_type: str, resource_id: str
+    ) -> None: ...
+    async def delete_of_endpoint(self, endpoint_id: EndpointId) -> int:
+        """Delete all bindings of an endpoint and return how many."""
+        ...
+
+
+class ApiKeyRows(Protocol):
+    """Rows of clients' credentials."""
+
+    async def get(self, key_id: ApiKeyId) -> GatewayApiKey: ...
+    async def list_page(
+        self, page: PageRequest, *, name: str | None = None
+    ) -> Page[GatewayApiKey]: ...
+    async def insert(self, row: StoredApiKey) -> None: ...
+    async def update(self, row: GatewayApiKey) -> None: ...
+    async def delete(self, key_id: ApiKeyId) -> None: ...
+
+
+class VaultRows(Protocol):
+    """How the vault's keys are kept."""
+
+    async def find_meta(self) -> VaultMeta | None: ...
+    async def insert_meta(self, row: VaultMeta) -> None: ...
+    async def update_meta(self, row: VaultMeta) -> None: ...
+    async def list_terms(self) -> tuple[KekTerm, ...]: ...
+    async def insert_term(self, row: KekTerm) -> None: ...
+    async def update_term_key(self, term: int, wrapped_key: bytes) -> None: ...
+    async def set_term_state(self, term: int, state: KekState) -> None: ...
+    async def add_wraps(self, term: int, count: int) -> int:
+        """Count wraps under a term that must be active; return the new count.
+
+        Raises:
+            ConflictError: the term is not the active one any more.
+        """
+        ...
+
+    async def count_records(self) -> Mapping[int, int]:
+        """Return how many records stand under each term."""
+        ...
+
+
+class AdminRows(Protocol):
+    """Admin tokens, audit rows and idempotent answers."""
+
+    async def list_tokens(self) -> tuple[AdminToken, ...]: ...
+    async def insert_token(self, row: AdminToken) -> None: ...
+    async def insert_audit(self, row: AuditRow) -> None: ...
+    async def list_audit(
+        self,
+        page: PageRequest,
+        *,
+        actor: str | None = None,
+        entity_type: str | None = None,
+        entity_id: str | None = None,
+        action: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> Page[AuditRow]:
+        """List newest first; the id of a row in `after` is its audit_id as decimal text."""
+        ...
+
+    async def find_answer(self, key: str, caller: str, route: str) -> IdempotentAnswer | None: ...
+    async def insert_answer(self, row: IdempotentAnswer) -> None: ...
+    async def delete_answers_before(self, created_at: int) -> int: ...
+
+
+class UsageRows(Protocol):
+    """The ledger."""
+
+    async def insert_many(self, rows: Sequence[UsageRow]) -> None: ...
+    async def list_page(self, page: PageRequest, **filters: Any) -> Page[Mapping[str, Any]]:
+        """List rows newest first as mappings with `usage_id`.
+
+        Filters, each optional: endpoint, model_definition, provider, api_key_id, request_id,
+        error (bool), since, until (milliseconds).
+        """
+        ...
+
+    async def summarize(
+        self, group_by: str, *, limit: int, **filters: Any
+    ) -> tuple[Mapping[str, Any], ...]:
+        """Sum attempts, errors, tokens and durations.
+
+        `group_by` is one of endpoint, model_definition, provider, api_key, day, hour.
+        """
+        ...
+
+
+class Transaction(Protocol):
+    """One transaction; reads see one state of the database."""
+
+    secrets: SecretRows
+    model_definitions: ModelDefinitionRows
+    endpoints: EndpointRows
+    bindings: BindingRows
+    api_keys: ApiKeyRows
+    vault: VaultRows
+    admin: AdminRows
+    usage: UsageRows
+
+    async def get_epoch(self) -> int: ...
+    async def bump_epoch(self) -> int:
+        """Raise the epoch by one and return it. Part of every change of configuration."""
+        ...
+
+    async def read_configuration(self) -> Configuration:
+        """Read all that a snapshot needs, in a constant number of queries."""
+        ...
+
+
+class Store(Protocol):
+    """A database with the configuration, the vault's rows, the history and the ledger."""
+
+    def read(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a read transaction."""
+        ...
+
+    def write(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open the write transaction: commits on leaving, rolls back on any exception.
+
+        Writers wait for each other at most 5 s, then StoreUnavailableError.
+        """
+        ...
+
+    async def changed(self) -> bool:
+        """Tell, cheaply, whether another process has committed since the last call."""
+        ...
+
+    async def ping(self) -> None:
+        """Raise StoreUnavailableError unless the database answers."""
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...
