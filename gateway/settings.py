@@ -1,0 +1,359 @@
+"""Settings: flags, environment and file make one frozen `Settings`.
+
+Flags win over ``LOCKGATE_*`` variables, those over the file's ``settings:``.
+
+Rule: every setting is one row of `SPECS`; its name in the file, its variable,
+its parser and its place in docs/settings.md all come from there. An unknown
+name is an error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from gateway.errors import SettingsError
+from gateway.secret import Secret
+
+ENV_PREFIX = "LOCKGATE_"
+_MAX_PORT = 65535
+_DAY_MS = 86_400_000
+_GIB = 1 << 30
+_PATTERN_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a listener binds; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class OriginPattern:
+    """One entry of the allow-list of private origins; a host may begin with ``*.``."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of one process. Times in milliseconds, sizes in bytes, where named so."""
+
+    data: Path = Path("lockgate-data")
+    listen: Address = Address("127.0.0.1", 8700)
+    admin_listen: Address | None = None
+    workers: int = 1
+    database_url: str | None = None
+    redis_url: str | None = None
+    admin_token: Secret | None = None
+    key_file: Path | None = None
+    passphrase: Secret | None = None
+    passphrase_file: Path | None = None
+    kdf: str = "argon2id"
+    allowed_private_origins: tuple[OriginPattern, ...] = ()
+    url: str = "http://127.0.0.1:8700"
+    hosts: tuple[str, ...] = ()
+    metrics_public: bool = False
+    log_level: str = "INFO"
+    max_body_bytes: int = 32 << 20
+    connect_timeout_ms: int = 5_000
+    first_byte_timeout_ms: int = 60_000
+    idle_timeout_ms: int = 60_000
+    total_timeout_ms: int = 600_000
+    max_attempts: int = 3
+    drain_timeout_ms: int = 30_000
+
+
+# --- parsers of single values -------------------------------------------------------------
+
+
+def parse_address(text: str) -> Address:
+    """Parse ``HOST:PORT`` (IPv6 in brackets). Raises ValueError with the reason."""
+    host, _, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError("an IPv6 address must stand in brackets, as in [::1]:8700")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
+        raise ValueError("must be HOST:PORT with a port of 0 to 65535")
+    return Address(host, int(port))
+
+
+def parse_origin_pattern(text: str) -> OriginPattern:
+    """Parse ``scheme://host[:port]`` where the host may begin with ``*.``."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https"):
+        raise ValueError(f"{text!r} must begin with http:// or https://")
+    if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError(f"{text!r} must be an origin alone: scheme, host and port")
+    host, port = _split_netloc(parts.netloc, text)
+    default = 443 if parts.scheme == "https" else 80
+    return OriginPattern(parts.scheme, host.strip("[]").lower(), default if port is None else port)
+
+
+def _split_netloc(netloc: str, text: str) -> tuple[str, int | None]:
+    match = re.fullmatch(r"(?P<host>\[[^\]]+\]|[^:\[\]]+)(:(?P<port>[0-9]{1,5}))?", netloc)
+    if match is None or not _PATTERN_HOST.fullmatch(match["host"]):
+        raise ValueError(f"{text!r} has no valid host and port")
+    port = None if match["port"] is None else int(match["port"])
+    if port is not None and not 0 < port <= _MAX_PORT:
+        raise ValueError(f"{text!r} has a port outside of 1 to 65535")
+    return match["host"], port
+
+
+def _parse_origins(text: str) -> tuple[OriginPattern, ...]:
+    return tuple(parse_origin_pattern(part) for part in _parse_words(text))
+
+
+def _parse_words(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _parse_bool(text: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if text.strip().lower() not in words:
+        raise ValueError("must be true or false")
+    return words[text.strip().lower()]
+
+
+def _parse_int(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", text.strip()) or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _parse_choice(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        for choice in choices:
+            if choice.lower() == text.strip().lower():
+                return choice
+        raise ValueError(f"must be one of {', '.join(choices)}")
+
+    return parse
+
+
+def _parse_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
+        raise ValueError("must be an http:// or https:// URL without user and password")
+    return text.rstrip("/")
+
+
+def _parse_path(text: str) -> Path:
+    if not text.strip() or "\0" in text:
+        raise ValueError("must be a path")
+    return Path(text)
+
+
+def _parse_database_url(text: str) -> str:
+    if not re.match(r"(sqlite:///|postgresql://|postgres://)", text):
+        raise ValueError("must begin with sqlite:/// or postgresql://")
+    return text
+
+
+def _parse_token(text: str) -> Secret:
+    least = 16  # shorter ones can be guessed online
+    if len(text.strip()) < least or not text.strip().isascii():
+        raise ValueError(f"must be at least {least} ASCII characters")
+    return Secret(text.strip())
+
+
+# --- the table ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One setting: name in `Settings` and in the file, parser, meaning, secret or not."""
+
+    name: str
+    parse: Callable[[str], Any]
+    meaning: str
+    secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        """Name of the environment variable."""
+        return ENV_PREFIX + self.name.upper()
+
+
+SPECS: tuple[Spec, ...] = (
+    Spec("data", _parse_path, "data directory; created with mode 0700"),
+    Spec("listen", parse_address, "address of the data plane"),
+    Spec("admin_listen", parse_address, "own address of the control plane; else the data plane's"),
+    Spec("workers", _parse_int(1, 256), "worker processes"),
+    Spec("database_url", _parse_database_url, "database; else SQLite in the data directory", True),
+    Spec("redis_url", str, "shared counters of many replicas", True),
+    Spec("admin_token", _parse_token, "an admin token; for client commands, the one to send", True),
+    Spec("key_file", _parse_path, "file of the root key; else root.key in the data directory"),
+    Spec("passphrase", Secret, "passphrase in place of a key file", True),
+    Spec("passphrase_file", _parse_path, "file whose first line is the passphrase"),
+    Spec(
+        "kdf",
+        _parse_choice("argon2id", "scrypt", "pbkdf2_sha256"),
+        "key derivation for a new passphrase",
+    ),
+    Spec(
+        "allowed_private_origins",
+        _parse_origins,
+        "origins that an upstream may have although private, loopback or plain http; "
+        "comma-separated, a host may begin with *.",
+    ),
+    Spec("url", _parse_url, "where client commands find the control plane"),
+    Spec(
+        "hosts",
+        _parse_words,
+        "more Host values that the control plane answers to; comma-separated host:port",
+    ),
+    Spec("metrics_public", _parse_bool, "serve /metrics without a token"),
+    Spec("log_level", _parse_choice("DEBUG", "INFO", "WARNING", "ERROR"), "least level logged"),
+    Spec("max_body_bytes", _parse_int(1024, _GIB), "largest request body"),
+    Spec("connect_timeout_ms", _parse_int(1, _DAY_MS), "limit of connecting to an upstream"),
+    Spec(
+        "first_byte_timeout_ms",
+        _parse_int(1, _DAY_MS),
+        "limit until an upstream's first content",
+    ),
+    Spec("idle_timeout_ms", _parse_int(1, _DAY_MS), "limit of silence within an answer"),
+    Spec("total_timeout_ms", _parse_int(1, _DAY_MS), "limit of a whole request"),
+    Spec("max_attempts", _parse_int(1, 20), "upstream calls per request over all targets"),
+    Spec("drain_timeout_ms", _parse_int(0, _DAY_MS), "time that running requests get at a stop"),
+)
+_BY_NAME = {spec.name: spec for spec in SPECS}
+_BY_VARIABLE = {spec.variable: spec for spec in SPECS}
+
+
+# --- putting them together ----------------------------------------------------------------
+
+
+def parse_settings(
+    flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None = None
+) -> Settings:
+    """Build the settings from flags (None is absent), environment and file.
+
+    Raises:
+        SettingsError: an unknown name or a value that cannot be; `field` names where.
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        values.update(_read_file(file))
+    values.update(_read_environ(environ))
+    values.update(_read_flags(flags))
+    settings = Settings(**values)
+    _check(settings)
+    return settings
+
+
+def _read_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in flags.items() if value is not None}
+    return {
+        name: _parse(_BY_NAME[name], str(value), f"--{name.replace('_', '-')}")
+        for name, value in given.items()
+    }
+
+
+def _read_environ(environ: Mapping[str, str]) -> dict[str, Any]:
+    values = {}
+    for variable, text in environ.items():
+        if not variable.startswith(ENV_PREFIX) or not text:
+            continue  # an empty variable is how a shell unsets one
+        if variable not in _BY_VARIABLE:
+            raise _unknown(variable, _BY_VARIABLE)
+        spec = _BY_VARIABLE[variable]
+        values[spec.name] = _parse(spec, text, variable)
+    return values
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    section = _load_yaml(path).get("settings", {})
+    if not isinstance(section, dict):
+        raise SettingsError(f"{path}: settings: must be a mapping", field="settings")
+    values = {}
+    for name, value in section.items():
+        if name not in _BY_NAME:
+            raise _unknown(str(name), _BY_NAME, where=f"{path}: settings: ")
+        spec = _BY_NAME[name]
+        if spec.secret:
+            raise SettingsError(
+                f"{path}: settings.{name} is a secret: give it as {spec.variable}", field=name
+            )
+        values[name] = _parse(spec, _to_text(value), f"{path}: settings.{name}")
+    return values
+
+
+def _load_yaml(path: Path) -> dict[str, Any]:
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}", field=str(path)) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        where = "" if line is None else f", line {line + 1}"
+        raise SettingsError(f"{path}{where}: is not valid YAML", field=str(path)) from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise SettingsError(f"{path}: must be a mapping at its top level", field=str(path))
+    return loaded
+
+
+def _to_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ",".join(str(item) for item in value)
+    return "" if value is None else str(value)
+
+
+def _parse(spec: Spec, text: str, where: str) -> Any:
+    try:
+        return spec.parse(text)
+    except ValueError as error:
+        raise SettingsError(f"{where}: {error}", field=where) from None
+
+
+def _unknown(name: str, known: Mapping[str, Spec], where: str = "") -> SettingsError:
+    nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
+    return SettingsError(
+        f"{where}{name} is not a setting; the nearest known one is {nearest}", field=name
+    )
+
+
+def _check(settings: Settings) -> None:
+    if settings.passphrase is not None and settings.passphrase_file is not None:
+        raise SettingsError(
+            "give LOCKGATE_PASSPHRASE or LOCKGATE_PASSPHRASE_FILE, not both",
+            field="passphrase_file",
+        )
+    if settings.key_file is not None and (settings.passphrase or settings.passphrase_file):
+        raise SettingsError("give a key file or a passphrase, not both", field="key_file")
+    if settings.workers != 1:
+        raise SettingsError("this release runs one worker: set --workers 1", field="workers")
+    if settings.redis_url is not None:
+        raise SettingsError(
+            "this release has no use for Redis: unset LOCKGATE_REDIS_URL", field="redis_url"
+        )
+    if settings.database_url is not None and not settings.database_url.startswith("sqlite:///"):
+        raise SettingsError(
+            "this release runs on SQLite: give sqlite:///PATH or nothing", field="database_url"
+        )
