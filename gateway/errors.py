@@ -379,10 +379,18 @@ class StorageFullError(GatewayError):
 
 
 class VaultIntegrityError(GatewayError):
-    """A sealed record does not open: changed, moved, or pointed at another origin."""
+    """A sealed record does not open: changed, moved, or pointed at another origin.
+
+    Whoever asks from outside learns this much and no more; `reason` says to the operator what
+    exactly is wrong (`crypto verify`, the log).
+    """
 
     code = "vault_integrity"
     next_target = True
+
+    def __init__(self, reason: str, *, field: str | None = None) -> None:
+        super().__init__("A stored credential cannot be opened.", field=field)
+        self.reason = reason
 
 
 class InternalError(GatewayError):

@@ -38,6 +38,21 @@ class Secret:
         """Return the masked form that may be shown (see `mask`)."""
         return mask(self._value.decode(errors="replace"))
 
+    def count_characters(self) -> int:
+        """Return the number of characters; bytes that are no UTF-8 count one each."""
+        return len(self._text())
+
+    def count_distinct(self) -> int:
+        """Return the number of different characters."""
+        return len(set(self._text()))
+
+    def letters(self) -> Secret:
+        """Return the letters alone, in lower case: what two spellings of one word share."""
+        return Secret("".join(filter(str.isalpha, self._text())).lower())
+
+    def _text(self) -> str:
+        return self._value.decode(errors="surrogateescape")
+
     def __len__(self) -> int:
         return len(self._value)
 
