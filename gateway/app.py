@@ -1,0 +1,251 @@
+"""Composition root: builds every part of one gateway process and joins them.
+
+Rule: nothing is constructed elsewhere and handed around by import; whoever wants
+to know what talks to what reads this file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from gateway import __version__
+from gateway.control import ControlParts, build_control_app, may_read_metrics, render_problem
+from gateway.control.ui import add_ui_routes
+from gateway.errors import LockgateError
+from gateway.installation import Installation, open_installation
+from gateway.ports import Store
+from gateway.proxy import (
+    ProxyParts,
+    UsageWriter,
+    add_operation_routes,
+    add_proxy_routes,
+    find_renderer,
+)
+from gateway.routing.snapshot import Snapshot, SnapshotHolder, build_snapshot
+from gateway.secret import Secret
+from gateway.settings import Settings
+from gateway.telemetry.metrics import Metrics
+from gateway.vault.configs import ModelConfigCache
+from gateway.web import Renderer, build_rescue
+
+logger = logging.getLogger("lockgate.app")
+
+POLL_INTERVAL_S = 0.2  # how soon a change made by another process is served
+MAX_STALE_S = 300.0  # how old a snapshot may be before /readyz refuses
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def now_ms(self) -> int:
+        """Return wall-clock milliseconds since the epoch."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic_s(self) -> float:
+        """Return seconds of a clock that never goes back."""
+        return time.monotonic()
+
+
+@dataclass(slots=True)
+class Gateway:
+    """One running gateway: its applications and what has to be stopped in the end."""
+
+    settings: Settings
+    installation: Installation
+    snapshots: SnapshotHolder
+    configs: ModelConfigCache
+    usage: UsageWriter
+    metrics: Metrics
+    clock: SystemClock
+    refresher: Refresher
+    started_at: int
+    data_app: web.Application | None = None
+    admin_app: web.Application | None = None  # only with an address of its own
+
+    @property
+    def admin_token(self) -> Secret | None:
+        """The token made at the first start, to be printed once."""
+        return self.installation.admin_token
+
+    async def close(self) -> None:
+        """Stop the background work, flush the ledger, close the database."""
+        await self.refresher.stop()
+        await self.usage.stop()
+        await self.installation.store.close()
+
+
+class Refresher:
+    """Serves changes that other processes commit: looks at the database's version, rebuilds."""
+
+    def __init__(self, store: Store, snapshots: SnapshotHolder, clock: SystemClock) -> None:
+        self._store = store
+        self._snapshots = snapshots
+        self._clock = clock
+        self._seen_at_s = clock.monotonic_s()
+        self._task: asyncio.Task[None] | None = None
+        self.fault: str | None = None
+
+    @property
+    def stale_s(self) -> float:
+        """Seconds since the database last answered."""
+        return self._clock.monotonic_s() - self._seen_at_s
+
+    def start(self) -> None:
+        """Begin to poll."""
+        self._task = asyncio.create_task(self._run(), name="snapshot refresher")
+
+    async def stop(self) -> None:
+        """End the polling."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def refresh(self) -> None:
+        """Read the configuration and serve it if it is newer."""
+        async with self._store.read() as tx:
+            configuration = await tx.read_configuration()
+        current = self._snapshots.current
+        if configuration.epoch > current.epoch:
+            self._snapshots.swap(build_snapshot(configuration))
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_INTERVAL_S)
+            try:
+                if await self._store.changed():
+                    await self.refresh()
+                self._seen_at_s = self._clock.monotonic_s()
+                self._report(None)
+            except LockgateError as error:
+                self._report(error.detail)
+
+    def _report(self, fault: str | None) -> None:
+        if fault != self.fault:
+            logger.warning("database: %s", fault or "answers again")
+            self.fault = fault
+
+
+async def build_gateway(settings: Settings) -> Gateway:
+    """Open the installation and build the applications.
+
+    Raises:
+        StartError: the installation cannot be opened; nothing was changed.
+    """
+    clock = SystemClock()
+    installation = await open_installation(settings, clock)
+    try:
+        async with installation.store.read() as tx:
+            snapshots = SnapshotHolder(build_snapshot(await tx.read_configuration()))
+        gateway = Gateway(
+            settings=settings,
+            installation=installation,
+            snapshots=snapshots,
+            configs=ModelConfigCache(installation.opener),
+            usage=UsageWriter(installation.store, clock),
+            metrics=Metrics(),
+            clock=clock,
+            refresher=Refresher(installation.store, snapshots, clock),
+            started_at=clock.now_ms(),
+        )
+        _build_apps(gateway)
+    except BaseException:
+        await installation.store.close()
+        raise
+    return gateway
+
+
+def _build_apps(gateway: Gateway) -> None:
+    control = _build_control(gateway)
+    gateway.data_app = _build_root()
+    add_proxy_routes(gateway.data_app, _proxy_parts(gateway))
+    add_operation_routes(
+        gateway.data_app,
+        ready=lambda: _list_faults(gateway),
+        metrics=gateway.metrics,
+        may_read_metrics=lambda request: may_read_metrics(control, request),
+    )
+    owner = gateway.data_app
+    if gateway.settings.admin_listen is not None:
+        gateway.admin_app = owner = _build_root()
+    add_ui_routes(owner)
+    owner.add_subapp("/api/v1", build_control_app(control))
+    gateway.data_app.cleanup_ctx.append(_background(gateway))
+
+
+def _build_root() -> web.Application:
+    # The body limits of both edges are their own; this one only has to be out of their way.
+    return web.Application(middlewares=[build_rescue(_find_renderer)], client_max_size=1 << 40)
+
+
+def _find_renderer(request: web.Request) -> Renderer:
+    if request.path.startswith(("/api/", "/ui")):
+        return render_problem
+    return find_renderer(request)
+
+
+def _proxy_parts(gateway: Gateway) -> ProxyParts:
+    return ProxyParts(
+        snapshots=gateway.snapshots,
+        configs=gateway.configs,
+        usage=gateway.usage,
+        settings=gateway.settings,
+        clock=gateway.clock,
+        metrics=gateway.metrics,
+        draw=random.random,
+    )
+
+
+def _build_control(gateway: Gateway) -> ControlParts:
+    async def publish(snapshot: Snapshot) -> Sequence[str]:
+        gateway.snapshots.swap(snapshot)
+        return ()
+
+    async def status() -> dict[str, Any]:
+        return _describe(gateway)
+
+    return ControlParts(
+        store=gateway.installation.store,
+        sealer=gateway.installation.sealer,
+        deriver=gateway.installation.keyring,
+        snapshots=gateway.snapshots,
+        settings=gateway.settings,
+        clock=gateway.clock,
+        publish=publish,
+        status=status,
+        usage_flush=gateway.usage.flush,
+    )
+
+
+def _describe(gateway: Gateway) -> dict[str, Any]:
+    return {
+        "version": __version__,
+        "started_at": gateway.started_at,
+        "uptime_ms": gateway.clock.now_ms() - gateway.started_at,
+        "workers": 1,
+        "ledger_backlog": gateway.usage.backlog,
+        "database_fault": gateway.refresher.fault,
+        "quarantined": gateway.configs.quarantined(),
+    }
+
+
+async def _list_faults(gateway: Gateway) -> list[str]:
+    if gateway.refresher.stale_s > MAX_STALE_S:
+        return ["the database has not answered for longer than a snapshot may be served"]
+    return []
+
+
+def _background(gateway: Gateway) -> Any:
+    async def run(_: web.Application) -> Any:
+        gateway.usage.start()
+        gateway.refresher.start()
+        yield
+
+    return run
