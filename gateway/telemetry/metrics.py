@@ -1,0 +1,174 @@
+"""Counters and histograms of the data plane, and their Prometheus text.
+
+Counting is one dictionary addition; names, types and text are made only when
+somebody reads ``/metrics``.
+
+Rule: label values come from the configuration or from our own tables, never from
+a client, so that no caller can grow the number of series.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+# Upper bounds in seconds. A model answers in 0.1 to 100 s, the gateway adds 0.05 to 5 ms.
+_ANSWER_BOUNDS_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+_OVERHEAD_BOUNDS_S: Final = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1.0)
+
+_TOKEN_KINDS: Final = ("input", "output", "cache_read", "cache_write", "reasoning")
+
+
+class Histogram:
+    """Counts of observations per bucket, and their sum."""
+
+    __slots__ = ("_bounds", "_counts", "sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value into its bucket."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self.sum += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return cumulative counts by upper bound, as Prometheus has them."""
+        total = 0
+        rows: list[tuple[str, float]] = []
+        for bound, count in zip((*self._bounds, None), self._counts, strict=True):
+            total += count
+            rows.append(("+Inf" if bound is None else repr(bound), float(total)))
+        return rows
+
+
+class Metrics:
+    """The process's numbers; one object per process, handed to whoever counts."""
+
+    def __init__(self) -> None:
+        self._requests: defaultdict[tuple[str, str, int], int] = defaultdict(int)
+        self._attempts: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._tokens: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        self._durations: dict[str, Histogram] = {}
+        self._first_bytes: dict[str, Histogram] = {}
+        self._overhead = Histogram(_OVERHEAD_BOUNDS_S)
+        self._gauges: dict[str, tuple[str, Callable[[], float]]] = {}
+        self.in_flight = 0
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(_Reader(self))
+
+    # --- counting -------------------------------------------------------------------------
+
+    def count_request(
+        self, endpoint: str, dialect: str, status: int, duration_s: float, overhead_s: float
+    ) -> None:
+        """Count one finished client request; `endpoint` is "" where none was reached."""
+        self._requests[endpoint, dialect, status] += 1
+        self._observe(self._durations, endpoint, duration_s)
+        self._overhead.observe(overhead_s)
+
+    def count_attempt(self, provider: str, outcome: str, first_byte_s: float | None) -> None:
+        """Count one upstream call; `outcome` is "ok" or the error's stable code."""
+        self._attempts[provider, outcome] += 1
+        if first_byte_s is not None:
+            self._observe(self._first_bytes, provider, first_byte_s)
+
+    def count_tokens(self, endpoint: str, provider: str, tokens: tuple[int | None, ...]) -> None:
+        """Add tokens in the order input, output, cache read, cache write, reasoning."""
+        for kind, count in zip(_TOKEN_KINDS, tokens, strict=True):
+            if count:
+                self._tokens[endpoint, provider, kind] += count
+
+    def watch(self, name: str, help_text: str, read: Callable[[], float]) -> None:
+        """Show the value of `read` as the gauge `lockgate_<name>` from now on."""
+        self._gauges[f"lockgate_{name}"] = (help_text, read)
+
+    @staticmethod
+    def _observe(family: dict[str, Histogram], label: str, value: float) -> None:
+        histogram = family.get(label)
+        if histogram is None:
+            histogram = family[label] = Histogram(_ANSWER_BOUNDS_S)
+        histogram.observe(value)
+
+    # --- reading --------------------------------------------------------------------------
+
+    def render(self) -> bytes:
+        """Return all numbers in Prometheus' text format 0.0.4."""
+        return generate_latest(self._registry)
+
+    def families(self) -> Iterator[Metric]:
+        """Return the numbers as Prometheus metric families."""
+        yield from self._counters()
+        yield from self._histograms()
+        for name, (help_text, read) in self._gauges.items():
+            yield GaugeMetricFamily(name, help_text, value=read())
+        yield GaugeMetricFamily(
+            "lockgate_requests_in_flight", "Client requests being served", value=self.in_flight
+        )
+
+    def _counters(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily(
+            "lockgate_requests", "Client requests", labels=["endpoint", "dialect", "status"]
+        )
+        for (endpoint, dialect, status), count in self._requests.items():
+            requests.add_metric([endpoint, dialect, str(status)], count)
+        yield requests
+        attempts = CounterMetricFamily(
+            "lockgate_attempts", "Calls of model providers", labels=["provider", "outcome"]
+        )
+        for attempt_labels, count in self._attempts.items():
+            attempts.add_metric(list(attempt_labels), count)
+        yield attempts
+        tokens = CounterMetricFamily(
+            "lockgate_tokens", "Tokens booked", labels=["endpoint", "provider", "kind"]
+        )
+        for token_labels, count in self._tokens.items():
+            tokens.add_metric(list(token_labels), count)
+        yield tokens
+
+    def _histograms(self) -> Iterator[Metric]:
+        yield _histogram_family(
+            "lockgate_request_duration_seconds", "Whole client request", "endpoint", self._durations
+        )
+        yield _histogram_family(
+            "lockgate_first_byte_seconds", "Provider's first byte", "provider", self._first_bytes
+        )
+        overhead = HistogramMetricFamily(
+            "lockgate_overhead_seconds", "Time spent in the gateway itself"
+        )
+        overhead.add_metric([], self._overhead.buckets(), self._overhead.sum)
+        yield overhead
+
+
+class _Reader(Collector):
+    """Lets prometheus-client's exposition read a `Metrics`."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        return self._metrics.families()
+
+
+def _histogram_family(
+    name: str, help_text: str, label: str, rows: dict[str, Histogram]
+) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(name, help_text, labels=[label])
+    for value, histogram in rows.items():
+        family.add_metric([value], histogram.buckets(), histogram.sum)
+    return family
