@@ -1,0 +1,266 @@
+"""Opening an installation, and making it at the first start.
+
+Order of a first start: directory, key file, database, then vault rows in one
+transaction. A crash after any of them is taken up by the next start: a key file
+without vault rows is used, a database without them is filled.
+
+Rule: an existing database is read first and written only after its root key was
+found right. No path through here makes a new root key beside stored secrets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.entities import AdminToken, KekTerm, VaultMeta
+from gateway.errors import DatabaseDamagedError, InstallationError, RootKeyError
+from gateway.installation import files
+from gateway.installation.process import PASSPHRASE_VARIABLE, forget_passphrase_variable
+from gateway.ports import Clock, Opener, Sealer, Store
+from gateway.secret import Secret
+from gateway.settings import Settings
+from gateway.store.sqlite import open_sqlite
+from gateway.vault import aead
+from gateway.vault.envelope import RecordOpener, RecordSealer
+from gateway.vault.keyring import (
+    KEY_FILE,
+    Keyring,
+    RootProtection,
+    build_key_file_protection,
+    create_installation,
+    open_keyring,
+)
+from gateway.vault.passphrase import build_passphrase_protection, derive_unlocking_key
+
+ADMIN_TOKEN_PREFIX = "lgadm-"  # noqa: S105  # marks a token, is none
+FIRST_TOKEN_NAME = "first-start"  # noqa: S105  # a row's name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """An opened installation. `admin_token` is set once, at the start that made it."""
+
+    store: Store
+    keyring: Keyring
+    sealer: Sealer
+    opener: Opener
+    clock: Clock = field(repr=False)
+    data_dir: Path
+    first_start: bool
+    admin_token: Secret | None
+
+    async def close(self) -> None:
+        """Close the database."""
+        await self.store.close()
+
+
+async def open_installation(
+    settings: Settings, clock: Clock, *, read_only: bool = False
+) -> Installation:
+    """Open the installation that `settings` name; make it where there is none.
+
+    With `read_only` nothing is made or changed, and a server may run meanwhile.
+
+    Raises:
+        InstallationError: the data directory cannot be used; with `read_only`, nothing is there.
+        RootKeyError: the root key is missing, unreadable, too weak or wrong.
+        DatabaseDamagedError, SchemaTooNewError: from the store.
+    """
+    path = files.get_database_path(settings)
+    if read_only:
+        return await _open_read_only(settings, clock, path)
+    await asyncio.to_thread(files.prepare_data_dir, settings.data)
+    keyring = await _look_at(settings, clock, path)
+    protected = None if keyring else await asyncio.to_thread(_protect, settings)
+    async with _kept_open(await open_sqlite(path, clock=clock)) as store:
+        if protected is not None:
+            keyring = await _ensure_vault(settings, clock, store, *protected)
+        token = await _ensure_admin_token(settings, clock, store)
+        return _build(
+            settings, clock, store, keyring, first_start=protected is not None, admin_token=token
+        )
+
+
+async def _open_read_only(settings: Settings, clock: Clock, path: Path) -> Installation:
+    await asyncio.to_thread(files.check_database_exists, path)
+    opened = await open_sqlite(path, clock=clock, create=False, read_only=True)
+    async with _kept_open(opened) as store:
+        return _build(settings, clock, store, await _find_keyring(settings, store))
+
+
+async def _look_at(settings: Settings, clock: Clock, path: Path) -> Keyring | None:
+    if not await asyncio.to_thread(path.is_file):
+        return None
+    store = await open_sqlite(path, clock=clock, create=False, read_only=True)
+    try:
+        return await _find_keyring(settings, store)
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _kept_open(store: Store) -> AsyncIterator[Store]:
+    try:
+        yield store
+    except BaseException:
+        await store.close()
+        raise
+
+
+def _build(
+    settings: Settings,
+    clock: Clock,
+    store: Store,
+    keyring: Keyring | None,
+    *,
+    first_start: bool = False,
+    admin_token: Secret | None = None,
+) -> Installation:
+    if keyring is None:
+        raise InstallationError(
+            f"the database in {settings.data} was never started with: run `lockgate serve` once",
+            field="data",
+        )
+    forget_passphrase_variable()
+    return Installation(
+        store=store,
+        keyring=keyring,
+        sealer=RecordSealer(keyring),
+        opener=RecordOpener(keyring),
+        clock=clock,
+        data_dir=settings.data,
+        first_start=first_start,
+        admin_token=admin_token,
+    )
+
+
+# --- vault rows ---------------------------------------------------------------------------
+
+
+async def _find_keyring(settings: Settings, store: Store) -> Keyring | None:
+    async with store.read() as transaction:
+        meta = await transaction.vault.find_meta()
+        terms = await transaction.vault.list_terms()
+        secrets = await transaction.secrets.count()
+    if meta is None:
+        _check_unused(terms, secrets)
+        return None
+    unlocking = await asyncio.to_thread(_get_unlocking_key, settings, meta)
+    return open_keyring(unlocking, meta, terms)
+
+
+def _check_unused(terms: Sequence[KekTerm], secrets: int) -> None:
+    if terms or secrets:
+        raise DatabaseDamagedError(
+            "the database has sealed secrets or keys but no vault_meta row: "
+            "restore it from a backup"
+        )
+
+
+def _protect(settings: Settings) -> tuple[RootProtection, Secret]:
+    passphrase = _find_passphrase(settings)
+    if passphrase is None:
+        path = files.get_key_path(settings)
+        return build_key_file_protection(), files.find_key(path) or files.create_key(path)
+    protection = build_passphrase_protection(passphrase, settings.kdf)
+    return protection, derive_unlocking_key(passphrase, protection)
+
+
+async def _ensure_vault(
+    settings: Settings,
+    clock: Clock,
+    store: Store,
+    protection: RootProtection,
+    unlocking: Secret,
+) -> Keyring | None:
+    """Write the first vault rows; where another process was faster, take its."""
+    meta, term = create_installation(unlocking, protection, created_at=clock.now_ms())
+    async with store.write() as transaction:
+        mine = await transaction.vault.find_meta() is None
+        if mine:
+            _check_unused(await transaction.vault.list_terms(), await transaction.secrets.count())
+            await transaction.vault.insert_meta(meta)
+            await transaction.vault.insert_term(term)
+    if mine:
+        return open_keyring(unlocking, meta, (term,))
+    return await _find_keyring(settings, store)
+
+
+# --- the first admin token ----------------------------------------------------------------
+
+
+async def _ensure_admin_token(settings: Settings, clock: Clock, store: Store) -> Secret | None:
+    if settings.admin_token is not None:
+        return None
+    async with store.read() as transaction:
+        if _any_enabled(await transaction.admin.list_tokens()):
+            return None
+    async with store.write() as transaction:
+        if _any_enabled(await transaction.admin.list_tokens()):
+            return None
+        text = urlsafe_b64encode(aead.random_bytes(32)).rstrip(b"=").decode()
+        token = Secret(ADMIN_TOKEN_PREFIX + text)
+        token_id = aead.random_bytes(16).hex()
+        row = AdminToken(
+            token_id=f"t-{token_id}",
+            name=f"{FIRST_TOKEN_NAME}-{token_id[:8]}",
+            digest=token.digest(),
+            created_at=clock.now_ms(),
+        )
+        await transaction.admin.insert_token(row)
+    return token
+
+
+def _any_enabled(tokens: Sequence[AdminToken]) -> bool:
+    return any(not token.disabled for token in tokens)
+
+
+# --- root key -----------------------------------------------------------------------------
+
+
+def _get_unlocking_key(settings: Settings, meta: VaultMeta) -> Secret:
+    passphrase = _find_passphrase(settings)
+    if meta.root_kind == KEY_FILE:
+        return _get_key_file(settings, given=passphrase is not None)
+    if passphrase is None:
+        raise RootKeyError(
+            "this database is protected by a passphrase: give it as "
+            f"{PASSPHRASE_VARIABLE} or name its file in {PASSPHRASE_VARIABLE}_FILE",
+            field="passphrase",
+        )
+    return derive_unlocking_key(passphrase, meta)
+
+
+def _get_key_file(settings: Settings, *, given: bool) -> Secret:
+    if given:
+        raise RootKeyError(
+            "this database is protected by a key file, not by a passphrase: "
+            "give no passphrase to open it",
+            field="passphrase",
+        )
+    path = files.get_key_path(settings)
+    key = files.find_key(path)
+    if key is None:
+        raise RootKeyError(
+            f"missing key file {path} beside a database that was sealed with it: "
+            "restore it from where you keep its copy, or name it with LOCKGATE_KEY_FILE",
+            field="key_file",
+        )
+    return key
+
+
+def _find_passphrase(settings: Settings) -> Secret | None:
+    if settings.passphrase_file is not None:
+        return files.read_passphrase_file(settings.passphrase_file)
+    if settings.passphrase is None and os.environ.get(PASSPHRASE_VARIABLE) == "":
+        raise RootKeyError(
+            f"{PASSPHRASE_VARIABLE} is set but empty: give a passphrase or unset it",
+            field="passphrase",
+        )
+    return settings.passphrase
