@@ -152,8 +152,10 @@ def measure(arguments: argparse.Namespace) -> list[dict[str, object]]:
 def report(rows: list[dict[str, object]]) -> str:
     """Write the table in Markdown."""
     lines = [
-        "| mode | connections | CPU µs/request | CPU µs/chunk | requests/s (direct) |"
-         " p50 ms (direct) | p99 ms (direct) | failed | RSS MiB |",
+        (
+            "| mode | connections | CPU µs/request | CPU µs/chunk | requests/s (direct) "
+            "| p50 ms (direct) | p99 ms (direct) | failed | RSS MiB |"
+        ),
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
