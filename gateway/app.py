@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway import __version__
+from gateway.clock import SystemClock
 from gateway.control import ControlParts, build_control_app, may_read_metrics, render_problem
 from gateway.control.ui import add_ui_routes
 from gateway.errors import LockgateError
@@ -40,18 +40,6 @@ logger = logging.getLogger("lockgate.app")
 
 POLL_INTERVAL_S = 0.2  # how soon a change made by another process is served
 MAX_STALE_S = 300.0  # how old a snapshot may be before /readyz refuses
-
-
-class SystemClock:
-    """The machine's own clocks."""
-
-    def now_ms(self) -> int:
-        """Return wall-clock milliseconds since the epoch."""
-        return time.time_ns() // 1_000_000
-
-    def monotonic_s(self) -> float:
-        """Return seconds of a clock that never goes back."""
-        return time.monotonic()
 
 
 @dataclass(slots=True)
