@@ -1,0 +1,213 @@
+"""OpenAI's Chat Completions: ``POST /v1/chat/completions``, plain and streamed.
+
+Format: OpenAI's published API specification and recorded answers, 2026-11.
+
+Rule: a stream is role, deltas, finish reason, usage if asked for, ``[DONE]``, in this order, for
+every choice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.simulator.answers import (
+    Answer,
+    Finish,
+    Question,
+    Tool,
+    build_answer,
+    choose_tools,
+)
+from gateway.simulator.exchange import CREATED_AT, Inquiry, Json, Problem, Reply, dump_json
+from gateway.simulator.openai import SSE, dump_chunk, find_problem
+
+DONE = b"data: [DONE]\n\n"
+
+_REQUIRED = {"messages": (list, "an array of objects")}
+_FINISHES = {
+    Finish.STOP: "stop",
+    Finish.LENGTH: "length",
+    Finish.TOOL_CALLS: "tool_calls",
+    Finish.REFUSED: "content_filter",
+}
+_REASONING_TOKENS = 16
+"""Reasoning tokens of a request that names an effort; they count as completion tokens."""
+_OBFUSCATION = "aZ4kQ9mT2xLw7Rb"
+_MOST_CHOICES = 128
+_ARGUMENT_PIECE = 8
+"""Characters of tool arguments per event, so that a call arrives in several."""
+
+
+def answer_chat(inquiry: Inquiry) -> Reply | Problem:
+    """Answer a chat completion."""
+    problem = find_problem(inquiry, _REQUIRED)
+    if problem is not None:
+        return problem
+    question = _build_question(inquiry.body)
+    count = inquiry.body.get("n")
+    choices = max(1, min(count, _MOST_CHOICES)) if isinstance(count, int) else 1
+    answers = [build_answer(inquiry, question, choice=index) for index in range(choices)]
+    if inquiry.body.get("stream"):
+        return Reply(_build_stream(inquiry, answers), content_type=SSE, streamed=True)
+    return Reply((dump_json(_build_completion(inquiry, answers), pretty=True),))
+
+
+def find_said(messages: list[Any]) -> str:
+    """Find the text of the last user message, also in content parts."""
+    for message in reversed(messages):
+        if isinstance(message, dict) and message.get("role") == "user":
+            return find_content_text(message.get("content"))
+    return ""
+
+
+def find_content_text(content: Any) -> str:
+    """Join the text of a message's content, a string or a list of parts."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    return " ".join(
+        str(part["text"]) for part in parts if isinstance(part, dict) and part.get("text")
+    )
+
+
+def split_arguments(text: str) -> list[str]:
+    """Split the arguments of a tool call into the pieces of its events."""
+    return [text[at : at + _ARGUMENT_PIECE] for at in range(0, len(text), _ARGUMENT_PIECE)]
+
+
+def _build_question(body: Json) -> Question:
+    messages = body["messages"]
+    response_format = body.get("response_format") or {}
+    schema = (response_format.get("json_schema") or {}).get("schema")
+    limit = body.get("max_completion_tokens") or body.get("max_tokens")
+    return Question(
+        prompt=[messages, body.get("tools") or []],
+        said=find_said(messages),
+        tools=_find_tools(body, messages),
+        wants_json=response_format.get("type") in {"json_object", "json_schema"},
+        schema=schema,
+        max_tokens=limit if isinstance(limit, int) else None,
+    )
+
+
+def _find_tools(body: Json, messages: list[Any]) -> tuple[Tool, ...]:
+    """Choose the tools to call now: none if forbidden or if their result was just given."""
+    last = messages[-1]
+    choice = body.get("tool_choice")
+    if choice == "none" or (isinstance(last, dict) and last.get("role") == "tool"):
+        return ()
+    functions = [tool.get("function") or {} for tool in body.get("tools") or []]
+    tools = tuple(Tool(str(one.get("name")), one.get("parameters") or {}) for one in functions)
+    named = (choice.get("function") or {}).get("name") if isinstance(choice, dict) else None
+    return choose_tools(tools, named=named, parallel=body.get("parallel_tool_calls") is not False)
+
+
+def build_usage(inquiry: Inquiry, answers: list[Answer]) -> Json:
+    """Build the usage of chat and text completions; reasoning is part of the completion."""
+    reasoning = _REASONING_TOKENS if inquiry.body.get("reasoning_effort") else 0
+    prompt = answers[0].input_tokens
+    completion = sum(answer.output_tokens for answer in answers) + reasoning
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": reasoning,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def _build_completion(inquiry: Inquiry, answers: list[Answer]) -> Json:
+    completion: Json = {
+        "id": f"chatcmpl-{answers[0].key[:29]}",
+        "object": "chat.completion",
+        "created": CREATED_AT,
+        "model": inquiry.model,
+        "choices": [_build_choice(index, answer) for index, answer in enumerate(answers)],
+    }
+    if not inquiry.fault.no_usage:
+        completion["usage"] = build_usage(inquiry, answers)
+    return completion | {"service_tier": "default", "system_fingerprint": "fp_simulated"}
+
+
+def _build_choice(index: int, answer: Answer) -> Json:
+    message: Json = {
+        "role": "assistant",
+        "content": None if answer.calls else answer.text,
+        "refusal": None,
+        "annotations": [],
+    }
+    if answer.calls:
+        message["tool_calls"] = [
+            {
+                "id": f"call_{call.key}",
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.dump_arguments()},
+            }
+            for call in answer.calls
+        ]
+    return {
+        "index": index,
+        "message": message,
+        "logprobs": None,
+        "finish_reason": _FINISHES[answer.finish],
+    }
+
+
+def _build_stream(inquiry: Inquiry, answers: list[Answer]) -> tuple[bytes, ...]:
+    options = inquiry.body.get("stream_options") or {}
+    with_usage = bool(options.get("include_usage")) and not inquiry.fault.no_usage
+    obfuscated = options.get("include_obfuscation") is not False
+    head: Json = {
+        "id": f"chatcmpl-{answers[0].key[:29]}",
+        "object": "chat.completion.chunk",
+        "created": CREATED_AT,
+        "model": inquiry.model,
+        "service_tier": "default",
+        "system_fingerprint": "fp_simulated",
+    }
+    chunks = [
+        head | {"choices": [choice]}
+        for index, answer in enumerate(answers)
+        for choice in _build_chunk_choices(index, answer)
+    ]
+    if with_usage:
+        chunks = [chunk | {"usage": None} for chunk in chunks]
+        chunks.append(head | {"choices": [], "usage": build_usage(inquiry, answers)})
+    if obfuscated:
+        chunks = [
+            chunk | {"obfuscation": _OBFUSCATION[: 1 + number % len(_OBFUSCATION)]}
+            for number, chunk in enumerate(chunks)
+        ]
+    return (*map(dump_chunk, chunks), DONE)
+
+
+def _build_chunk_choices(index: int, answer: Answer) -> list[Json]:
+    content = None if answer.calls else ""
+    deltas: list[Json] = [{"role": "assistant", "content": content, "refusal": None}]
+    deltas += [{"content": piece} for piece in answer.pieces]
+    deltas += [{"tool_calls": [delta]} for delta in _build_call_deltas(answer)]
+    choices: list[Json] = [
+        {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
+        for delta in deltas
+    ]
+    finish = _FINISHES[answer.finish]
+    return [*choices, {"index": index, "delta": {}, "logprobs": None, "finish_reason": finish}]
+
+
+def _build_call_deltas(answer: Answer) -> list[Json]:
+    deltas: list[Json] = []
+    for number, call in enumerate(answer.calls):
+        function: Json = {"name": call.name, "arguments": ""}
+        deltas.append(
+            {"index": number, "id": f"call_{call.key}", "type": "function", "function": function}
+        )
+        deltas += [
+            {"index": number, "function": {"arguments": piece}}
+            for piece in split_arguments(call.dump_arguments())
+        ]
+    return deltas
