@@ -17,12 +17,15 @@
     │   ├── ConflictError             409   ├── InUseError             409
     │   ├── CredentialRebindError     409   ├── StaleVersionError      412
     │   ├── PayloadTooLargeError      413   ├── UnsupportedMediaError  415
-    │   ├── HostNotAllowedError       421   └── InvalidValueError      422
+    │   ├── RequestTimeoutError       408   ├── HostNotAllowedError    421
+    │   └── InvalidValueError         422
+    │       ├── UnknownFieldError     422   └── IdempotencyMismatchError 422
     ├── UpstreamError                 the model provider failed
     │   ├── UpstreamConnectError, UpstreamDnsError, UpstreamTlsError,
     │   │   UpstreamConnectTimeoutError, UpstreamFirstByteTimeoutError,
     │   │   UpstreamResetError, UpstreamTruncatedError, UpstreamStalledError,
-    │   │   UpstreamMalformedError, UpstreamRedirectError, UpstreamOriginError
+    │   │   UpstreamMalformedError, UpstreamRedirectError, UpstreamOriginError,
+    │   │   UpstreamReportedError
     │   ├── CredentialRejectedError   502, the provider refused our key
     │   └── QuotaExhaustedError       429, the provider account is empty
     └── GatewayError                  our own side
@@ -207,6 +210,13 @@ class StaleVersionError(RequestError):
     status = 412
 
 
+class RequestTimeoutError(RequestError):
+    """The caller stopped sending in the middle of its request."""
+
+    code = "request_timeout"
+    status = 408
+
+
 class PayloadTooLargeError(RequestError):
     """The body is larger than the limit in force."""
 
@@ -233,6 +243,18 @@ class InvalidValueError(RequestError):
 
     code = "invalid_value"
     status = 422
+
+
+class UnknownFieldError(InvalidValueError):
+    """A field or query parameter that does not exist here; `field` names it."""
+
+    code = "unknown_field"
+
+
+class IdempotencyMismatchError(InvalidValueError):
+    """The `Idempotency-Key` was used before, with another body."""
+
+    code = "idempotency_mismatch"
 
 
 # --- the model provider failed ------------------------------------------------------------
@@ -314,6 +336,19 @@ class UpstreamRedirectError(UpstreamError):
     """The provider answered with a redirect; none is followed, a key would go elsewhere."""
 
     code = "upstream_redirect"
+
+
+class UpstreamReportedError(UpstreamError):
+    """The provider reported an error inside of an answer that began with 200.
+
+    The one class whose status is the instance's: the true status that the report stands for.
+    """
+
+    code = "upstream_error"
+
+    def __init__(self, detail: str, *, status: int, retry_after_s: float | None = None) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+        self.status = status  # type: ignore[misc]  # shadows the class's 502 on purpose
 
 
 class CredentialRejectedError(UpstreamError):
