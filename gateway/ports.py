@@ -1,8 +1,9 @@
 """What the core needs from the outside, as protocols.
 
 Rule: no class here knows a technology. The store's methods raise only
-`NotFoundError`, `ConflictError`, `StoreUnavailableError`, `StorageFullError`
-and `DatabaseDamagedError`.
+`NotFoundError`, `ConflictError`, `StoreUnavailableError`, `StorageFullError`,
+`DatabaseDamagedError`, and `InvalidValueError` for what no row can hold (a cursor
+of another list, a number over 64 bits, a text that is not Unicode).
 """
 
 from __future__ import annotations

@@ -1,0 +1,392 @@
+"""Every query of the store, once, in the SQL that SQLite and PostgreSQL share.
+
+Rule: texts of constants with `:name` parameters; no value ever becomes part of a
+text. `IN (:ids)` stands for a list and is spelled out by the session.
+"""
+
+# ruff: noqa: S105, S608 - names of queries are no passwords, and only constants are joined
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListQuery:
+    """A list: what it selects, its order (unique as a whole, time first) and its filters."""
+
+    select: str
+    order: tuple[str, ...]
+    filters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    newest_first: bool = False
+    numbered: bool = False  # the id in the order is a number
+
+
+def build_list(query: ListQuery, filters: Collection[str], *, resume: bool) -> str:
+    """Build the text of one page: `filters` are names, `resume` asks for rows after a key."""
+    direction, comparison = ("DESC", "<") if query.newest_first else ("ASC", ">")
+    conditions = [query.filters[name] for name in filters]
+    if resume:
+        bounds = ", ".join(f":after_{place}" for place in range(len(query.order)))
+        conditions.append(f"({', '.join(query.order)}) {comparison} ({bounds})")
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    order = ", ".join(f"{column} {direction}" for column in query.order)
+    return f"{query.select}{where} ORDER BY {order} LIMIT :row_limit"
+
+
+def _insert(table: str, columns: str) -> str:
+    values = ", ".join(f":{column}" for column in columns.split(", "))
+    return f"INSERT INTO {table} ({columns}) VALUES ({values})"
+
+
+def _update(table: str, columns: str, key: str) -> str:
+    changes = ", ".join(f"{column} = :{column}" for column in columns.split(", "))
+    return f"UPDATE {table} SET {changes} WHERE {key} = :{key}"
+
+
+_TRAIL = "created_at, last_updated_at, created_by, last_updated_by, version"
+_CHANGE = "last_updated_at, last_updated_by, version"
+
+# --- schema and epoch ---------------------------------------------------------------------
+
+MIGRATIONS_CREATE = (
+    "CREATE TABLE IF NOT EXISTS schema_migrations ("
+    "version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, "
+    "applied_at BIGINT NOT NULL)"
+)
+MIGRATIONS_LIST = "SELECT version, name, checksum FROM schema_migrations ORDER BY version"
+MIGRATION_INSERT = _insert("schema_migrations", "version, name, checksum, applied_at")
+
+EPOCH_GET = "SELECT value FROM epoch WHERE id = 1"
+EPOCH_BUMP = "UPDATE epoch SET value = value + 1 WHERE id = 1"
+
+# --- secrets ------------------------------------------------------------------------------
+
+_SECRET_INFO = (
+    "SELECT s.secret_id, s.secret_name, s.masked_values, s.provider, s.auth_config, "
+    "s.created_at, s.last_updated_at, s.created_by, s.last_updated_by, s.version FROM secrets s"
+)
+_SECRET_SEALED = (
+    "SELECT s.secret_id, s.secret_name, s.provider, s.auth_config, s.secret_version, "
+    "s.kek_term, s.record, s.created_at FROM secrets s"
+)
+_SECRET_ORDER = ("s.created_at", "s.secret_id")
+
+SECRET_GET = _SECRET_INFO + " WHERE s.secret_id = :secret_id"
+SECRET_GET_SEALED = _SECRET_SEALED + " WHERE s.secret_id = :secret_id"
+SECRET_LIST = ListQuery(
+    select=_SECRET_INFO,
+    order=_SECRET_ORDER,
+    filters={"name": "s.secret_name = :name", "provider": "s.provider = :provider"},
+)
+SECRET_LIST_SEALED = ListQuery(select=_SECRET_SEALED, order=_SECRET_ORDER)
+SECRET_ALL_SEALED = _SECRET_SEALED
+SECRET_INSERT = _insert(
+    "secrets",
+    "secret_id, secret_name, masked_values, provider, auth_config, secret_version, kek_term, "
+    "record, " + _TRAIL,
+)
+SECRET_UPDATE = _update("secrets", "masked_values, provider, auth_config, " + _CHANGE, "secret_id")
+SECRET_UPDATE_SEALED = _update(
+    "secrets",
+    "masked_values, provider, auth_config, secret_version, kek_term, record, " + _CHANGE,
+    "secret_id",
+)
+SECRET_DELETE = "DELETE FROM secrets WHERE secret_id = :secret_id"
+SECRET_COUNT = "SELECT COUNT(*) AS total FROM secrets"
+SECRET_USERS = (
+    "SELECT model_definition_id AS id, name FROM model_definitions "
+    "WHERE secret_id = :id ORDER BY created_at, model_definition_id LIMIT :row_limit"
+)
+SECRET_USERS_COUNT = "SELECT COUNT(*) AS total FROM model_definitions WHERE secret_id = :id"
+
+# --- model definitions --------------------------------------------------------------------
+
+_MODEL = (
+    "SELECT d.model_definition_id, d.name, d.secret_id, s.secret_name, d.provider, d.model_name, "
+    "d.created_at, d.last_updated_at, d.created_by, d.last_updated_by, d.version "
+    "FROM model_definitions d JOIN secrets s ON s.secret_id = d.secret_id"
+)
+MODEL_GET = _MODEL + " WHERE d.model_definition_id = :model_definition_id"
+MODEL_LIST = ListQuery(
+    select=_MODEL,
+    order=("d.created_at", "d.model_definition_id"),
+    filters={
+        "name": "d.name = :name",
+        "provider": "d.provider = :provider",
+        "secret_id": "d.secret_id = :secret_id",
+    },
+)
+MODEL_ALL = _MODEL
+MODEL_OF_ENDPOINTS = (
+    _MODEL + " WHERE d.model_definition_id IN (SELECT m.model_definition_id "
+    "FROM endpoint_model_mappings m WHERE m.endpoint_id IN (:ids))"
+)
+MODEL_INSERT = _insert(
+    "model_definitions", "model_definition_id, name, secret_id, provider, model_name, " + _TRAIL
+)
+MODEL_UPDATE = _update(
+    "model_definitions", "name, secret_id, provider, model_name, " + _CHANGE, "model_definition_id"
+)
+MODEL_DELETE = "DELETE FROM model_definitions WHERE model_definition_id = :model_definition_id"
+MODEL_USERS = (
+    "SELECT e.endpoint_id AS id, e.name FROM endpoints e WHERE e.endpoint_id IN "
+    "(SELECT m.endpoint_id FROM endpoint_model_mappings m WHERE m.model_definition_id = :id) "
+    "ORDER BY e.created_at, e.endpoint_id LIMIT :row_limit"
+)
+MODEL_USERS_COUNT = (
+    "SELECT COUNT(DISTINCT endpoint_id) AS total FROM endpoint_model_mappings "
+    "WHERE model_definition_id = :id"
+)
+
+# --- endpoints ----------------------------------------------------------------------------
+
+_ENDPOINT = (
+    "SELECT e.endpoint_id, e.name, e.routing_strategy, e.fallback_config, e.usage_tracking, "
+    "e.limits, e.created_at, e.last_updated_at, e.created_by, e.last_updated_by, e.version "
+    "FROM endpoints e"
+)
+_MAPPING = (
+    "SELECT m.mapping_id, m.endpoint_id, m.model_definition_id, m.weight, m.linkage_type, "
+    "m.fallback_order, m.created_at, m.created_by FROM endpoint_model_mappings m"
+)
+_MAPPED = (
+    "EXISTS (SELECT 1 FROM endpoint_model_mappings m JOIN model_definitions d "
+    "ON d.model_definition_id = m.model_definition_id WHERE m.endpoint_id = e.endpoint_id AND "
+)
+ENDPOINT_GET = _ENDPOINT + " WHERE e.endpoint_id = :endpoint_id"
+ENDPOINT_LIST = ListQuery(
+    select=_ENDPOINT,
+    order=("e.created_at", "e.endpoint_id"),
+    filters={
+        "name": "e.name = :name",
+        "provider": _MAPPED + "d.provider = :provider)",
+        "secret_id": _MAPPED + "d.secret_id = :secret_id)",
+        "model_definition_id": (
+            "EXISTS (SELECT 1 FROM endpoint_model_mappings m "
+            "WHERE m.model_definition_id = :model_definition_id "
+            "AND m.endpoint_id = e.endpoint_id)"
+        ),
+        "q": "LOWER(e.name) LIKE :q ESCAPE '\\'",
+    },
+)
+ENDPOINT_ALL = _ENDPOINT + " ORDER BY e.created_at, e.endpoint_id"
+MAPPING_ALL = _MAPPING + " ORDER BY m.endpoint_id, m.position"
+MAPPING_OF_ENDPOINTS = (
+    _MAPPING + " WHERE m.endpoint_id IN (:ids) ORDER BY m.endpoint_id, m.position"
+)
+TAG_ALL = "SELECT t.endpoint_id, t.key, t.value FROM endpoint_tags t"
+TAG_OF_ENDPOINTS = TAG_ALL + " WHERE t.endpoint_id IN (:ids)"
+ENDPOINT_INSERT = _insert(
+    "endpoints",
+    "endpoint_id, name, routing_strategy, fallback_config, usage_tracking, limits, " + _TRAIL,
+)
+ENDPOINT_UPDATE = _update(
+    "endpoints",
+    "name, routing_strategy, fallback_config, usage_tracking, limits, " + _CHANGE,
+    "endpoint_id",
+)
+ENDPOINT_DELETE = "DELETE FROM endpoints WHERE endpoint_id = :endpoint_id"
+ENDPOINT_EXISTS = "SELECT 1 AS found FROM endpoints WHERE endpoint_id = :endpoint_id"
+ENDPOINT_USERS = (
+    "SELECT resource_type, resource_id, display_name FROM endpoint_bindings "
+    "WHERE endpoint_id = :id ORDER BY created_at, resource_type, resource_id LIMIT :row_limit"
+)
+ENDPOINT_USERS_COUNT = "SELECT COUNT(*) AS total FROM endpoint_bindings WHERE endpoint_id = :id"
+MAPPING_INSERT = _insert(
+    "endpoint_model_mappings",
+    "mapping_id, endpoint_id, model_definition_id, position, weight, linkage_type, "
+    "fallback_order, created_at, created_by",
+)
+MAPPING_DELETE = "DELETE FROM endpoint_model_mappings WHERE mapping_id = :mapping_id"
+MAPPING_DELETE_ALL = "DELETE FROM endpoint_model_mappings WHERE endpoint_id = :endpoint_id"
+TAG_INSERT = _insert("endpoint_tags", "endpoint_id, key, value")
+TAG_PUT = TAG_INSERT + " ON CONFLICT (endpoint_id, key) DO UPDATE SET value = excluded.value"
+TAG_DELETE = "DELETE FROM endpoint_tags WHERE endpoint_id = :endpoint_id AND key = :key"
+TAG_DELETE_ALL = "DELETE FROM endpoint_tags WHERE endpoint_id = :endpoint_id"
+
+# --- bindings -----------------------------------------------------------------------------
+
+_BINDING = (
+    "SELECT b.endpoint_id, b.resource_type, b.resource_id, e.name AS endpoint_name, "
+    "b.display_name, b.created_at, b.last_updated_at, b.created_by, b.last_updated_by, b.version "
+    "FROM endpoint_bindings b JOIN endpoints e ON e.endpoint_id = b.endpoint_id"
+)
+_BINDING_KEY = (
+    " WHERE endpoint_id = :endpoint_id AND resource_type = :resource_type "
+    "AND resource_id = :resource_id"
+)
+BINDING_GET = (
+    _BINDING + " WHERE b.endpoint_id = :endpoint_id AND b.resource_type = :resource_type "
+    "AND b.resource_id = :resource_id"
+)
+BINDING_LIST = ListQuery(
+    select=_BINDING,
+    order=("b.created_at", "b.endpoint_id", "b.resource_type", "b.resource_id"),
+    filters={
+        "endpoint_id": "b.endpoint_id = :endpoint_id",
+        "resource_type": "b.resource_type = :resource_type",
+        "resource_id": "b.resource_id = :resource_id",
+    },
+)
+BINDING_PUT = (
+    _insert(
+        "endpoint_bindings",
+        "endpoint_id, resource_type, resource_id, display_name, " + _TRAIL,
+    )
+    + " ON CONFLICT (endpoint_id, resource_type, resource_id) DO UPDATE SET "
+    "display_name = excluded.display_name, last_updated_at = excluded.last_updated_at, "
+    "last_updated_by = excluded.last_updated_by, "
+    # Whoever puts without having read gets a new version all the same.
+    "version = CASE WHEN excluded.version > endpoint_bindings.version "
+    "THEN excluded.version ELSE endpoint_bindings.version + 1 END"
+)
+BINDING_DELETE = "DELETE FROM endpoint_bindings" + _BINDING_KEY
+BINDING_DELETE_ALL = "DELETE FROM endpoint_bindings WHERE endpoint_id = :endpoint_id"
+
+# --- api keys -----------------------------------------------------------------------------
+
+_API_KEY = (
+    "SELECT k.key_id, k.name, k.masked_value, k.digest, k.allowed_endpoints, k.expires_at, "
+    "k.disabled, k.created_at, k.last_updated_at, k.created_by, k.last_updated_by, k.version "
+    "FROM api_keys k"
+)
+API_KEY_GET = _API_KEY + " WHERE k.key_id = :key_id"
+API_KEY_LIST = ListQuery(
+    select=_API_KEY, order=("k.created_at", "k.key_id"), filters={"name": "k.name = :name"}
+)
+API_KEY_ALL = _API_KEY
+API_KEY_INSERT = _insert(
+    "api_keys",
+    "key_id, name, masked_value, digest, allowed_endpoints, expires_at, disabled, " + _TRAIL,
+)
+API_KEY_UPDATE = _update(
+    "api_keys", "name, allowed_endpoints, expires_at, disabled, " + _CHANGE, "key_id"
+)
+API_KEY_DELETE = "DELETE FROM api_keys WHERE key_id = :key_id"
+
+# --- vault --------------------------------------------------------------------------------
+
+_META = "root_kind, kdf, kdf_params, salt, root_check, wrapped_root"
+META_GET = "SELECT installation_id, created_at, " + _META + " FROM vault_meta WHERE id = 1"
+META_INSERT = _insert("vault_meta", "id, installation_id, created_at, " + _META)
+META_UPDATE = _update("vault_meta", _META, "id")
+TERM_LIST = (
+    "SELECT term, state, wrapped_key, check_value, wraps, created_at FROM kek_terms ORDER BY term"
+)
+TERM_INSERT = _insert("kek_terms", "term, state, wrapped_key, check_value, wraps, created_at")
+TERM_UPDATE_KEY = _update("kek_terms", "wrapped_key", "term")
+TERM_SET_STATE = _update("kek_terms", "state", "term")
+TERM_ADD_WRAPS = (
+    "UPDATE kek_terms SET wraps = wraps + :wraps WHERE term = :term AND state = 'active'"
+)
+TERM_WRAPS = "SELECT wraps FROM kek_terms WHERE term = :term"
+TERM_RECORDS = "SELECT kek_term, COUNT(*) AS total FROM secrets GROUP BY kek_term"
+
+# --- admin --------------------------------------------------------------------------------
+
+TOKEN_LIST = (
+    "SELECT token_id, name, digest, created_at, disabled FROM admin_tokens "
+    "ORDER BY created_at, token_id"
+)
+TOKEN_INSERT = _insert("admin_tokens", "token_id, name, digest, created_at, disabled")
+_AUDIT = (
+    "at, actor, action, entity_type, entity_id, entity_name, before_change, after_change, "
+    "request_id, source_address"
+)
+AUDIT_INSERT = _insert("audit", _AUDIT)
+AUDIT_LIST = ListQuery(
+    select="SELECT audit_id, " + _AUDIT + " FROM audit",
+    order=("at", "audit_id"),
+    newest_first=True,
+    numbered=True,
+    filters={
+        "actor": "actor = :actor",
+        "entity_type": "entity_type = :entity_type",
+        "entity_id": "entity_id = :entity_id",
+        "action": "action = :action",
+        "since": "at >= :since",
+        "until": "at < :until",
+    },
+)
+_ANSWER = "key, caller, route, body_mac, status, location, body, created_at"
+ANSWER_FIND = (
+    "SELECT " + _ANSWER + " FROM idempotent_answers "
+    "WHERE key = :key AND caller = :caller AND route = :route"
+)
+ANSWER_INSERT = _insert("idempotent_answers", _ANSWER)
+ANSWER_DELETE_BEFORE = "DELETE FROM idempotent_answers WHERE created_at < :created_at"
+
+# --- usage --------------------------------------------------------------------------------
+
+_USAGE = (
+    "request_id, attempt, endpoint_id, endpoint_name, model_definition_id, "
+    "model_definition_name, provider, api_key_id, client_dialect, upstream_dialect, started_at, "
+    "status, error_code, first_byte_ms, duration_ms, input_tokens, output_tokens, "
+    "cache_read_tokens, cache_write_tokens, reasoning_tokens, estimated, streamed, client_gone"
+)
+_USAGE_FILTERS = {
+    "endpoint_id": "endpoint_id = :endpoint_id",
+    "endpoint_name": "endpoint_name = :endpoint_name",
+    "model_definition_id": "model_definition_id = :model_definition_id",
+    "model_definition_name": "model_definition_name = :model_definition_name",
+    "provider": "provider = :provider",
+    "api_key_id": "api_key_id = :api_key_id",
+    "request_id": "request_id = :request_id",
+    "failed": "failed = 1",
+    "sound": "failed = 0",
+    "since": "started_at >= :since",
+    "until": "started_at < :until",
+}
+USAGE_INSERT = _insert("usage", _USAGE + ", failed")
+USAGE_LIST = ListQuery(
+    select="SELECT usage_id, " + _USAGE + " FROM usage",
+    order=("started_at", "usage_id"),
+    newest_first=True,
+    numbered=True,
+    filters=_USAGE_FILTERS,
+)
+_USAGE_SUMS = (
+    "COUNT(*) AS attempts, CAST(SUM(failed) AS BIGINT) AS errors, "
+    "CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT) AS input_tokens, "
+    "CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT) AS output_tokens, "
+    "CAST(COALESCE(SUM(cache_read_tokens), 0) AS BIGINT) AS cache_read_tokens, "
+    "CAST(COALESCE(SUM(cache_write_tokens), 0) AS BIGINT) AS cache_write_tokens, "
+    "CAST(COALESCE(SUM(reasoning_tokens), 0) AS BIGINT) AS reasoning_tokens, "
+    "CAST(SUM(estimated) AS BIGINT) AS estimated, "
+    "CAST(SUM(streamed) AS BIGINT) AS streamed, "
+    "CAST(SUM(client_gone) AS BIGINT) AS client_gone, SUM(duration_ms) AS duration_ms, "
+    "AVG(first_byte_ms) AS first_byte_ms"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Group:
+    key: str
+    name: str
+    by_time: bool = False
+
+
+_USAGE_GROUPS = {
+    "endpoint": _Group(key="endpoint_id", name="MAX(endpoint_name)"),
+    "model_definition": _Group(key="model_definition_id", name="MAX(model_definition_name)"),
+    "provider": _Group(key="provider", name="provider"),
+    "api_key": _Group(key="api_key_id", name="api_key_id"),
+    "day": _Group(key="started_at - started_at % 86400000", name="NULL", by_time=True),
+    "hour": _Group(key="started_at - started_at % 3600000", name="NULL", by_time=True),
+}
+USAGE_GROUPS = frozenset(_USAGE_GROUPS)
+
+
+def build_summary(group_by: str, filters: Collection[str]) -> str:
+    """Build the text of a summary by one of `USAGE_GROUPS`: newest or busiest group first."""
+    group = _USAGE_GROUPS[group_by]
+    conditions = " AND ".join(_USAGE_FILTERS[name] for name in filters)
+    where = f" WHERE {conditions}" if conditions else ""
+    order = "1 DESC" if group.by_time else "attempts DESC, 1"
+    return (
+        f"SELECT {group.key} AS group_key, {group.name} AS group_name, {_USAGE_SUMS} "
+        f"FROM usage{where} GROUP BY {group.key} ORDER BY {order} LIMIT :row_limit"
+    )

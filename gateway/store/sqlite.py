@@ -1,0 +1,287 @@
+"""The store on SQLite: one writer, a few readers, WAL, every commit on the disk.
+
+Rule: an acknowledged write survives the loss of power; a writer waits for its
+turn at most `WRITE_WAIT_S`, here and behind other processes together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import aiosqlite
+
+from gateway.errors import InstallationError, StoreUnavailableError
+from gateway.ports import Clock, Transaction
+from gateway.store import sql
+from gateway.store.migrate import load_migrations, migrate
+from gateway.store.sqlite_errors import RETRY_AFTER_S, converted
+from gateway.store.sqlite_files import (
+    BUSY_TIMEOUT_S,
+    backup_sqlite,
+    build_uri,
+    create_file,
+    inspect_file,
+)
+from gateway.store.sqlite_session import SqliteSession, open_session, settle
+from gateway.store.transaction import SqlTransaction
+
+WRITE_WAIT_S = 5.0  # the port's promise
+READ_WAIT_S = 5.0  # as long as a writer: a caller need not tell them apart
+PING_WAIT_S = 2.0  # readiness probes ask every few seconds
+READERS = 2  # reads are short; a backup or a summary still leaves one free
+_CACHED_STATEMENTS = 256  # more than the distinct texts of `sql`
+_OLDEST_SQLITE = (3, 34, 0)  # the oldest that current systems with Python 3.11 carry
+_CLOSED = "The database is closed."
+_WAL_TRIES = 50  # times 0.1 s: processes that start at once convert the file one by one
+
+_PRAGMAS = (
+    f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA trusted_schema = OFF",  # a schema from a tampered file runs no functions
+    "PRAGMA cell_size_check = ON",  # damage is found before it is followed
+    "PRAGMA temp_store = MEMORY",
+)
+_WRITER_PRAGMAS = (
+    "PRAGMA synchronous = FULL",
+    "PRAGMA secure_delete = FAST",  # deleted records do not linger where it costs nothing
+    "PRAGMA journal_size_limit = 67108864",  # a burst does not keep its WAL for ever
+)
+
+
+class SqliteStore:
+    """`gateway.ports.Store` on one SQLite file. Built by `open_sqlite`."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        writer: aiosqlite.Connection | None,
+        readers: list[aiosqlite.Connection],
+        watcher: aiosqlite.Connection,
+        data_version: int,
+    ) -> None:
+        self.path = path
+        self._writer = writer
+        self._turn = asyncio.Lock()
+        self._readers = readers
+        self._free: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        for reader in readers:
+            self._free.put_nowait(reader)
+        self._watcher = watcher
+        self._data_version = data_version
+        self._closed = False
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """Open a read transaction; waits at most `READ_WAIT_S` for a connection."""
+        async with self._borrowed_reader() as reader, open_session(reader, "BEGIN") as session:
+            yield SqlTransaction(session)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Transaction]:
+        """Open the write transaction: commits on leaving, rolls back on any exception."""
+        async with self.write_session() as session:
+            yield SqlTransaction(session)
+
+    @asynccontextmanager
+    async def write_session(self) -> AsyncIterator[SqliteSession]:
+        """Open the write transaction as a bare session."""
+        if self._writer is None:
+            raise StoreUnavailableError("The database was opened for reading only.")
+        deadline_s = asyncio.get_running_loop().time() + WRITE_WAIT_S
+        await self._take_turn()
+        try:
+            left_s = deadline_s - asyncio.get_running_loop().time()
+            await self._limit_wait(self._writer, left_s)
+            async with open_session(self._writer, "BEGIN IMMEDIATE") as session:
+                yield session
+        finally:
+            self._turn.release()
+
+    async def _take_turn(self) -> None:
+        self._check_open()
+        try:
+            async with asyncio.timeout(WRITE_WAIT_S):
+                await self._turn.acquire()
+        except TimeoutError as exc:
+            raise StoreUnavailableError(
+                "Other writes take too long; try again.", retry_after_s=RETRY_AFTER_S
+            ) from exc
+        if self._closed:
+            self._turn.release()
+            raise StoreUnavailableError(_CLOSED)
+
+    async def _limit_wait(self, writer: aiosqlite.Connection, left_s: float) -> None:
+        """Let SQLite wait for other processes only as long as the promise leaves."""
+        left_ms = max(1, round(left_s, 1) * 1000)
+        with converted():
+            await settle(_run(writer, f"PRAGMA busy_timeout = {int(left_ms)}"))
+
+    @asynccontextmanager
+    async def _borrowed_reader(self) -> AsyncIterator[aiosqlite.Connection]:
+        self._check_open()
+        try:
+            async with asyncio.timeout(READ_WAIT_S):
+                reader = await self._free.get()
+        except TimeoutError as exc:
+            raise StoreUnavailableError(
+                "Other reads take too long; try again.", retry_after_s=RETRY_AFTER_S
+            ) from exc
+        try:
+            yield reader
+        finally:
+            self._free.put_nowait(reader)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailableError(_CLOSED)
+
+    async def changed(self) -> bool:
+        """Tell whether anything was committed since the last call; our own commits count too.
+
+        Raises:
+            StoreUnavailableError: the database does not answer.
+        """
+        self._check_open()
+        version = await _within(PING_WAIT_S, _read_number(self._watcher, "PRAGMA data_version"))
+        before, self._data_version = self._data_version, version
+        return version != before
+
+    async def ping(self) -> None:
+        """Raise StoreUnavailableError unless the database answers within `PING_WAIT_S`."""
+        self._check_open()
+        await _within(PING_WAIT_S, _read_number(self._watcher, sql.EPOCH_GET))
+
+    async def backup(self, target: Path) -> None:
+        """Copy the database as of now into a new file; see `backup_sqlite` for the errors."""
+        await asyncio.to_thread(backup_sqlite, self.path, target)
+
+    async def close(self) -> None:
+        """Finish what runs, fold the WAL into the file, close all connections."""
+        if self._closed:
+            return
+        self._closed = True
+        await settle(self._close_all())
+
+    async def _close_all(self) -> None:
+        for _ in self._readers:
+            await self._free.get()  # whoever reads finishes first
+        for connection in (*self._readers, self._watcher):
+            await connection.close()
+        if self._writer is not None:
+            async with self._turn:
+                await _checkpoint(self._writer)
+                await self._writer.close()
+
+
+async def open_sqlite(
+    path: Path, *, clock: Clock, create: bool = True, read_only: bool = False
+) -> SqliteStore:
+    """Open a database file, bring its schema up to date and return the store.
+
+    With `create` a missing file is made (0600). With `read_only` nothing is changed, and a
+    schema that is behind is refused.
+
+    Raises:
+        InstallationError: no such file, not writable, an older schema with `read_only`.
+        DatabaseDamagedError: damaged, not a database, or not Lockgate's; left as it was.
+        SchemaTooNewError: written by a newer Lockgate; left as it was.
+        StoreUnavailableError: another process keeps it locked.
+    """
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise InstallationError(
+            f"SQLite {sqlite3.sqlite_version} is too old; Lockgate needs 3.34 or newer."
+        )
+    if create and not read_only:
+        await asyncio.to_thread(create_file, path)
+    known = load_migrations("sqlite")
+    pending = await asyncio.to_thread(inspect_file, path, known)
+    if read_only and pending:
+        raise InstallationError(
+            "The database's schema is older than this Lockgate; start `lockgate serve` once."
+        )
+    async with AsyncExitStack() as opened:
+        store = await _connect_store(path, read_only, opened)
+        if pending:
+            await migrate(store.write_session, known, clock.now_ms)
+            await store.changed()  # our own migrations are no news
+        opened.pop_all()
+    return store
+
+
+async def _connect_store(path: Path, read_only: bool, opened: AsyncExitStack) -> SqliteStore:
+    """Open all connections; `opened` closes them should a later step fail."""
+
+    async def connect(mode: str, pragmas: tuple[str, ...]) -> aiosqlite.Connection:
+        connection = await _connect(path, mode)
+        opened.push_async_callback(connection.close)
+        with converted():
+            for pragma in (*_PRAGMAS, *pragmas):
+                await _run(connection, pragma)
+        return connection
+
+    writer = None
+    if not read_only:
+        writer = await connect("rw", _WRITER_PRAGMAS)
+        await _switch_to_wal(writer)
+    mode = "ro" if read_only else "rw"
+    readers = [await connect(mode, ("PRAGMA query_only = ON",)) for _ in range(READERS)]
+    watcher = await connect(mode, ("PRAGMA query_only = ON",))
+    version = await _read_number(watcher, "PRAGMA data_version")
+    return SqliteStore(path, writer=writer, readers=readers, watcher=watcher, data_version=version)
+
+
+async def _connect(path: Path, mode: str) -> aiosqlite.Connection:
+    with converted():
+        connection = await aiosqlite.connect(
+            build_uri(path, mode),
+            uri=True,
+            isolation_level=None,  # transactions are opened in words
+            cached_statements=_CACHED_STATEMENTS,
+            timeout=BUSY_TIMEOUT_S,
+        )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+async def _switch_to_wal(writer: aiosqlite.Connection) -> None:
+    """Turn on WAL, which needs the file for itself once; SQLite does not wait for that."""
+    for _ in range(_WAL_TRIES):
+        try:
+            with converted():
+                await _run(writer, "PRAGMA journal_mode = WAL")
+        except StoreUnavailableError:
+            await asyncio.sleep(0.1)
+        else:
+            return
+    raise StoreUnavailableError("Another process keeps the database locked.")
+
+
+async def _checkpoint(writer: aiosqlite.Connection) -> None:
+    with converted():
+        await _run(writer, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+async def _run(connection: aiosqlite.Connection, statement: str) -> None:
+    await connection.execute_fetchall(statement)
+
+
+async def _read_number(connection: aiosqlite.Connection, query: str) -> int:
+    with converted():
+        rows = list(await connection.execute_fetchall(query))
+    return int(rows[0][0])
+
+
+async def _within(limit_s: float, work: Awaitable[int]) -> int:
+    """Await a query at most `limit_s`: a disk that hangs must not hang its caller."""
+    try:
+        async with asyncio.timeout(limit_s):
+            return await work
+    except TimeoutError as exc:
+        raise StoreUnavailableError(
+            "The database does not answer.", retry_after_s=RETRY_AFTER_S
+        ) from exc

@@ -1,0 +1,114 @@
+"""A session and its transaction on one aiosqlite connection.
+
+Rule: whatever ends a transaction (an exception, a cancellation, twice), the
+connection is outside of any transaction when it is given back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar, cast
+
+import aiosqlite
+import orjson
+
+from gateway.store.session import Params, Row
+from gateway.store.sqlite_errors import converted
+
+ResultT = TypeVar("ResultT")
+
+
+class SqliteSession:
+    """`gateway.store.session.Session` on SQLite; good until its transaction ends."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+        self._over = False
+
+    def end(self) -> None:
+        """Refuse further use: outside of its transaction a statement would commit by itself."""
+        self._over = True
+
+    async def fetch_all(self, sql: str, params: Params) -> Sequence[Row]:
+        """Return all rows."""
+        self._check()
+        with converted():
+            rows = await self._connection.execute_fetchall(sql, cast("Any", params))
+        return cast("Sequence[Row]", rows)
+
+    async def fetch_one(self, sql: str, params: Params) -> Row | None:
+        """Return the first row, or None."""
+        rows = await self.fetch_all(sql, params)
+        return rows[0] if rows else None
+
+    async def fetch_in(self, sql: str, ids: Sequence[str]) -> Sequence[Row]:
+        """Return all rows of a query with `IN (:ids)`; the list travels as one JSON parameter."""
+        text = sql.replace("IN (:ids)", "IN (SELECT value FROM json_each(:ids))")
+        return await self.fetch_all(text, {"ids": orjson.dumps(ids).decode()})
+
+    async def execute(self, sql: str, params: Params, *, references: str | None = None) -> int:
+        """Run a statement and return how many rows it changed."""
+        self._check()
+        with converted(references):
+            cursor = await self._connection.execute(sql, cast("Any", params))
+        return cursor.rowcount
+
+    async def execute_many(
+        self, sql: str, rows: Iterable[Params], *, references: str | None = None
+    ) -> None:
+        """Run a statement once per row, in one call of the connection's thread."""
+        self._check()
+        with converted(references):
+            await self._connection.executemany(sql, cast("Any", rows))
+
+    def _check(self) -> None:
+        if self._over:
+            raise RuntimeError("a statement was sent after its transaction had ended")
+
+
+@asynccontextmanager
+async def open_session(
+    connection: aiosqlite.Connection, begin: str
+) -> AsyncIterator[SqliteSession]:
+    """Run a transaction on a connection that nobody else uses meanwhile.
+
+    `begin` is the statement that opens it. Commits on leaving; any exception rolls back.
+    """
+    session = SqliteSession(connection)
+    try:
+        await session.execute(begin, {})
+        yield session
+        # Said in words: the driver's commit() would do nothing, and say nothing, when SQLite
+        # has already rolled back by itself.
+        await settle(session.execute("COMMIT", {}))
+    except BaseException as exc:
+        if isinstance(exc, asyncio.CancelledError):
+            await connection.interrupt()  # a long query need not run to its end
+        await settle(_roll_back(connection))
+        raise
+    finally:
+        session.end()
+
+
+async def _roll_back(connection: aiosqlite.Connection) -> None:
+    with converted():
+        await connection.rollback()  # waits for a running statement; nothing to do is no error
+
+
+async def settle(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Run `work` to its end even when cancelled; the cancellation goes on afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as exc:
+            cancelled = exc
+        except BaseException:  # noqa: BLE001 - raised again by result() below
+            break
+    if cancelled is not None:
+        task.exception()  # seen; the cancellation goes first
+        raise cancelled
+    return task.result()
