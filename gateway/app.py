@@ -55,8 +55,7 @@ class Gateway:
     clock: SystemClock
     refresher: Refresher
     started_at: int
-    data_app: web.Application | None = None
-    admin_app: web.Application | None = None  # only with an address of its own
+    apps: tuple[web.Application, ...] = ()  # data plane first; then the control plane's own
 
     @property
     def admin_token(self) -> Secret | None:
@@ -152,20 +151,20 @@ async def build_gateway(settings: Settings) -> Gateway:
 
 def _build_apps(gateway: Gateway) -> None:
     control = _build_control(gateway)
-    gateway.data_app = _build_root()
-    add_proxy_routes(gateway.data_app, _proxy_parts(gateway))
+    data_app = _build_root()
+    add_proxy_routes(data_app, _proxy_parts(gateway))
     add_operation_routes(
-        gateway.data_app,
+        data_app,
         ready=lambda: _list_faults(gateway),
         metrics=gateway.metrics,
         may_read_metrics=lambda request: may_read_metrics(control, request),
     )
-    owner = gateway.data_app
-    if gateway.settings.admin_listen is not None:
-        gateway.admin_app = owner = _build_root()
-    add_ui_routes(owner)
-    owner.add_subapp("/api/v1", build_control_app(control))
-    gateway.data_app.cleanup_ctx.append(_background(gateway))
+    data_app.cleanup_ctx.append(_background(gateway))
+    own_address = gateway.settings.admin_listen is not None
+    admin_app = _build_root() if own_address else data_app
+    add_ui_routes(admin_app)
+    admin_app.add_subapp("/api/v1", build_control_app(control))
+    gateway.apps = (data_app, admin_app) if own_address else (data_app,)
 
 
 def _build_root() -> web.Application:

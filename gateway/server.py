@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -66,39 +68,87 @@ class RunningServer:
 
 
 async def start_server(settings: Settings) -> RunningServer:
-    """Open the installation and the listeners.
+    """Open the listeners and the installation.
 
     Raises:
         StartError: with one sentence that says what and how to mend it.
     """
-    gateway = await build_gateway(settings)
+    addresses = [settings.listen]
+    if settings.admin_listen is not None:
+        addresses.append(settings.admin_listen)
+    sockets = _bind_all(addresses)  # first: a taken port must leave no new installation behind
     draining = asyncio.Event()
     runners: list[web.AppRunner] = []
     try:
-        address = await _listen(gateway.data_app, settings.listen, settings, draining, runners)
-        admin_address = address
-        if gateway.admin_app is not None and settings.admin_listen is not None:
-            admin_address = await _listen(
-                gateway.admin_app, settings.admin_listen, settings, draining, runners
-            )
+        gateway = await build_gateway(_with_real_ports(settings, sockets))
+    except BaseException:
+        _close_all(sockets)
+        raise
+    try:
+        for app, opened in zip(gateway.apps, sockets, strict=True):
+            await _listen(app, opened, settings, draining, runners)
     except BaseException:
         for runner in runners:
             await runner.cleanup()
+        _close_all(sockets)
         await gateway.close()
         raise
-    return RunningServer(gateway, address, admin_address, runners, draining)
+    bound = [
+        Address(address.host, opened.getsockname()[1])
+        for address, opened in zip(addresses, sockets, strict=True)
+    ]
+    return RunningServer(gateway, bound[0], bound[-1], runners, draining)
+
+
+def _with_real_ports(settings: Settings, sockets: list[socket.socket]) -> Settings:
+    """Put the ports that the kernel gave in place of 0: the Host allow-list hangs on them."""
+    ports = [opened.getsockname()[1] for opened in sockets]
+    changed = replace(settings, listen=replace(settings.listen, port=ports[0]))
+    if settings.admin_listen is None:
+        return changed
+    return replace(changed, admin_listen=replace(settings.admin_listen, port=ports[-1]))
+
+
+def _bind_all(addresses: list[Address]) -> list[socket.socket]:
+    sockets: list[socket.socket] = []
+    for address in addresses:
+        try:
+            sockets.append(_bind(address))
+        except OSError as error:
+            _close_all(sockets)
+            raise InstallationError(_explain_bind(address, error), field="listen") from None
+    return sockets
+
+
+def _bind(address: Address) -> socket.socket:
+    found = socket.getaddrinfo(
+        address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    family, kind, protocol, _, place = found[0]
+    opened = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":  # elsewhere the option would let two servers share a port
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(place)
+    except BaseException:
+        opened.close()
+        raise
+    opened.setblocking(False)
+    return opened
+
+
+def _close_all(sockets: list[socket.socket]) -> None:
+    for opened in sockets:
+        opened.close()
 
 
 async def _listen(
-    app: web.Application | None,
-    address: Address,
+    app: web.Application,
+    opened: socket.socket,
     settings: Settings,
     draining: asyncio.Event,
     runners: list[web.AppRunner],
-) -> Address:
-    if app is None:
-        raise InstallationError("the gateway was not built")
-
+) -> None:
     async def say_close(_: web.Request, response: web.StreamResponse) -> None:
         if draining.is_set():
             response.headers[hdrs.CONNECTION] = "close"
@@ -115,12 +165,7 @@ async def _listen(
     )
     runners.append(runner)
     await runner.setup()
-    site = web.TCPSite(runner, address.host, address.port, backlog=_BACKLOG)
-    try:
-        await site.start()
-    except OSError as error:
-        raise InstallationError(_explain_bind(address, error), field="listen") from None
-    return Address(address.host, runner.addresses[0][1])
+    await web.SockSite(runner, opened, backlog=_BACKLOG).start()
 
 
 def _explain_bind(address: Address, error: OSError) -> str:
@@ -130,7 +175,9 @@ def _explain_bind(address: Address, error: OSError) -> str:
         return f"{address} may not be opened by this user: choose a port of 1024 or more"
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{address} is no address of this machine: choose --listen HOST:PORT"
-    return f"{address} cannot be opened: {error.strerror or 'name does not resolve'}"
+    if isinstance(error, socket.gaierror):
+        return f"{address.host} is no name that resolves: choose --listen HOST:PORT"
+    return f"{address} cannot be opened: {error.strerror}"
 
 
 def run_server(settings: Settings, announce: Callable[[RunningServer], None]) -> None:
