@@ -21,13 +21,25 @@ from gateway.store.migrate import load_migrations, migrate
 from gateway.store.sqlite_errors import RETRY_AFTER_S, converted
 from gateway.store.sqlite_files import (
     BUSY_TIMEOUT_S,
-    backup_sqlite,
+    backup_file,
     build_uri,
+    check_database,
     create_file,
     inspect_file,
+    is_empty_database,
+    restore_file,
+    tidy_file,
 )
 from gateway.store.sqlite_session import SqliteSession, open_session, settle
 from gateway.store.transaction import SqlTransaction
+
+__all__ = [
+    "SqliteStore",
+    "check_database",
+    "is_empty_database",
+    "open_sqlite",
+    "restore_sqlite",
+]
 
 WRITE_WAIT_S = 5.0  # the port's promise
 READ_WAIT_S = 5.0  # as long as a writer: a caller need not tell them apart
@@ -157,8 +169,8 @@ class SqliteStore:
         await _within(PING_WAIT_S, _read_number(self._watcher, sql.EPOCH_GET))
 
     async def backup(self, target: Path) -> None:
-        """Copy the database as of now into a new file; see `backup_sqlite` for the errors."""
-        await asyncio.to_thread(backup_sqlite, self.path, target)
+        """Copy the database as of now into a new file; see `backup_file` for the errors."""
+        await asyncio.to_thread(backup_file, self.path, target)
 
     async def close(self) -> None:
         """Finish what runs, fold the WAL into the file, close all connections."""
@@ -172,10 +184,12 @@ class SqliteStore:
             await self._free.get()  # whoever reads finishes first
         for connection in (*self._readers, self._watcher):
             await connection.close()
-        if self._writer is not None:
-            async with self._turn:
-                await _checkpoint(self._writer)
-                await self._writer.close()
+        if self._writer is None:
+            await asyncio.to_thread(tidy_file, self.path)
+            return
+        async with self._turn:
+            await _checkpoint(self._writer)
+            await self._writer.close()
 
 
 async def open_sqlite(
@@ -183,11 +197,11 @@ async def open_sqlite(
 ) -> SqliteStore:
     """Open a database file, bring its schema up to date and return the store.
 
-    With `create` a missing file is made (0600). With `read_only` nothing is changed, and a
-    schema that is behind is refused.
+    With `create` a missing file is made (0600). With `read_only` nothing is changed: an older
+    schema stays as it is, so that it can be looked at and backed up before an upgrade.
 
     Raises:
-        InstallationError: no such file, not writable, an older schema with `read_only`.
+        InstallationError: no such file, not writable, or empty with `read_only`.
         DatabaseDamagedError: damaged, not a database, or not Lockgate's; left as it was.
         SchemaTooNewError: written by a newer Lockgate; left as it was.
         StoreUnavailableError: another process keeps it locked.
@@ -200,17 +214,20 @@ async def open_sqlite(
         await asyncio.to_thread(create_file, path)
     known = load_migrations("sqlite")
     pending = await asyncio.to_thread(inspect_file, path, known)
-    if read_only and pending:
-        raise InstallationError(
-            "The database's schema is older than this Lockgate; start `lockgate serve` once."
-        )
+    if read_only and len(pending) == len(known):
+        raise InstallationError(f"{path} is empty; start `lockgate serve` once.")
     async with AsyncExitStack() as opened:
         store = await _connect_store(path, read_only, opened)
-        if pending:
+        if pending and not read_only:
             await migrate(store.write_session, known, clock.now_ms)
             await store.changed()  # our own migrations are no news
         opened.pop_all()
     return store
+
+
+async def restore_sqlite(source: Path, target: Path, *, replace: bool = False) -> None:
+    """Put a backup in the place of a database; see `restore_file` for the errors."""
+    await asyncio.to_thread(restore_file, source, target, replace=replace)
 
 
 async def _connect_store(path: Path, read_only: bool, opened: AsyncExitStack) -> SqliteStore:

@@ -11,14 +11,12 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import (
     DatabaseDamagedError,
     InstallationError,
     LockgateError,
-    SchemaTooNewError,
     StorageFullError,
 )
 from gateway.store import sql
@@ -34,15 +32,6 @@ BUSY_TIMEOUT_S = 5.0  # as long as a writer waits for its turn
 _PROBLEMS_SHOWN = 20
 _QUICK_CHECK_BELOW_BYTES = 64 * 2**20  # about 0.1 s; larger files are `lockgate doctor`'s
 _MODE = 0o600
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatabaseReport:
-    """What a check has found; no problems means sound."""
-
-    schema_version: int
-    known_version: int
-    problems: tuple[str, ...]
 
 
 def connect_file(path: Path, mode: str) -> sqlite3.Connection:
@@ -87,38 +76,46 @@ def inspect_file(path: Path, known: tuple[Migration, ...]) -> tuple[Migration, .
     _require_readable(path)
     if path.stat().st_size == 0:
         return known
-    with closing(connect_file(path, "ro")) as connection, converted():
+    with _reading(path) as connection, converted():
         pending = plan_migrations(known, _list_applied(connection))
         if path.stat().st_size <= _QUICK_CHECK_BELOW_BYTES:
             _require_sound(connection)
     return pending
 
 
-def check_database(path: Path) -> DatabaseReport:
-    """Check every page, index and reference of a database; changes nothing.
+def is_empty_database(path: Path) -> bool:
+    """Tell whether nothing was ever stored at `path`: no file, or one without any table.
+
+    A first start that was killed early leaves such a file.
+
+    Raises:
+        DatabaseDamagedError: it is no database.
+    """
+    if not path.is_file() or path.stat().st_size == 0:
+        return True
+    with _reading(path) as connection, converted():
+        return not _list_applied(connection)
+
+
+def check_database(path: Path) -> tuple[str, ...]:
+    """Check every page, index, reference and migration; return what is wrong, changing nothing.
 
     Raises:
         InstallationError: there is no such file, or it cannot be read.
     """
     _require_readable(path)
-    known = load_migrations("sqlite")
-    version = 0
     problems: list[str] = []
-    with closing(connect_file(path, "ro")) as connection:
+    with _reading(path) as connection:
         try:
             with converted():
-                applied = _list_applied(connection)
-                version = applied[-1].version if applied else 0
                 problems += _list_problems(connection)
-            plan_migrations(known, applied)
+                plan_migrations(load_migrations("sqlite"), _list_applied(connection))
         except LockgateError as exc:
             problems.append(exc.detail)
-    return DatabaseReport(
-        schema_version=version, known_version=known[-1].version, problems=tuple(problems)
-    )
+    return tuple(problems)
 
 
-def backup_sqlite(source: Path, target: Path) -> None:
+def backup_file(source: Path, target: Path) -> None:
     """Copy a database, in use or not, as of one moment, into a new file (0600).
 
     Raises:
@@ -132,7 +129,7 @@ def backup_sqlite(source: Path, target: Path) -> None:
         _copy(source, draft)
 
 
-def restore_sqlite(source: Path, target: Path, *, replace: bool = False) -> None:
+def restore_file(source: Path, target: Path, *, replace: bool = False) -> None:
     """Put a backup in the place of a database, after it has been found sound.
 
     Raises:
@@ -150,6 +147,24 @@ def restore_sqlite(source: Path, target: Path, *, replace: bool = False) -> None
             for suffix in ("-wal", "-shm"):
                 Path(f"{target}{suffix}").unlink(missing_ok=True)
             draft.replace(target)
+
+
+def tidy_file(path: Path) -> None:
+    """Remove the empty WAL that reading alone leaves behind, unless the database is in use."""
+    wal = Path(f"{path}-wal")
+    with suppress(OSError, sqlite3.Error):
+        if wal.stat().st_size == 0:
+            with closing(connect_file(path, "rw")) as connection:
+                connection.execute("PRAGMA schema_version")  # the last to close it removes it
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(connect_file(path, "ro")) as connection:
+            yield connection
+    finally:
+        tidy_file(path)
 
 
 def _require_readable(path: Path) -> None:
@@ -183,16 +198,12 @@ def _list_problems(connection: sqlite3.Connection) -> list[str]:
 
 
 def _require_restorable(source: Path) -> None:
-    report = check_database(source)
-    if report.schema_version > report.known_version:
-        raise SchemaTooNewError(
-            f"The backup has schema version {report.schema_version}, this Lockgate knows "
-            f"{report.known_version}; run the newer Lockgate."
-        )
-    if report.problems:
-        raise DatabaseDamagedError(f"The backup is damaged: {report.problems[0]}")
-    if report.schema_version == 0:
-        raise DatabaseDamagedError("The backup is empty.")
+    inspect_file(source, load_migrations("sqlite"))
+    if is_empty_database(source):
+        raise DatabaseDamagedError(f"{source} is empty: that is no backup.")
+    problems = check_database(source)
+    if problems:
+        raise DatabaseDamagedError(f"{source} is damaged: {problems[0]}")
 
 
 @contextmanager
