@@ -114,5 +114,5 @@ def dump_json(value: object, *, pretty: bool = False) -> bytes:
 
 
 def build_digest(*parts: object) -> str:
-    """Derive 64 stable hexadecimal digits from values, for ids and vectors."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+    """Derive 64 stable hexadecimal digits from JSON values, for ids and vectors."""
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
