@@ -130,6 +130,7 @@ def _bind(address: Address) -> socket.socket:
         if os.name == "posix":  # elsewhere the option would let two servers share a port
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(place)
+        opened.listen(_BACKLOG)  # tells a taken port now; early callers wait in the backlog
     except BaseException:
         opened.close()
         raise
