@@ -88,6 +88,11 @@ def print_entity(lines: Sequence[tuple[str, str]]) -> None:
         click.echo(f"{name}{_GAP}{clean(text)}".rstrip())
 
 
+def print_line(text: str) -> None:
+    """Print one line of result."""
+    click.echo(clean(text))
+
+
 def print_note(text: str) -> None:
     """Tell the person something that is not the command's result."""
     click.echo(clean(text), err=True)
@@ -96,6 +101,11 @@ def print_note(text: str) -> None:
 def is_terminal() -> bool:
     """Tell whether stdout is a terminal."""
     return sys.stdout.isatty()
+
+
+def is_error_terminal() -> bool:
+    """Tell whether stderr is a terminal."""
+    return sys.stderr.isatty()
 
 
 def describe(entity: Row) -> list[tuple[str, str]]:

@@ -21,6 +21,7 @@ from gateway.cli.output import (
     describe,
     print_entity,
     print_json,
+    print_line,
     print_note,
 )
 from gateway.cli.refusal import Refused
@@ -132,14 +133,15 @@ def print_change(resource: Resource, answer: Answer, verb: str, output: str) -> 
 
 def tell_change(answer: Answer, sentence: str) -> None:
     """Print one line about a change, and who has not taken it up yet."""
-    print_entity([(sentence, "")])
+    print_line(sentence)
     _tell_stragglers(answer)
 
 
 def _tell_stragglers(answer: Answer) -> None:
-    if answer.status != _ACCEPTED:
+    if answer.status != _ACCEPTED or not isinstance(answer.body, dict):
         return
-    print_note("note: stored, but not every worker serves it yet; `lockgate status` tells which")
+    names = ", ".join(str(name) for name in answer.body.get("stragglers", []))
+    print_note(f"note: stored, but not yet served by {names}; see `lockgate status`")
 
 
 def patch_entity(

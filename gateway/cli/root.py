@@ -28,14 +28,12 @@ COMMANDS: Final = {
     "endpoints": "endpoints",
     "bindings": "bindings",
     "keys": "keys",
-    "usage": "usage",
-    "explain": "explain",
-    "status": "status",
-    "providers": "providers",
-    "openapi": "openapi",
+    "status": "reports",
+    "providers": "reports",
+    "openapi": "reports",
     "crypto": "crypto",
     "backup": "backup",
-    "restore": "restore",
+    "restore": "backup",
     "doctor": "doctor",
 }
 

@@ -1,0 +1,74 @@
+"""`lockgate backup` and `lockgate restore`: copies of the database.
+
+Rule: a copy is written under another name and put in place whole; a root key is
+never copied, because a backup with its key would be no safer than the keys in clear.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.offline import run_on_store
+from gateway.cli.options import with_settings
+from gateway.cli.output import print_line, print_note
+from gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from gateway.store.sqlite import SqliteStore
+
+_PATH = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command(epilog="Example: lockgate backup /backups/lockgate-monday.db")
+@click.argument("file", type=_PATH)
+@with_settings
+def backup(settings: Settings, file: Path) -> None:
+    """Copy the database into a new FILE, also while the server runs.
+
+    The root key is not in it: keep a copy of that elsewhere.
+    """
+
+    async def copy(store: SqliteStore) -> None:
+        await store.backup(file)
+
+    run_on_store(settings, copy)
+    print_line(f"backup written: {file} ({file.stat().st_size} bytes)")
+    print_note(f"The root key is not in it: keep {_name_root_key(settings)} in another place.")
+
+
+@click.command(
+    epilog="Example: lockgate restore /backups/lockgate-monday.db --data ./lockgate-data"
+)
+@click.argument("file", type=_PATH)
+@click.option("--replace", is_flag=True, help="Replace the database that is there.")
+@with_settings
+def restore(settings: Settings, file: Path, replace: bool) -> None:
+    """Make FILE, a backup, the database of the data directory.
+
+    The backup is checked first. Refused while a server uses the database.
+    """
+    # Late: loads the database.
+    from gateway.installation import get_database_path
+    from gateway.installation.files import prepare_data_dir
+    from gateway.store.sqlite import restore_sqlite
+
+    prepare_data_dir(settings.data)
+    target = get_database_path(settings)
+    asyncio.run(restore_sqlite(file, target, replace=replace))
+    print_line(f"restored: {target}")
+    print_note(
+        f"It opens with the root key that it was made with, expected at "
+        f"{_name_root_key(settings)}; `lockgate doctor` checks that."
+    )
+
+
+def _name_root_key(settings: Settings) -> str:
+    from gateway.installation import get_key_path  # late, as above
+
+    if settings.passphrase is not None or settings.passphrase_file is not None:
+        return "the passphrase"
+    return str(get_key_path(settings))

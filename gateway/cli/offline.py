@@ -1,0 +1,61 @@
+"""Commands that work on the data directory itself, with or without a running server.
+
+Rule: the installation is opened for reading only, and closed whatever happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from gateway.clock import SystemClock
+from gateway.settings import Settings
+
+if TYPE_CHECKING:
+    from gateway.installation import Installation
+    from gateway.store.sqlite import SqliteStore
+
+T = TypeVar("T")
+
+
+def run_on_installation(settings: Settings, use: Callable[[Installation], Awaitable[T]]) -> T:
+    """Open the installation with its root key and give it to `use`.
+
+    Raises:
+        StartError: there is none, or it cannot be opened.
+    """
+    # Late: the vault and the database take longer to load than --help takes to print.
+    from gateway.installation import harden_process, open_installation
+
+    async def run() -> T:
+        installation = await open_installation(settings, SystemClock(), read_only=True)
+        try:
+            return await use(installation)
+        finally:
+            await installation.close()
+
+    harden_process()  # keys are in memory from here on
+    return asyncio.run(run())
+
+
+def run_on_store(settings: Settings, use: Callable[[SqliteStore], Awaitable[T]]) -> T:
+    """Open the database alone, without any key, and give it to `use`.
+
+    Raises:
+        StartError: there is none, or it cannot be opened.
+    """
+    from gateway.installation import get_database_path  # late, as above
+    from gateway.installation.files import check_database_exists
+    from gateway.store.sqlite import open_sqlite
+
+    async def run() -> T:
+        path = get_database_path(settings)
+        check_database_exists(path)
+        store = await open_sqlite(path, clock=SystemClock(), create=False, read_only=True)
+        try:
+            return await use(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
