@@ -1,0 +1,56 @@
+"""Dialects: one file per wire format, as a row of the table `DIALECTS`.
+
+Rule: pure and without I/O; bytes go in and come out, a stream may be cut anywhere.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from gateway.dialects import (
+    anthropic_messages,
+    gemini,
+    openai_chat,
+    openai_embeddings,
+    openai_responses,
+)
+from gateway.dialects.estimate import estimate_tokens, estimate_usage
+from gateway.dialects.models import ModelEntry, dump_model, dump_models
+from gateway.dialects.request import parse_body, parse_head, replace_model, replace_named_model
+from gateway.dialects.spec import DialectSpec, RequestHead, StreamFailure, StreamWatch, Usage
+from gateway.dialects.sse import SseEvent, SseSplitter
+from gateway.entities import Dialect
+
+DIALECTS: Final[Mapping[Dialect, DialectSpec]] = MappingProxyType(
+    {
+        spec.name: spec
+        for spec in (
+            openai_chat.CHAT_SPEC,
+            openai_chat.COMPLETIONS_SPEC,
+            openai_responses.SPEC,
+            openai_embeddings.SPEC,
+            anthropic_messages.SPEC,
+            gemini.SPEC,
+        )
+    }
+)
+
+__all__ = [
+    "DIALECTS",
+    "DialectSpec",
+    "ModelEntry",
+    "RequestHead",
+    "SseEvent",
+    "SseSplitter",
+    "StreamFailure",
+    "StreamWatch",
+    "Usage",
+    "dump_model",
+    "dump_models",
+    "estimate_tokens",
+    "estimate_usage",
+    "parse_body",
+    "parse_head",
+    "replace_model",
+    "replace_named_model",
+]

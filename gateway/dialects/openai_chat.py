@@ -1,0 +1,103 @@
+"""OpenAI Chat Completions, and the older Completions.
+
+Source: OpenAI's API reference; recordings of OpenAI, Azure, Groq, Mistral,
+DeepSeek and OpenRouter. A stream is `data:` lines of chunks and ends with
+``data: [DONE]``.
+
+Rule: a chunk that names only the role commits to nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, Final
+
+from gateway.dialects.openai import (
+    VENDOR,
+    build_error,
+    build_failure,
+    build_usage,
+    dump_error,
+    parse_usage,
+)
+from gateway.dialects.spec import DialectSpec, StreamFailure, Usage, dump_json
+from gateway.dialects.watch import SseWatch
+from gateway.entities import Dialect
+from gateway.errors import LockgateError
+
+_DONE: Final = b"[DONE]"
+# Parts of a delta that say how the answer is labelled, not what it is.
+_LABELS: Final = frozenset({"role", "channel", "name"})
+
+
+def dump_stream_error(error: LockgateError, request_id: str) -> bytes:  # noqa: ARG001 - in a header
+    """Return the error as a chunk; no ``[DONE]`` follows."""
+    return b"data: " + dump_json({"error": build_error(error)}) + b"\n\n"
+
+
+class ChatWatch(SseWatch):
+    """Watches a stream of chat or completion chunks."""
+
+    text: ClassVar = re.compile(
+        rb'"(?:content|text|arguments|reasoning_content|reasoning|refusal)"'
+        rb'\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"'
+    )
+    of_interest: ClassVar = re.compile(rb'"usage"\s*:\s*\{|"error"|\[DONE\]')
+
+    __slots__ = ("_usage",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._usage: Usage | None = None
+
+    @property
+    def usage(self) -> Usage | None:
+        """The last counts that a chunk gave; most servers give them at the end, if asked."""
+        return self._usage
+
+    def _has_content(self, value: dict[str, Any]) -> bool:
+        choices = value.get("choices")
+        return isinstance(choices, list) and any(
+            _has_content(choice) for choice in choices if isinstance(choice, dict)
+        )
+
+    def _find_failure(self, value: dict[str, Any], data: bytes) -> StreamFailure | None:
+        error = value.get("error")
+        if error is None and value.get("object") == "error":  # Mistral's and old vLLM's shape
+            error = value
+        return build_failure(error, data) if error else None
+
+    def _see(self, value: dict[str, Any]) -> None:
+        self._usage = build_usage(value) or self._usage
+
+    def _is_end(self, data: bytes) -> bool:
+        return data.strip() == _DONE
+
+    def _dump_event(self, error: LockgateError, request_id: str) -> bytes:
+        return dump_stream_error(error, request_id)
+
+
+def _has_content(choice: dict[str, Any]) -> bool:
+    if choice.get("text"):
+        return True
+    delta = choice.get("delta") or choice.get("message")
+    return isinstance(delta, dict) and any(
+        value and name not in _LABELS for name, value in delta.items()
+    )
+
+
+def _build_spec(name: Dialect) -> DialectSpec:
+    return DialectSpec(
+        name=name,
+        vendor=VENDOR,
+        content_type_stream="text/event-stream",
+        watch=ChatWatch,
+        parse_usage=parse_usage,
+        dump_error=dump_error,
+        dump_stream_error=dump_stream_error,
+        end_required=True,
+    )
+
+
+CHAT_SPEC: Final = _build_spec(Dialect.OPENAI_CHAT)
+COMPLETIONS_SPEC: Final = _build_spec(Dialect.OPENAI_COMPLETIONS)

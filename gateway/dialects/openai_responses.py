@@ -1,0 +1,135 @@
+"""OpenAI Responses.
+
+Source: OpenAI's API reference, "Streaming events"; recordings of OpenAI and DeepSeek.
+Each event has its type in `event:` and in the data; the last one is
+response.completed, .incomplete or .failed, and there is no ``[DONE]``.
+
+Rule: announcements of a response, an item or a part commit to nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, Final
+
+from gateway.dialects.openai import (
+    VENDOR,
+    build_error,
+    build_failure,
+    build_usage,
+    dump_error,
+    parse_usage,
+)
+from gateway.dialects.spec import (
+    DialectSpec,
+    StreamFailure,
+    Usage,
+    dump_json,
+    load_object,
+    read_object,
+)
+from gateway.dialects.watch import SseWatch
+from gateway.entities import Dialect
+from gateway.errors import LockgateError
+
+_PREAMBLE: Final = frozenset(
+    {
+        "response.created",
+        "response.queued",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+        "response.reasoning_summary_part.added",
+        "keepalive",
+    }
+)
+_FAILED: Final = "response.failed"
+_ENDS: Final = frozenset({"response.completed", "response.incomplete", _FAILED})
+_SEQUENCE = re.compile(rb'"sequence_number"\s*:\s*([0-9]{1,15})')
+
+
+def dump_stream_error(error: LockgateError, request_id: str, sequence_number: int = 0) -> bytes:  # noqa: ARG001 - the id is in a header
+    """Return the error as an ``error`` event.
+
+    Its fields stand at the top, as the reference says, and once more under ``error``,
+    where the SDKs look before they raise.
+    """
+    body = build_error(error)
+    event = {
+        "type": "error",
+        "code": body["code"],
+        "message": body["message"],
+        "param": body["param"],
+        "sequence_number": sequence_number,
+        "error": body,
+    }
+    return b"event: error\ndata: " + dump_json(event) + b"\n\n"
+
+
+class ResponsesWatch(SseWatch):
+    """Watches a stream of response events."""
+
+    text: ClassVar = re.compile(rb'"delta"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"')
+    of_interest: ClassVar = re.compile(
+        rb'"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"'
+    )
+
+    end_mark: ClassVar = re.compile(rb'"type"\s*:\s*"response\.(?:completed|incomplete|failed)"')
+
+    __slots__ = ("_last_block", "_usage")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._usage: Usage | None = None
+        self._last_block = b""
+
+    @property
+    def usage(self) -> Usage | None:
+        """The counts of the last event."""
+        return self._usage
+
+    def _open(self, block: bytes, *, cut: bool) -> None:
+        self._last_block = block
+        super()._open(block, cut=cut)
+
+    def _follow(self, block: bytes, *, cut: bool) -> None:
+        self._last_block = block
+        super()._follow(block, cut=cut)
+
+    def _has_content(self, value: dict[str, Any]) -> bool:
+        kind = value.get("type")
+        if not isinstance(kind, str) or kind in _PREAMBLE:
+            return False
+        return not kind.endswith(".delta") or bool(value.get("delta"))
+
+    def _find_failure(self, value: dict[str, Any], data: bytes) -> StreamFailure | None:
+        if value.get("type") == "error" or ("type" not in value and "error" in value):
+            return build_failure(value.get("error") or value, data)
+        if value.get("type") == _FAILED:
+            return build_failure(read_object(value, "response").get("error") or {}, data)
+        return None
+
+    def _see(self, value: dict[str, Any]) -> None:
+        if value.get("type") in _ENDS:
+            self._ended = True
+            self._usage = build_usage(read_object(value, "response")) or self._usage
+
+    def _is_end(self, data: bytes) -> bool:
+        value = load_object(data)
+        return value is not None and value.get("type") in _ENDS
+
+    def _dump_event(self, error: LockgateError, request_id: str) -> bytes:
+        last = _SEQUENCE.search(self._last_block)
+        return dump_stream_error(error, request_id, int(last[1]) + 1 if last else 0)
+
+
+SPEC: Final = DialectSpec(
+    name=Dialect.OPENAI_RESPONSES,
+    vendor=VENDOR,
+    content_type_stream="text/event-stream",
+    watch=ResponsesWatch,
+    parse_usage=parse_usage,
+    dump_error=dump_error,
+    dump_stream_error=dump_stream_error,
+    end_required=True,
+)

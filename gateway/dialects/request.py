@@ -1,0 +1,203 @@
+"""The parts of a request's body that routing reads and writes.
+
+Format: RFC 8259. Rule: a body is never re-serialised: all bytes but the model's name
+stay where they are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NoReturn
+
+import orjson
+
+from gateway.dialects.spec import RequestHead, dump_json
+from gateway.errors import MalformedRequestError
+
+MAX_DEPTH: Final = 64  # deeper than any real tool schema; parsers downstream may recurse
+# Letters of "model" can only be spelled \u0064, \u0065, \u006c, \u006d, \u006f.
+_ESCAPED_LETTER: Final = b"\\u006"
+_KEY = re.compile(rb'"model"\s*:\s*')
+_ESCAPED_KEY = re.compile(
+    rb'"(?:m|\\u006[dD])(?:o|\\u006[fF])(?:d|\\u0064)(?:e|\\u0065)(?:l|\\u006[cC])"\s*:\s*'
+)
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_SCALAR = re.compile(rb"[^\s,}\]]+")
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# Where a Gemini body may name its model: at the top (1), in generateContentRequest (2) or in
+# an element of requests (3).
+_GEMINI_DEPTHS: Final = frozenset({1, 2, 3})
+
+
+def parse_head(raw: bytes) -> RequestHead:
+    """Read the model's name and whether a stream is asked for.
+
+    Raises:
+        MalformedRequestError: not JSON, too deep, no object, or a field of the wrong type;
+            `field` names it where it is one.
+    """
+    body = parse_body(raw)
+    model, stream = body.get("model"), body.get("stream")
+    if model is not None and (not isinstance(model, str) or _SURROGATE.search(model)):
+        raise MalformedRequestError("'model' must be a string", field="model")
+    if stream is not None and not isinstance(stream, bool):
+        raise MalformedRequestError("'stream' must be true or false", field="stream")
+    return RequestHead(model, bool(stream))
+
+
+def parse_body(raw: bytes) -> dict[str, Any]:
+    """Parse a request's body.
+
+    Raises:
+        MalformedRequestError: not JSON (with line and column), deeper than 64, no object.
+    """
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        body = _parse_leniently(raw)
+    if not isinstance(body, dict):
+        raise MalformedRequestError("the body must be a JSON object")
+    # Only a body with that many brackets can be that deep; those in strings count too, but
+    # then the walk settles it.
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_too_deep(body):
+        raise MalformedRequestError(f"the body is nested deeper than {MAX_DEPTH}")
+    return body
+
+
+def replace_model(raw: bytes, name: str) -> bytes:
+    """Put `name` where the body's top-level ``model`` is; all other bytes stay.
+
+    Every top-level occurrence of the key is replaced, however it is spelled; nested ones
+    are not. `raw` must be a valid JSON object; without the key it comes back as it is.
+    """
+    return _replace(raw, name, lambda depth, _value: depth == 1)
+
+
+def replace_named_model(raw: bytes, old: str, new: str) -> bytes:
+    """Put ``models/{new}`` where a Gemini body names the model `old`, with or without prefix.
+
+    Looked at are the places where the API takes a model's name: at the top, in
+    ``generateContentRequest`` and in ``requests[]``. `raw` must be valid JSON.
+    """
+    names = frozenset({old, f"models/{old}"})
+
+    def is_meant(depth: int, value: bytes) -> bool:
+        return depth in _GEMINI_DEPTHS and value[:1] == b'"' and _parse_string(value) in names
+
+    return _replace(raw, f"models/{new}", is_meant)
+
+
+def _replace(raw: bytes, name: str, is_meant: Callable[[int, bytes], bool]) -> bytes:
+    pieces: list[bytes] = []
+    done = 0
+    value: bytes = dump_json(name)
+    for depth, start in _iter_keys(raw):
+        if start < done:
+            continue  # inside of a value that has been replaced
+        end = _find_end(raw, start)
+        if is_meant(depth, raw[start:end]):
+            pieces += (raw[done:start], value)
+            done = end
+    return b"".join((*pieces, raw[done:])) if pieces else raw
+
+
+def _iter_keys(raw: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the depth of each ``model`` key and where its value begins.
+
+    An unescaped quote before ``model"`` always opens a string, and a colon behind makes it a
+    key; only the depth needs a look at what surrounds it.
+    """
+    pattern = _ESCAPED_KEY if _ESCAPED_LETTER in raw else _KEY
+    keys = [match for match in pattern.finditer(raw) if not _is_escaped(raw, match.start())]
+    if len(keys) == 1:
+        yield _find_depth(raw, keys[0].start()), keys[0].end()
+        return
+    depth = last = 0
+    for match in keys:
+        depth += _count_depth(raw[last : match.start()])
+        last = match.start()
+        yield depth, match.end()
+
+
+def _is_escaped(raw: bytes, at: int) -> bool:
+    first = at
+    while first > 0 and raw[first - 1] == ord("\\"):
+        first -= 1
+    return (at - first) % 2 == 1
+
+
+def _find_depth(raw: bytes, at: int) -> int:
+    """Return how many brackets are open at a key, by the shorter of the two sides."""
+    if at <= len(raw) // 2:
+        return _count_depth(raw[:at])
+    return -_count_depth(raw[at:])
+
+
+def _count_depth(part: bytes) -> int:
+    """Return opening minus closing brackets outside of the strings of a part."""
+    bare = _STRING.sub(b"", part)
+    return bare.count(b"{") + bare.count(b"[") - bare.count(b"}") - bare.count(b"]")
+
+
+def _find_end(raw: bytes, start: int) -> int:
+    """Return the end of the value that begins at `start`."""
+    first = raw[start : start + 1]
+    if first not in (b"{", b"["):
+        match = (_STRING if first == b'"' else _SCALAR).match(raw, start)
+        return start if match is None else match.end()
+    depth = 0
+    for token in _TOKEN.finditer(raw, start):
+        bracket = token[0]
+        depth += bracket in (b"{", b"[")
+        depth -= bracket in (b"}", b"]")
+        if depth == 0:
+            return token.end()
+    return len(raw)
+
+
+def _parse_string(value: bytes) -> str | None:
+    try:
+        text = json.loads(value)
+    except ValueError:
+        return None
+    return text if isinstance(text, str) else None
+
+
+def _parse_leniently(raw: bytes) -> Any:
+    """Parse what the strict parser refused: lone surrogates, which real clients send, pass.
+
+    They come from emoji that were cut in two; a provider takes them, so do we.
+    """
+    try:
+        return json.loads(raw.decode(), parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise MalformedRequestError(
+            f"the body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from None
+    except RecursionError:
+        raise MalformedRequestError(f"the body is nested deeper than {MAX_DEPTH}") from None
+    except UnicodeDecodeError as error:
+        raise MalformedRequestError(f"the body is not UTF-8 at byte {error.start}") from None
+    except ValueError:
+        raise MalformedRequestError("the body holds a number that JSON does not have") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _is_too_deep(body: dict[str, Any]) -> bool:
+    level: list[Any] = [body]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for container in level
+            for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True

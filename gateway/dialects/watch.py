@@ -1,0 +1,161 @@
+"""The stream watch of every dialect that is framed as server-sent events.
+
+Rule: until the commit point each event is parsed; after it bytes are searched, and
+only an event that may hold counts, an error or the end is parsed.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from typing import Any, ClassVar, Protocol
+
+from gateway.dialects.spec import StreamFailure, StreamWatch, load_object
+from gateway.dialects.sse import BlockSplitter, parse_block
+from gateway.errors import LockgateError, UpstreamMalformedError
+
+
+class Splitter(Protocol):
+    """Cuts a stream into blocks, one for each event."""
+
+    @property
+    def cut(self) -> bool:
+        """Whether the first block of the last `feed` lacks its middle."""
+        ...
+
+    @property
+    def pending(self) -> bytes:
+        """The bytes of a block that has begun and not ended."""
+        ...
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a block has begun and not ended."""
+        ...
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Return the blocks that `chunk` completes."""
+        ...
+
+
+class SseWatch(StreamWatch):
+    """Base of the watches; a dialect says what content, errors, counts and ends look like.
+
+    `text` matches the output text within an event, one group; `of_interest` matches every
+    event that has to be parsed even after the commit point; `end_mark` tells the end in an
+    event too long to be kept whole, where such a one can be.
+    """
+
+    text: ClassVar[re.Pattern[bytes]]
+    of_interest: ClassVar[re.Pattern[bytes]]
+    end_mark: ClassVar[re.Pattern[bytes] | None] = None
+
+    __slots__ = ("_blocks", "_ended")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._blocks: Splitter = BlockSplitter()
+        self._ended = False
+
+    def feed(self, chunk: bytes) -> None:
+        """Look at the next bytes of the answer, cut anywhere."""
+        if self.failure is not None:
+            return
+        blocks = self._blocks.feed(chunk)
+        cut = self._blocks.cut
+        for block in blocks:
+            if self.committed:
+                self._follow(block, cut=cut)
+            else:
+                self._open(block, cut=cut)
+                if self._has_failed():
+                    return
+            cut = False  # only the first can be
+            self.output_chars += sum(map(len, self.text.findall(block)))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the end marker has been seen, even without the blank line after it."""
+        if self._ended or not self._blocks.is_pending:
+            return self._ended
+        data = self._find_data(self._blocks.pending)
+        return data is not None and self._is_end(data)
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether the bytes so far end between two events."""
+        return not self._blocks.is_pending
+
+    def dump_failure(self, error: LockgateError, request_id: str) -> bytes:
+        """Return the dialect's error event, after a blank line where an event is half sent."""
+        event = self._dump_event(error, request_id)
+        return event if self.at_boundary else b"\n\n" + event
+
+    def _has_failed(self) -> bool:
+        return self.failure is not None
+
+    def _find_data(self, block: bytes) -> bytes | None:
+        """Return an event's data; None where it has none."""
+        event = parse_block(block)
+        return None if event is None else event.data
+
+    def _open(self, block: bytes, *, cut: bool) -> None:
+        """Look at an event before the commit point."""
+        data = self._find_data(block)
+        if data is None:
+            return
+        value = load_object(data)
+        if value is None:
+            self._open_other(data, cut=cut)
+            return
+        self.failure = self._find_failure(value, data)
+        if self.failure is None:
+            self._see(value)
+            self.committed = self._ended or self._has_content(value)
+
+    def _open_other(self, data: bytes, *, cut: bool) -> None:
+        if self._ends(data, cut=cut):
+            self._ended = self.committed = True
+        elif cut:
+            self.committed = True  # too long to be anything but content
+        else:
+            self.failure = StreamFailure(
+                None, UpstreamMalformedError.code, "an event of the stream is not JSON", data
+            )
+
+    def _follow(self, block: bytes, *, cut: bool) -> None:
+        """Look at an event after the commit point."""
+        data = self._find_data(block) if self.of_interest.search(block) else None
+        if data is None:
+            return
+        value = load_object(data)
+        if value is None:
+            self._ended = self._ended or self._ends(data, cut=cut)
+            return
+        self.late_failure = self.late_failure or self._find_failure(value, data) is not None
+        self._see(value)
+
+    def _ends(self, data: bytes, *, cut: bool) -> bool:
+        if cut and self.end_mark is not None:
+            return self.end_mark.search(data) is not None
+        return self._is_end(data)
+
+    @abstractmethod
+    def _has_content(self, value: dict[str, Any]) -> bool:
+        """Tell whether an event carries a part of the answer."""
+
+    @abstractmethod
+    def _find_failure(self, value: dict[str, Any], data: bytes) -> StreamFailure | None:
+        """Return the failure that an event reports, if it reports one."""
+
+    @abstractmethod
+    def _see(self, value: dict[str, Any]) -> None:
+        """Take counts and the end out of an event."""
+
+    @abstractmethod
+    def _is_end(self, data: bytes) -> bool:
+        """Tell, without a change of state, whether an event's data ends the answer."""
+
+    @abstractmethod
+    def _dump_event(self, error: LockgateError, request_id: str) -> bytes:
+        """Return an error as one event."""
