@@ -22,6 +22,7 @@ KEY_NAME = "root.key"
 _SQLITE_SCHEME = "sqlite:///"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _MAX_PASSPHRASE_BYTES = 4096
+_NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # a pipe in the key file's place must not hang a start
 
 
 def get_database_path(settings: Settings) -> Path:
@@ -79,7 +80,7 @@ def find_key(path: Path) -> Secret | None:
         RootKeyError: unreadable, no plain file, of a wrong length, or open to others.
     """
     try:
-        raw, mode = _read(path, aead.KEY_BYTES + 1)
+        raw, mode = _read(path, aead.KEY_BYTES + 1, _NO_WAITING)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -155,9 +156,9 @@ def read_passphrase_file(path: Path) -> Secret:
     return Secret(line)
 
 
-def _read(path: Path, limit: int) -> tuple[bytes, int]:
+def _read(path: Path, limit: int, flags: int = 0) -> tuple[bytes, int]:
     """Return up to `limit` bytes, and the mode of the very file that they came from."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    descriptor = os.open(path, os.O_RDONLY | flags)
     with os.fdopen(descriptor, "rb") as file:
         mode = os.fstat(descriptor).st_mode
         return file.read(limit), mode

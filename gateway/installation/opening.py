@@ -25,7 +25,9 @@ from gateway.installation.process import PASSPHRASE_VARIABLE, forget_passphrase_
 from gateway.ports import Clock, Opener, Sealer, Store
 from gateway.secret import Secret
 from gateway.settings import Settings
+from gateway.store.migrate import load_migrations
 from gateway.store.sqlite import open_sqlite
+from gateway.store.sqlite_files import inspect_file
 from gateway.vault import aead
 from gateway.vault.envelope import RecordOpener, RecordSealer
 from gateway.vault.keyring import (
@@ -76,26 +78,46 @@ async def open_installation(
     if read_only:
         return await _open_read_only(settings, clock, path)
     await asyncio.to_thread(files.prepare_data_dir, settings.data)
-    keyring = await _look_at(settings, clock, path)
-    protected = None if keyring else await asyncio.to_thread(_protect, settings)
+    if not await asyncio.to_thread(path.is_file):
+        protected = await asyncio.to_thread(_protect, settings)
+        return await _open_for_writing(settings, clock, path, None, protected)
+    return await _open_for_writing(settings, clock, path, await _look_at(settings, clock, path))
+
+
+async def _open_for_writing(
+    settings: Settings,
+    clock: Clock,
+    path: Path,
+    keyring: Keyring | None,
+    protected: tuple[RootProtection, Secret] | None = None,
+) -> Installation:
     async with _kept_open(await open_sqlite(path, clock=clock)) as store:
-        if protected is not None:
-            keyring = await _ensure_vault(settings, clock, store, *protected)
+        opened = keyring or await _find_keyring(settings, store)
+        first_start = opened is None
+        if opened is None:
+            if protected is None:
+                protected = await asyncio.to_thread(_protect, settings)
+            opened = await _create_vault(settings, clock, store, protected)
         token = await _ensure_admin_token(settings, clock, store)
-        return _build(
-            settings, clock, store, keyring, first_start=protected is not None, admin_token=token
-        )
+        return _build(settings, clock, store, opened, first_start=first_start, admin_token=token)
 
 
 async def _open_read_only(settings: Settings, clock: Clock, path: Path) -> Installation:
     await asyncio.to_thread(files.check_database_exists, path)
     opened = await open_sqlite(path, clock=clock, create=False, read_only=True)
     async with _kept_open(opened) as store:
-        return _build(settings, clock, store, await _find_keyring(settings, store))
+        keyring = await _find_keyring(settings, store)
+        if keyring is not None:
+            return _build(settings, clock, store, keyring)
+        raise InstallationError(
+            f"the database {path} was never started with: run `lockgate serve` once",
+            field="data",
+        )
 
 
 async def _look_at(settings: Settings, clock: Clock, path: Path) -> Keyring | None:
-    if not await asyncio.to_thread(path.is_file):
+    """Find the keyring without writing; None also where the schema has yet to be brought up."""
+    if await asyncio.to_thread(inspect_file, path, load_migrations("sqlite")):
         return None
     store = await open_sqlite(path, clock=clock, create=False, read_only=True)
     try:
@@ -117,16 +139,11 @@ def _build(
     settings: Settings,
     clock: Clock,
     store: Store,
-    keyring: Keyring | None,
+    keyring: Keyring,
     *,
     first_start: bool = False,
     admin_token: Secret | None = None,
 ) -> Installation:
-    if keyring is None:
-        raise InstallationError(
-            f"the database in {settings.data} was never started with: run `lockgate serve` once",
-            field="data",
-        )
     forget_passphrase_variable()
     return Installation(
         store=store,
@@ -151,8 +168,7 @@ async def _find_keyring(settings: Settings, store: Store) -> Keyring | None:
     if meta is None:
         _check_unused(terms, secrets)
         return None
-    unlocking = await asyncio.to_thread(_get_unlocking_key, settings, meta)
-    return open_keyring(unlocking, meta, terms)
+    return await _unlock(settings, meta, terms)
 
 
 def _check_unused(terms: Sequence[KekTerm], secrets: int) -> None:
@@ -172,24 +188,26 @@ def _protect(settings: Settings) -> tuple[RootProtection, Secret]:
     return protection, derive_unlocking_key(passphrase, protection)
 
 
-async def _ensure_vault(
-    settings: Settings,
-    clock: Clock,
-    store: Store,
-    protection: RootProtection,
-    unlocking: Secret,
-) -> Keyring | None:
+async def _create_vault(
+    settings: Settings, clock: Clock, store: Store, protected: tuple[RootProtection, Secret]
+) -> Keyring:
     """Write the first vault rows; where another process was faster, take its."""
+    protection, unlocking = protected
     meta, term = create_installation(unlocking, protection, created_at=clock.now_ms())
     async with store.write() as transaction:
-        mine = await transaction.vault.find_meta() is None
-        if mine:
-            _check_unused(await transaction.vault.list_terms(), await transaction.secrets.count())
+        found = await transaction.vault.find_meta()
+        terms = await transaction.vault.list_terms()
+        if found is None:
             await transaction.vault.insert_meta(meta)
             await transaction.vault.insert_term(term)
-    if mine:
+    if found is None:
         return open_keyring(unlocking, meta, (term,))
-    return await _find_keyring(settings, store)
+    return await _unlock(settings, found, terms)
+
+
+async def _unlock(settings: Settings, meta: VaultMeta, terms: Sequence[KekTerm]) -> Keyring:
+    unlocking = await asyncio.to_thread(_get_unlocking_key, settings, meta)
+    return open_keyring(unlocking, meta, terms)
 
 
 # --- the first admin token ----------------------------------------------------------------
