@@ -147,7 +147,7 @@ async def deliver(
     response = web.StreamResponse(status=reply.status, headers=headers)
     response.content_length = delivery.length
     await response.prepare(request)
-    for frame in delivery.frames:
+    for frame in delivery.frames if request.method != "HEAD" else ():
         await _wait(fault.slow_chunk_ms / 1000, stopping)
         await _write(response, frame, byte_by_byte=fault.byte_by_byte)
     await _end(request, response, delivery.ending, stopping)

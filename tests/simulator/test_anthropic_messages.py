@@ -29,9 +29,7 @@ async def test_an_answer_names_simulator_model_and_marker(
 
 async def test_a_stream_joins_to_the_plain_answer(anthropic_sdk: anthropic.AsyncAnthropic) -> None:
     plain = await anthropic_sdk.messages.create(model=MODEL, max_tokens=99, messages=ASKED)
-    async with anthropic_sdk.messages.stream(
-        model=MODEL, max_tokens=99, messages=ASKED
-    ) as stream:
+    async with anthropic_sdk.messages.stream(model=MODEL, max_tokens=99, messages=ASKED) as stream:
         streamed = await stream.get_final_message()
     assert streamed.content[0].text == plain.content[0].text
     assert streamed.usage.output_tokens == plain.usage.output_tokens

@@ -21,7 +21,9 @@ WEATHER = types.Tool(
     function_declarations=[
         types.FunctionDeclaration(
             name="get_weather",
-            parameters=types.Schema(type="OBJECT", properties={"city": types.Schema(type="STRING")}),
+            parameters=types.Schema(
+                type="OBJECT", properties={"city": types.Schema(type="STRING")}
+            ),
         )
     ]
 )
@@ -145,9 +147,7 @@ async def test_snake_case_is_read_too(http: aiohttp.ClientSession) -> None:
 HEADERS_AS_QUERY = {"key": HEADERS["x-goog-api-key"]}
 
 
-@pytest.mark.parametrize(
-    ("action", "status"), [("generateContent", 400), ("noSuchAction", 404)]
-)
+@pytest.mark.parametrize(("action", "status"), [("generateContent", 400), ("noSuchAction", 404)])
 async def test_what_is_missing_or_unknown_is_refused(
     http: aiohttp.ClientSession, action: str, status: int
 ) -> None:

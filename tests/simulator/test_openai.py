@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import AsyncIterator
 
 import aiohttp
 import openai
@@ -11,6 +12,11 @@ import pytest
 from gateway.simulator import RunningSimulator
 
 ASKED = [{"role": "user", "content": "hello"}]
+
+
+async def _collect(stream: AsyncIterator[object], seen: list[object]) -> None:
+    async for chunk in stream:
+        seen.append(chunk)  # noqa: PERF401 - what came before an error is kept
 
 
 async def test_models_are_listed_and_found(openai_sdk: openai.AsyncOpenAI) -> None:
@@ -86,10 +92,9 @@ async def test_an_error_event_in_a_stream_is_raised_by_the_sdk(
     stream = await openai_sdk.chat.completions.create(
         model="gpt-4o+error-event-after=2", messages=ASKED, stream=True
     )
-    seen = []
+    seen: list[object] = []
     with pytest.raises(openai.APIError) as caught:
-        async for chunk in stream:
-            seen.append(chunk)
+        await _collect(stream, seen)
     assert len(seen) == 2
     assert caught.value.code == "server_overloaded"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import aiohttp
 import anthropic
 import pytest
@@ -14,6 +16,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientS
 
 ASKED = [{"role": "user", "content": "hello"}]
 MODEL = "claude-sonnet-4-6"
+
+
+async def _collect(stream: AsyncIterator[object], seen: list[object]) -> None:
+    async for chunk in stream:
+        seen.append(chunk)  # noqa: PERF401 - what came before an error is kept
 
 
 async def test_anthropic_models_are_listed_and_found(
@@ -65,8 +72,14 @@ async def test_gemini_calls_a_wrong_key_an_invalid_argument(simulator: RunningSi
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(402, "billing_error"), (413, "request_too_large"), (429, "rate_limit_error")]
-    + [(500, "api_error"), (529, "overloaded_error"), (503, "api_error")],
+    [
+        (402, "billing_error"),
+        (413, "request_too_large"),
+        (429, "rate_limit_error"),
+        (500, "api_error"),
+        (503, "api_error"),
+        (529, "overloaded_error"),
+    ],
 )
 async def test_anthropic_errors_have_their_type(
     anthropic_sdk: anthropic.AsyncAnthropic, status: int, kind: str
@@ -121,9 +134,8 @@ async def test_a_gemini_error_event_ends_the_sdks_stream(
         contents="hello",
         config=types.GenerateContentConfig(),
     )
-    seen = []
+    seen: list[object] = []
     with pytest.raises(errors.ServerError) as caught:
-        async for chunk in stream:
-            seen.append(chunk.text)
+        await _collect(stream, seen)
     assert len(seen) == 2
     assert caught.value.status == "UNAVAILABLE"
