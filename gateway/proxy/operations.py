@@ -1,0 +1,90 @@
+"""What a client can ask for: every route of the data plane that calls a model, as a table.
+
+Rule: dialect, upstream path and place of the model's name all come from the
+matched row, never from the request's URL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from gateway.entities import Dialect
+
+
+class Metering(StrEnum):
+    """How the tokens of an operation are booked."""
+
+    GENERATED = "generated"  # what the answer's usage says; estimated if it says nothing
+    REPORTED = "reported"  # what the answer's usage says, else nothing
+    FREE = "free"  # asking costs nothing, although the answer talks of tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing that a client can ask for.
+
+    `suffix` follows the provider's base URL; in Gemini's, `{version}` and the model come from
+    the request. `action` is Gemini's word after the colon.
+    """
+
+    dialect: Dialect
+    path: str
+    suffix: str
+    metering: Metering = Metering.GENERATED
+    action: str | None = None
+    streams: bool = False  # Gemini: whether the action itself means a stream
+
+
+_OPENAI: Final = (
+    Operation(Dialect.OPENAI_CHAT, "/v1/chat/completions", "/chat/completions"),
+    Operation(Dialect.OPENAI_COMPLETIONS, "/v1/completions", "/completions"),
+    Operation(Dialect.OPENAI_RESPONSES, "/v1/responses", "/responses"),
+    Operation(Dialect.OPENAI_EMBEDDINGS, "/v1/embeddings", "/embeddings", Metering.REPORTED),
+)
+_ANTHROPIC: Final = (
+    Operation(Dialect.ANTHROPIC_MESSAGES, "/v1/messages", "/v1/messages"),
+    Operation(
+        Dialect.ANTHROPIC_MESSAGES,
+        "/v1/messages/count_tokens",
+        "/v1/messages/count_tokens",
+        Metering.FREE,
+    ),
+)
+_GEMINI_ACTIONS: Final = (
+    ("generateContent", Metering.GENERATED, False),
+    ("streamGenerateContent", Metering.GENERATED, True),
+    ("countTokens", Metering.FREE, False),
+    ("embedContent", Metering.REPORTED, False),
+    ("batchEmbedContents", Metering.REPORTED, False),
+)
+
+
+def list_gemini(version: str) -> tuple[Operation, ...]:
+    """Return Gemini's operations under an API version, `v1` or `v1beta`."""
+    return tuple(
+        Operation(
+            Dialect.GEMINI,
+            f"/{version}/models/{{name:[^/:]+}}:{action}",
+            version,
+            metering,
+            action,
+            streams,
+        )
+        for action, metering, streams in _GEMINI_ACTIONS
+    )
+
+
+_GEMINI: Final = (*list_gemini("v1beta"), *list_gemini("v1"))
+
+# Prefix and rows. The vendor's SDK, pointed at host + prefix, sends exactly the rows' paths.
+OPERATIONS: Final[tuple[tuple[str, tuple[Operation, ...]], ...]] = (
+    ("", (*_OPENAI, *_ANTHROPIC, *_GEMINI)),
+    ("/anthropic", _ANTHROPIC),
+    ("/gemini", _GEMINI),
+    ("/gateway/openai", _OPENAI),
+    ("/gateway/anthropic", _ANTHROPIC),
+    ("/gateway/gemini", _GEMINI),
+    ("/gateway/mlflow", _OPENAI[:1]),
+)
