@@ -15,6 +15,7 @@ import click
 from gateway.cli.offline import run_on_store
 from gateway.cli.options import with_settings
 from gateway.cli.output import print_line, print_note
+from gateway.cli.refusal import Refused
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def restore(settings: Settings, file: Path, replace: bool) -> None:
 
     prepare_data_dir(settings.data)
     target = get_database_path(settings)
+    if target.exists() and not replace:
+        raise Refused(f"{target} exists already: give --replace to put the backup in its place")
     asyncio.run(restore_sqlite(file, target, replace=replace))
     print_line(f"restored: {target}")
     print_note(
