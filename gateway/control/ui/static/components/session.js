@@ -1,0 +1,36 @@
+// Signing in with the admin token.
+import { openSession } from "../api.js";
+import { useFocusOnError, useForm } from "../load.js";
+import { html, useEffect, useRef, useState } from "../view.js";
+import { TextField } from "./field.js";
+import { Problem } from "./feedback.js";
+import { Mark } from "./icon.js";
+
+/** The sign-in form; `ended` says that a session was there before. */
+export function SignIn({ ended, onSession }) {
+  const [token, setToken] = useState("");
+  const form = useForm(["token"]);
+  const element = useRef(null);
+  useFocusOnError(element, form.error);
+  useEffect(() => {
+    document.title = "Sign in · Lockgate";
+  }, []);
+  const submit = async (event) => {
+    event.preventDefault();
+    const session = await form.submit(null, () => openSession(token.trim()));
+    if (session) onSession(session);
+  };
+  const refused = form.error?.status === 401;
+  const wrong = refused ? "This is not an admin token of this gateway." : form.errorOf("token");
+  return html`<main class="sign-in">
+    <form ref=${element} class="sign-in-card" onSubmit=${submit}>
+      <div class="sign-in-brand"><${Mark} size=${36} /><h1>Lockgate</h1></div>
+      ${ended && !form.error && html`<p class="sign-in-note" role="status">The session has ended. Sign in again to go on.</p>`}
+      <${TextField} label="Admin token" type="password" name="token" autocomplete="current-password" required autofocus
+        value=${token} onChange=${setToken} error=${wrong}
+        hint="Printed once by the first lockgate serve, and by lockgate demo." />
+      ${!refused && html`<${Problem} error=${form.general} />`}
+      <button class="button button-primary button-wide" disabled=${form.busy || !token.trim()} aria-busy=${form.busy}>Sign in</button>
+    </form>
+  </main>`;
+}

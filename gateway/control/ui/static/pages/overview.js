@@ -1,0 +1,121 @@
+// The first view: what flows, what fails, what needs a hand.
+import { read } from "../api.js";
+import { Badge, Facts } from "../components/badge.js";
+import { Checklist } from "../components/checklist.js";
+import { LoadProblem, Problem, Skeleton } from "../components/feedback.js";
+import { PageHead, Section } from "../components/page.js";
+import { ShareSummary } from "../components/shares.js";
+import { Table } from "../components/table.js";
+import { UsageChart } from "../components/usage_chart.js";
+import { formatCompact, formatCount, formatPlural, formatShare, formatUptime } from "../format.js";
+import { useLoad, useRefresh } from "../load.js";
+import { go, href } from "../route.js";
+import { RANGES, sinceOf, total } from "../usage_data.js";
+import { html } from "../view.js";
+
+const REFRESH_MS = 15_000;
+const ENDPOINTS_SHOWN = 8;
+const LISTS = { secrets: "/secrets", models: "/model-definitions", endpoints: "/endpoints", keys: "/api-keys" };
+
+/** Load what the page shows beside the chart, in one go, so that it appears in one piece. */
+async function loadOverview(since, signal) {
+  const [status, byEndpoint, endpoints, ...firsts] = await Promise.all([
+    read("/status", {}, signal),
+    read("/usage", { group_by: "endpoint", since, limit: 500 }, signal),
+    read("/endpoints", { limit: ENDPOINTS_SHOWN }, signal),
+    ...Object.values(LISTS).map((path) => read(path, { limit: 1 }, signal)),
+  ]);
+  const counts = Object.fromEntries(Object.keys(LISTS).map((view, index) => [view, firsts[index].items.length]));
+  return { status, sums: byEndpoint.items, endpoints, counts };
+}
+
+/** The view. */
+export function Overview({ query }) {
+  const range = RANGES[query.get("range")] ? query.get("range") : "24h";
+  const since = sinceOf(range);
+  const { data, error, reload } = useLoad((signal) => loadOverview(since, signal), [since]);
+  useRefresh(reload, REFRESH_MS);
+  return html`
+    <${PageHead} title="Overview">
+      <div class="segmented" role="group" aria-label="Range">${Object.entries(RANGES).map(([key, { title }]) => html`
+        <button key=${key} type="button" aria-pressed=${key === range} onClick=${() => go(href("overview", { range: key }))}>${title}</button>`)}</div>
+    <//>
+    ${error && html`<${LoadProblem} error=${error} reload=${reload} />`}
+    ${data && html`<${Warnings} status=${data.status} /><${Checklist} counts=${data.counts} />`}
+    <${Figures} sums=${data?.sums ?? null} />
+    <${UsageChart} range=${range} filters=${{ since }} />
+    <div class="columns columns-main">
+      <div><${TopEndpoints} data=${data} /></div>
+      <div><${Installation} status=${data?.status ?? null} /></div>
+    </div>
+  `;
+}
+
+/** What somebody should look at now. */
+function listWarnings(status) {
+  const warnings = [];
+  if (status.database_fault) warnings.push(`The database does not answer: ${status.database_fault}. Traffic flows from the last known configuration; changes have to wait.`);
+  for (const name of status.quarantined ?? []) {
+    warnings.push(`The stored credential of ${typeof name === "string" ? name : name.secret_name ?? name.secret_id} does not open. Its models are out of service: store the value again.`);
+  }
+  for (const warning of status.warnings ?? []) warnings.push(warning);
+  return warnings;
+}
+
+function Warnings({ status }) {
+  return listWarnings(status).map((message) => html`<${Problem} key=${message} error=${{ message }} />`);
+}
+
+function Figure({ title, value, note, bad }) {
+  return html`<div class="figure"><span class="figure-title">${title}</span>
+    <span class="figure-value ${bad ? "figure-bad" : ""}">${value}</span><span class="figure-note">${note}</span></div>`;
+}
+
+function Figures({ sums }) {
+  const attempts = sums && total(sums, "attempts");
+  const errors = sums && total(sums, "errors");
+  const cached = sums && total(sums, "cache_read_tokens");
+  const known = (text) => (sums ? text : "");
+  return html`<div class="figures">
+    <${Figure} title="Attempts" value=${formatCompact(attempts)} note=${known("calls of a model")} />
+    <${Figure} title="Failed" value=${attempts ? formatShare(errors / attempts) : sums ? "0 %" : "–"} note=${known(formatPlural(errors, "attempt"))} bad=${attempts && errors / attempts > 0.05} />
+    <${Figure} title="Tokens in" value=${formatCompact(sums && total(sums, "input_tokens"))} note=${known(cached ? `${formatCompact(cached)} of them from a cache` : "")} />
+    <${Figure} title="Tokens out" value=${formatCompact(sums && total(sums, "output_tokens"))} note=${""} />
+  </div>`;
+}
+
+function listColumns(sums) {
+  const byId = new Map((sums ?? []).map((row) => [row.key, row]));
+  const sumOf = (row, name) => byId.get(row.endpoint_id)?.[name] ?? 0;
+  return [
+    { key: "name", title: "Name", cell: (row) => html`<a class="row-link breakable" href=${href("endpoints", row.endpoint_id)}>${row.name}</a>` },
+    { key: "split", title: "Traffic", wide: true, cell: (row) => html`<${ShareSummary} endpoint=${row} />` },
+    { key: "attempts", title: "Attempts", align: "right", cell: (row) => html`<span class="number">${formatCount(sumOf(row, "attempts"))}</span>` },
+    { key: "errors", title: "Failed", align: "right", cell: (row) => html`<span class="number">${formatCount(sumOf(row, "errors"))}</span>` },
+  ];
+}
+
+function TopEndpoints({ data }) {
+  const more = data?.endpoints.next_cursor && html`<a href=${href("endpoints")}>All endpoints</a>`;
+  return html`<${Section} title="Endpoints" action=${more}>
+    <${Table} label="Endpoints" rows=${data?.endpoints.items ?? null} columns=${listColumns(data?.sums)} rowKey=${(row) => row.endpoint_id}
+      empty=${html`<p class="muted">None yet.</p>`} />
+  <//>`;
+}
+
+function Installation({ status }) {
+  if (!status) return html`<${Section} title="Gateway"><${Skeleton} lines=${6} /><//>`;
+  const sound = !listWarnings(status).length;
+  const backlog = status.ledger_backlog ?? 0;
+  const rows = [
+    ["State", html`<${Badge} kind=${sound ? "good" : "warn"}>${sound ? "in order" : "needs a look"}<//>`],
+    ["Vault", (status.quarantined ?? []).length ? formatPlural(status.quarantined.length, "record") + " cannot be opened" : "every record used so far opens"],
+    ["Ledger", backlog ? `${formatPlural(backlog, "row")} waiting` : "up to date"],
+    ["Database", status.database_fault ? "does not answer" : "answers"],
+    ["Configuration", status.epoch === undefined ? null : `epoch ${formatCount(status.epoch)}`],
+    ["Workers", status.workers === undefined ? null : formatCount(status.workers)],
+    ["Running for", status.uptime_ms === undefined ? null : formatUptime(status.uptime_ms / 1000)],
+    ["Version", status.version ?? null],
+  ];
+  return html`<${Section} title="Gateway"><${Facts} rows=${rows.filter(([, value]) => value !== null)} /><//>`;
+}

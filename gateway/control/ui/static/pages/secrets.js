@@ -1,0 +1,179 @@
+// Provider keys: stored encrypted, shown masked.
+import { call, read } from "../api.js";
+import { Ago, Badge } from "../components/badge.js";
+import { SaveProblem } from "../components/conflict.js";
+import { DeleteDialog } from "../components/delete.js";
+import { Actions, Dialog } from "../components/dialog.js";
+import { EntityDialog } from "../components/entity.js";
+import { Empty, LoadProblem, notify } from "../components/feedback.js";
+import { CheckField, SelectField, TextField } from "../components/field.js";
+import { Icon } from "../components/icon.js";
+import { PageHead } from "../components/page.js";
+import {
+  ConfigFields, dumpFields, listFields, listProviderChoices, ValueFields,
+} from "../components/secret_fields.js";
+import { PagedTable } from "../components/table.js";
+import { useFocusOnError, useForm, useLoad, usePages } from "../load.js";
+import { go, href } from "../route.js";
+import { html, useEffect, useRef, useState } from "../view.js";
+
+const FIELDS = ["secret_name", "provider", "secret_value", "secret_value.*", "auth_config", "auth_config.*"];
+const close = () => go(href("secrets"));
+
+const COLUMNS = [
+  { key: "name", title: "Name", cell: (row) => html`<a class="row-link breakable" href=${href("secrets", row.secret_id)}>${row.secret_name}</a>` },
+  { key: "provider", title: "Provider", cell: (row) => (row.provider ? html`<${Badge}>${row.provider}<//>` : html`<span class="muted">any</span>`) },
+  { key: "value", title: "Value", cell: (row) => html`<${Masked} values=${row.masked_values} />` },
+  { key: "base", title: "Address", cell: (row) => (row.auth_config?.api_base ? html`<span class="breakable">${row.auth_config.api_base}</span>` : html`<span class="muted">the provider's own</span>`) },
+  { key: "updated", title: "Changed", align: "right", cell: (row) => html`<${Ago} at=${row.last_updated_at} />` },
+];
+
+function Masked({ values }) {
+  const entries = Object.entries(values);
+  return html`<span class="masked">${entries.map(([name, text]) => html`<span key=${name}>
+    ${entries.length > 1 && html`<span class="muted">${name} </span>`}<code>${text}</code></span>`)}</span>`;
+}
+
+/** The list, with a dialog over it for a new or an existing secret. */
+export function Secrets({ id, query }) {
+  const provider = query.get("provider") || "";
+  const pages = usePages("/secrets", { provider });
+  const providers = useLoad((signal) => read("/providers", {}, signal).then(({ items }) => items), []);
+  const done = () => {
+    pages.reload();
+    close();
+  };
+  const known = providers.data || [];
+  return html`
+    <${PageHead} title="Secrets" lead="Provider keys. Encrypted when they arrive; only a mask is ever shown.">
+      <a class="button button-primary" href=${href("secrets", "new")}><${Icon} name="plus" size=${16} />New secret</a>
+    <//>
+    <${LoadProblem} error=${providers.error} reload=${providers.reload} />
+    <div class="filters">
+      <${SelectField} label="Provider" value=${provider} onChange=${(value) => go(href("secrets", { provider: value }))}
+        options=${[["", "All providers"], ...known.map(({ name, title }) => [name, title])]} />
+    </div>
+    <${PagedTable} label="Secrets" pages=${pages} columns=${COLUMNS} rowKey=${(row) => row.secret_id}
+      empty=${provider
+        ? html`<${Empty} title="No secret of this provider" />`
+        : html`<${Empty} title="No secrets yet" action=${html`<a class="button button-primary" href=${href("secrets", "new")}>Store a provider key</a>`}>
+            A secret is a provider's key. Models use it; applications never see it.<//>`} />
+    ${id === "new" && providers.data && html`<${CreateDialog} providers=${known} onDone=${done} />`}
+    ${id && id !== "new" && providers.data && html`<${EditDialog} key=${id} id=${id} providers=${known} onDone=${done} />`}
+  `;
+}
+
+function CreateDialog({ providers, onDone }) {
+  const [name, setName] = useState("");
+  const [provider, setProvider] = useState(providers[0]?.name ?? "");
+  const [values, setValues] = useState({});
+  const [config, setConfig] = useState({});
+  const form = useForm(FIELDS);
+  const element = useRef(null);
+  useFocusOnError(element, form.error);
+  const valueFields = listFields(providers, provider, "secret_fields");
+  const configFields = listFields(providers, provider, "config_fields");
+  const submit = async (event) => {
+    event.preventDefault();
+    const body = {
+      secret_name: name.trim(),
+      provider: provider || null,
+      secret_value: dumpFields(valueFields, values) ?? {},
+      auth_config: dumpFields(configFields, config),
+    };
+    const done = await form.submit(body, (idempotencyKey) => call("POST", "/secrets", { body, idempotencyKey }));
+    if (!done) return;
+    notify(`Stored ${body.secret_name}.`);
+    onDone();
+  };
+  return html`<${Dialog} title="New secret" onClose=${close}>
+    <form ref=${element} onSubmit=${submit}>
+      <div class="dialog-body">
+        <${SelectField} label="Provider" value=${provider} onChange=${setProvider} autofocus
+          options=${listProviderChoices(providers)} error=${form.errorOf("provider")} />
+        <${TextField} label="Name" required maxlength="255" value=${name} onChange=${setName} placeholder="openai-prod"
+          hint="It is bound into the encryption and cannot be changed later." error=${form.errorOf("secret_name")} />
+        <${ValueFields} fields=${valueFields} values=${values} onChange=${setValues} form=${form} />
+        <${ConfigFields} fields=${configFields} values=${config} onChange=${setConfig} form=${form}
+          baseUrl=${providers.find((one) => one.name === provider)?.base_url} />
+        <${SaveProblem} error=${form.general} />
+      </div>
+      <${Actions} busy=${form.busy} submitLabel="Store secret" onCancel=${close} />
+    </form>
+  <//>`;
+}
+
+function EditDialog({ id, providers, onDone }) {
+  const [deleting, setDeleting] = useState(null);
+  if (deleting) {
+    return html`<${DeleteDialog} noun="secret" name=${deleting.entity.secret_name} path="/secrets/${id}" etag=${deleting.etag}
+      forceText="Also delete these model definitions and take them out of their endpoints"
+      onDone=${onDone} onClose=${() => setDeleting(null)} />`;
+  }
+  return html`<${EntityDialog} title="Secret" path="/secrets/${id}" onClose=${close}>
+    ${(loaded) => html`<${EditForm} ...${loaded} providers=${providers} onDone=${onDone} onDelete=${() => setDeleting(loaded)} />`}
+  <//>`;
+}
+
+/** The body of a PATCH: only what differs from the stored secret. */
+function buildPatch({ entity, provider, config, configFields, values, valueFields, replace }) {
+  const body = {};
+  const before = entity.auth_config ?? {};
+  const fields = new Set(configFields.map((field) => field.name));
+  // What this page draws no field for stays as it is, unless the provider is another one.
+  const kept = provider === (entity.provider ?? "")
+    ? Object.fromEntries(Object.entries(before).filter(([name]) => !fields.has(name))) : {};
+  const after = { ...kept, ...dumpFields(configFields, config) };
+  if (provider !== (entity.provider ?? "")) body.provider = provider || null;
+  if (JSON.stringify(sorted(after)) !== JSON.stringify(sorted(before))) body.auth_config = Object.keys(after).length ? after : null;
+  if (replace) body.secret_value = dumpFields(valueFields, values) ?? {};
+  return body;
+}
+
+function sorted(mapping) {
+  return Object.entries(mapping).filter(([, value]) => value !== null).sort();
+}
+
+function EditForm({ entity, etag, reload, providers, onDone, onDelete }) {
+  const [provider, setProvider] = useState(entity.provider ?? "");
+  const [config, setConfig] = useState(entity.auth_config ?? {});
+  const [values, setValues] = useState({});
+  const [replace, setReplace] = useState(false);
+  const form = useForm(FIELDS);
+  const element = useRef(null);
+  const rebind = form.error?.code === "credential_rebind_required";
+  useFocusOnError(element, form.error);
+  useEffect(() => {
+    if (rebind) setReplace(true);
+  }, [rebind]);
+  const valueFields = listFields(providers, provider, "secret_fields");
+  const configFields = listFields(providers, provider, "config_fields");
+  const body = buildPatch({ entity, provider, config, configFields, values, valueFields, replace });
+  const submit = async (event) => {
+    event.preventDefault();
+    const done = await form.submit(body, () => call("PATCH", `/secrets/${entity.secret_id}`, { body, ifMatch: etag }));
+    if (!done) return;
+    notify(`Saved ${entity.secret_name}.`);
+    onDone();
+  };
+  return html`<form ref=${element} onSubmit=${submit}>
+    <div class="dialog-body">
+      <div class="secret-name"><strong class="breakable">${entity.secret_name}</strong><${Masked} values=${entity.masked_values} />
+        <a href=${href("models", { secret_id: entity.secret_id })}>Models using it</a></div>
+      <${SelectField} label="Provider" value=${provider} onChange=${setProvider} autofocus
+        options=${listProviderChoices(providers)} error=${form.errorOf("provider")} />
+      <${ConfigFields} fields=${configFields} values=${config} onChange=${setConfig} form=${form}
+        baseUrl=${providers.find((one) => one.name === provider)?.base_url} />
+      ${rebind && html`<div class="problem problem-warn" role="alert"><${Icon} name="warning" /><p>
+        This change would let the stored key go to another place, so the gateway asks for the key again.
+        Whoever may edit an address cannot send a key there that they do not have.</p></div>`}
+      <${CheckField} label="Replace the stored value" checked=${replace} onChange=${setReplace}
+        hint="The new value takes effect with the next request; the old one is gone." />
+      ${replace && html`<${ValueFields} fields=${valueFields} values=${values} onChange=${setValues} form=${form} />`}
+      ${!rebind && html`<${SaveProblem} error=${form.general} onReload=${reload} />`}
+    </div>
+    <${Actions} busy=${form.busy} submitLabel="Save" onCancel=${close} disabled=${!Object.keys(body).length}>
+      <button type="button" class="button button-quiet-danger" onClick=${onDelete}><${Icon} name="trash" size=${16} />Delete</button>
+    <//>
+  </form>`;
+}
