@@ -21,7 +21,13 @@ from gateway.vault.envelope import (
     check_wraps,
     secret_context,
 )
-from gateway.vault.format import dump_record, dump_wrap_aad, parse_record
+from gateway.vault.format import (
+    dump_fields,
+    dump_payload_aad,
+    dump_record,
+    dump_wrap_aad,
+    parse_record,
+)
 
 VALUE = Secret('{"api_key": "canary-key-0001"}')
 
@@ -122,6 +128,27 @@ def test_dek_wraps_swapped_within_a_row(vault: Any, context: SealContext, record
 def test_commitment_of_another_key(vault: Any, context: SealContext, record: bytes) -> None:
     other = parse_record(vault.sealer.seal(context, VALUE))
     refuse(vault, context, dump_record(replace(parse_record(record), commitment=other.commitment)))
+
+
+def test_ciphertext_made_to_open_under_a_key_it_does_not_commit_to(
+    vault: Any, context: SealContext, record: bytes
+) -> None:
+    # Who knows a DEK can make a payload that authenticates under any commitment; only the
+    # comparison of the commitment itself stops it.
+    mine = parse_record(record)
+    dek = aead.open_aes_256_gcm(
+        vault.keyring.get_kek(2), mine.wrap_nonce, mine.wrapped_dek, dump_wrap_aad(2, context)
+    )
+    key = aead.derive_key(dek, salt=b"", info=dump_fields(b"lockgate/record/v1/payload-key"))
+    for commitment, opens in ((mine.commitment, True), (b"c" * 32, False)):
+        sealed = aead.seal_aes_256_gcm(
+            key, mine.nonce, VALUE, dump_payload_aad(commitment, context)
+        )
+        forged = dump_record(replace(mine, commitment=commitment, sealed=sealed))
+        if opens:
+            assert vault.opener.open(context, forged) == VALUE
+        else:
+            assert "changed" in refuse(vault, context, forged)
 
 
 def test_payloads_swapped(vault: Any, context: SealContext, record: bytes) -> None:
