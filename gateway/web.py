@@ -28,7 +28,7 @@ from gateway.errors import (
 logger = logging.getLogger("lockgate.web")
 
 REQUEST_ID_HEADER: Final = "x-lockgate-request-id"
-_REQUEST_ID_KEY: Final = "lockgate.request_id"
+_REQUEST_ID_KEY: Final = web.RequestKey("lockgate.request_id", str)
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,128}")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -37,9 +37,8 @@ Renderer = Callable[[LockgateError, web.Request], web.StreamResponse]
 
 def get_request_id(request: web.Request) -> str:
     """Return the request's id: the caller's if it is 1-128 visible ASCII characters, else new."""
-    known = request.get(_REQUEST_ID_KEY)
-    if known is not None:
-        return str(known)
+    if _REQUEST_ID_KEY in request:
+        return request[_REQUEST_ID_KEY]
     given = request.headers.get(REQUEST_ID_HEADER, "")
     request_id = given if _VISIBLE_ASCII.fullmatch(given) else os.urandom(16).hex()
     request[_REQUEST_ID_KEY] = request_id

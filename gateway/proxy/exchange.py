@@ -18,8 +18,6 @@ from gateway.proxy.operations import Operation
 from gateway.routing.snapshot import ClientKey, EndpointRoute, Snapshot, Target
 from gateway.web import get_request_id
 
-_KEY: Final = "lockgate.exchange"
-
 
 @dataclass(slots=True)
 class Exchange:
@@ -61,6 +59,9 @@ class Exchange:
         ]
 
 
+_KEY: Final = web.RequestKey("lockgate.exchange", Exchange)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """What an exchange has to get done, once the request is read and found right."""
@@ -98,8 +99,7 @@ def open_exchange(
 
 def find_exchange(request: web.Request) -> Exchange | None:
     """Return the exchange of a request, if it got so far."""
-    found = request.get(_KEY)
-    return found if isinstance(found, Exchange) else None
+    return request.get(_KEY)
 
 
 def build_usage_row(exchange: Exchange, job: Job, target: Target, started_at: int) -> UsageRow:

@@ -1,0 +1,327 @@
+"""A data plane on loopback over a hand-written configuration: what the tests here run against."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import orjson
+from aiohttp import web
+from multidict import CIMultiDictProxy
+
+from gateway.entities import (
+    ApiKeyId,
+    Configuration,
+    EndpointId,
+    EndpointLimits,
+    FallbackConfig,
+    GatewayApiKey,
+    GatewayEndpoint,
+    GatewayEndpointModelMapping,
+    GatewayModelDefinition,
+    LinkageType,
+    MappingId,
+    ModelDefinitionId,
+    SealContext,
+    SealedSecret,
+    SecretId,
+    StoredApiKey,
+    UsageRow,
+)
+from gateway.errors import VaultIntegrityError
+from gateway.proxy import ProxyParts, add_proxy_routes, find_renderer
+from gateway.routing.snapshot import SnapshotHolder, build_snapshot
+from gateway.secret import Secret
+from gateway.settings import Settings, parse_origin_pattern
+from gateway.telemetry import Metrics
+from gateway.vault.configs import ModelConfigCache
+from gateway.web import build_rescue
+
+CANARY = "canary-key-0123456789-of-the-provider"
+CLIENT_KEY = "lg-client-key-of-the-tests"
+BROKEN = b"broken"
+NOW_MS = 1_700_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One mapping of an endpoint, with the model definition and the secret behind it."""
+
+    url: str
+    provider: str = "openai"
+    model: str = "gpt-4o-mini"
+    weight: float = 1.0
+    order: int | None = None  # makes it a FALLBACK
+    key: str | None = CANARY  # None: its record does not open
+    name: str = ""
+    more_config: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def api_base(self) -> str:
+        return self.url + ("/v1" if self.provider.startswith("openai") else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint."""
+
+    models: Sequence[Model]
+    max_fallbacks: int | None = None
+    usage_tracking: bool = True
+    limits: EndpointLimits = EndpointLimits()
+
+
+class Clock:
+    """Stands still on the wall, runs monotonically."""
+
+    def __init__(self) -> None:
+        self.now = NOW_MS
+
+    def now_ms(self) -> int:
+        return self.now
+
+    def monotonic_s(self) -> float:
+        return self.now / 1000
+
+
+class PlainOpener:
+    """Opens records that were never sealed, and counts."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+
+    def open(self, context: SealContext, record: bytes) -> Secret:
+        self.opened += 1
+        if record == BROKEN:
+            raise VaultIntegrityError("the record was changed")
+        return Secret(record)
+
+
+class Ledger:
+    """Keeps the rows that were recorded."""
+
+    def __init__(self) -> None:
+        self.rows: list[UsageRow] = []
+
+    def record(self, row: UsageRow) -> None:
+        self.rows.append(row)
+
+
+STAMPS: dict[str, Any] = {
+    "created_at": NOW_MS,
+    "last_updated_at": NOW_MS,
+    "created_by": "test",
+    "last_updated_by": "test",
+}
+
+
+def build_key(name: str = "app", value: str = CLIENT_KEY, **changes: Any) -> StoredApiKey:
+    fields: dict[str, Any] = {
+        "key_id": ApiKeyId(f"k-{name}"),
+        "name": name,
+        "masked_value": "***",
+        "allowed_endpoints": ("*",),
+        "expires_at": None,
+        "disabled": False,
+        **STAMPS,
+        **changes,
+    }
+    return StoredApiKey(
+        key=GatewayApiKey(**fields), digest=hashlib.sha256(value.encode()).digest()
+    )
+
+
+def build_configuration(
+    endpoints: dict[str, Endpoint], *, keys: Sequence[StoredApiKey] | None = None, epoch: int = 1
+) -> Configuration:
+    secrets: list[SealedSecret] = []
+    rows = [
+        _build_endpoint(name, endpoint, secrets) for name, endpoint in endpoints.items()
+    ]
+    return Configuration(
+        epoch=epoch,
+        endpoints=tuple(rows),
+        secrets=tuple(secrets),
+        api_keys=tuple(keys if keys is not None else [build_key()]),
+    )
+
+
+def _build_endpoint(
+    name: str, endpoint: Endpoint, secrets: list[SealedSecret]
+) -> GatewayEndpoint:
+    mappings = tuple(
+        _build_mapping(name, index, model, secrets) for index, model in enumerate(endpoint.models)
+    )
+    return GatewayEndpoint(
+        endpoint_id=EndpointId(f"e-{name}"),
+        name=name,
+        model_mappings=mappings,
+        tags={},
+        routing_strategy=None,
+        fallback_config=FallbackConfig(max_attempts=endpoint.max_fallbacks),
+        usage_tracking=endpoint.usage_tracking,
+        limits=endpoint.limits,
+        **STAMPS,
+    )
+
+
+def _build_mapping(
+    endpoint: str, index: int, model: Model, secrets: list[SealedSecret]
+) -> GatewayEndpointModelMapping:
+    secret_id = SecretId(f"s-{endpoint}-{index}")
+    name = model.name or f"{endpoint}-{index}"
+    secrets.append(
+        SealedSecret(
+            secret_id=secret_id,
+            secret_name=f"secret of {name}",
+            provider=model.provider,
+            auth_config={"api_base": model.api_base, **model.more_config},
+            secret_version=1,
+            kek_term=1,
+            record=BROKEN if model.key is None else orjson.dumps({"api_key": model.key}),
+        )
+    )
+    definition = GatewayModelDefinition(
+        model_definition_id=ModelDefinitionId(f"d-{endpoint}-{index}"),
+        name=name,
+        secret_id=secret_id,
+        secret_name=f"secret of {name}",
+        provider=model.provider,
+        model_name=model.model,
+        **STAMPS,
+    )
+    return GatewayEndpointModelMapping(
+        mapping_id=MappingId(f"m-{endpoint}-{index}"),
+        endpoint_id=EndpointId(f"e-{endpoint}"),
+        model_definition_id=definition.model_definition_id,
+        model_definition=definition,
+        weight=model.weight,
+        linkage_type=LinkageType.PRIMARY if model.order is None else LinkageType.FALLBACK,
+        fallback_order=model.order,
+        created_at=NOW_MS,
+        created_by="test",
+    )
+
+
+class Rig:
+    """A running data plane; `async with` starts and stops it."""
+
+    def __init__(
+        self,
+        endpoints: dict[str, Endpoint],
+        *,
+        keys: Sequence[StoredApiKey] | None = None,
+        settings: dict[str, Any] | None = None,
+        draw: Callable[[], float] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        origins = [
+            parse_origin_pattern(model.url)
+            for endpoint in endpoints.values()
+            for model in endpoint.models
+        ]
+        self.opener = PlainOpener()
+        self.ledger = Ledger()
+        self.clock = Clock()
+        self.metrics = Metrics()
+        self.naps: list[float] = []
+        self.keys = keys
+        self.parts = ProxyParts(
+            snapshots=SnapshotHolder(build_snapshot(build_configuration(endpoints, keys=keys))),
+            configs=ModelConfigCache(self.opener),
+            usage=self.ledger,
+            settings=Settings(
+                **{"allowed_private_origins": tuple(origins), **(settings or {})}
+            ),
+            clock=self.clock,
+            metrics=self.metrics,
+            draw=draw or random.Random(1).random,
+            sleep=self._nap,
+            ssl_context=ssl_context,
+        )
+        self.url = ""
+        self._runner: web.AppRunner | None = None
+        self.client: aiohttp.ClientSession
+
+    async def _nap(self, delay_s: float) -> None:
+        self.naps.append(delay_s)
+
+    def configure(self, endpoints: dict[str, Endpoint]) -> None:
+        """Serve another configuration from the next request on."""
+        epoch = self.parts.snapshots.current.epoch + 1
+        configuration = build_configuration(endpoints, keys=self.keys, epoch=epoch)
+        assert self.parts.snapshots.swap(build_snapshot(configuration))
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(middlewares=[build_rescue(find_renderer)], client_max_size=1 << 40)
+        add_proxy_routes(app, self.parts)
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0
+        )
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.client = aiohttp.ClientSession(
+            self.url, headers={"Authorization": f"Bearer {CLIENT_KEY}"}, auto_decompress=False
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.client.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def post(self, path: str, body: Any, **headers: str) -> Answer:
+        """Send a body (JSON, or raw bytes) and read the answer to its end."""
+        data = body if isinstance(body, bytes) else orjson.dumps(body)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self.client.post(
+            path, data=data, headers={"Content-Type": "application/json", **named}
+        ) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def chat(self, endpoint: str = "chat", **fields: Any) -> Answer:
+        """Ask a chat completion."""
+        return await self.post("/v1/chat/completions", chat_body(endpoint, **fields))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        return str(self.json()["error"]["code"])
+
+    def own(self, name: str) -> str:
+        return self.headers[f"x-lockgate-{name}"]
+
+
+def chat_body(endpoint: str = "chat", **fields: Any) -> dict[str, Any]:
+    return {"model": endpoint, "messages": [{"role": "user", "content": "hello"}], **fields}
+
+
+def messages_body(endpoint: str = "claude", **fields: Any) -> dict[str, Any]:
+    return {**chat_body(endpoint), "max_tokens": 100, **fields}
+
+
+def gemini_body(**fields: Any) -> dict[str, Any]:
+    return {"contents": [{"role": "user", "parts": [{"text": "hello"}]}], **fields}
