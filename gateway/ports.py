@@ -151,10 +151,13 @@ class EndpointRows(Protocol):
         secret_id: SecretId | None = None,
         model_definition_id: ModelDefinitionId | None = None,
         q: str | None = None,
+        resource_type: str | None = None,
+        resource_id: str | None = None,
     ) -> Page[GatewayEndpoint]:
         """List with mappings, model definitions and tags in a constant number of queries.
 
-        `q` matches a part of the endpoint's name, case-insensitively.
+        `q` matches a part of the endpoint's name, case-insensitively; `resource_type` and
+        `resource_id`, together, find what this resource is bound to.
         """
         ...
 

@@ -207,6 +207,8 @@ class SqlEndpointRows:
         secret_id: SecretId | None = None,
         model_definition_id: ModelDefinitionId | None = None,
         q: str | None = None,
+        resource_type: str | None = None,
+        resource_id: str | None = None,
     ) -> Page[GatewayEndpoint]:
         """List by creation, in four queries."""
         filters = {
@@ -215,6 +217,8 @@ class SqlEndpointRows:
             "secret_id": secret_id,
             "model_definition_id": model_definition_id,
             "q": None if q is None else dump_pattern(q),
+            "resource_type": resource_type,
+            "resource_id": resource_id,
         }
         rows, next_after = await fetch_page_rows(self._session, sql.ENDPOINT_LIST, page, filters)
         return Page(items=await self._complete(rows), next_after=next_after)

@@ -157,6 +157,7 @@ _MAPPED = (
     "ON d.model_definition_id = m.model_definition_id WHERE m.endpoint_id = e.endpoint_id AND "
 )
 ENDPOINT_GET = _ENDPOINT + " WHERE e.endpoint_id = :endpoint_id"
+_BOUND = "e.endpoint_id IN (SELECT b.endpoint_id FROM endpoint_bindings b WHERE "
 ENDPOINT_LIST = ListQuery(
     select=_ENDPOINT,
     order=("e.created_at", "e.endpoint_id"),
@@ -170,6 +171,13 @@ ENDPOINT_LIST = ListQuery(
             "AND m.endpoint_id = e.endpoint_id)"
         ),
         "q": "LOWER(e.name) LIKE :q ESCAPE '\\'",
+        "resource_type": (
+            "EXISTS (SELECT 1 FROM endpoint_bindings b WHERE b.endpoint_id = e.endpoint_id "
+            "AND b.resource_type = :resource_type)"
+        ),
+        "resource_id": (
+            _BOUND + "b.resource_type = :resource_type AND b.resource_id = :resource_id)"
+        ),
     },
 )
 ENDPOINT_ALL = _ENDPOINT + " ORDER BY e.created_at, e.endpoint_id"

@@ -1,7 +1,7 @@
 """The store on SQLite: one writer, a few readers, WAL, every commit on the disk.
 
 Rule: an acknowledged write survives the loss of power; a writer waits for its
-turn at most `WRITE_WAIT_S`, here and behind other processes together.
+turn at most 5 s, here and behind other processes together.
 """
 
 from __future__ import annotations
@@ -75,8 +75,10 @@ class SqliteStore:
         readers: list[aiosqlite.Connection],
         watcher: aiosqlite.Connection,
         data_version: int,
+        write_wait_s: float,
     ) -> None:
         self.path = path
+        self._write_wait_s = write_wait_s
         self._writer = writer
         self._turn = asyncio.Lock()
         self._readers = readers
@@ -104,7 +106,7 @@ class SqliteStore:
         """Open the write transaction as a bare session."""
         if self._writer is None:
             raise StoreUnavailableError("The database was opened for reading only.")
-        deadline_s = asyncio.get_running_loop().time() + WRITE_WAIT_S
+        deadline_s = asyncio.get_running_loop().time() + self._write_wait_s
         await self._take_turn()
         try:
             left_s = deadline_s - asyncio.get_running_loop().time()
@@ -117,7 +119,7 @@ class SqliteStore:
     async def _take_turn(self) -> None:
         self._check_open()
         try:
-            async with asyncio.timeout(WRITE_WAIT_S):
+            async with asyncio.timeout(self._write_wait_s):
                 await self._turn.acquire()
         except TimeoutError as exc:
             raise StoreUnavailableError(
@@ -193,7 +195,12 @@ class SqliteStore:
 
 
 async def open_sqlite(
-    path: Path, *, clock: Clock, create: bool = True, read_only: bool = False
+    path: Path,
+    *,
+    clock: Clock,
+    create: bool = True,
+    read_only: bool = False,
+    write_wait_s: float = WRITE_WAIT_S,
 ) -> SqliteStore:
     """Open a database file, bring its schema up to date and return the store.
 
@@ -217,7 +224,7 @@ async def open_sqlite(
     if read_only and len(pending) == len(known):
         raise InstallationError(f"{path} is empty; start `lockgate serve` once.")
     async with AsyncExitStack() as opened:
-        store = await _connect_store(path, read_only, opened)
+        store = await _connect_store(path, read_only, write_wait_s, opened)
         if pending and not read_only:
             await migrate(store.write_session, known, clock.now_ms)
             await store.changed()  # our own migrations are no news
@@ -230,7 +237,9 @@ async def restore_sqlite(source: Path, target: Path, *, replace: bool = False) -
     await asyncio.to_thread(restore_file, source, target, replace=replace)
 
 
-async def _connect_store(path: Path, read_only: bool, opened: AsyncExitStack) -> SqliteStore:
+async def _connect_store(
+    path: Path, read_only: bool, write_wait_s: float, opened: AsyncExitStack
+) -> SqliteStore:
     """Open all connections; `opened` closes them should a later step fail."""
 
     async def connect(mode: str, pragmas: tuple[str, ...]) -> aiosqlite.Connection:
@@ -249,7 +258,14 @@ async def _connect_store(path: Path, read_only: bool, opened: AsyncExitStack) ->
     readers = [await connect(mode, ("PRAGMA query_only = ON",)) for _ in range(READERS)]
     watcher = await connect(mode, ("PRAGMA query_only = ON",))
     version = await _read_number(watcher, "PRAGMA data_version")
-    return SqliteStore(path, writer=writer, readers=readers, watcher=watcher, data_version=version)
+    return SqliteStore(
+        path,
+        writer=writer,
+        readers=readers,
+        watcher=watcher,
+        data_version=version,
+        write_wait_s=write_wait_s,
+    )
 
 
 async def _connect(path: Path, mode: str) -> aiosqlite.Connection:

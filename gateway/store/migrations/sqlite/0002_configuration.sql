@@ -101,6 +101,8 @@ CREATE INDEX bindings_by_creation
     ON endpoint_bindings (created_at, endpoint_id, resource_type, resource_id);
 CREATE INDEX bindings_by_endpoint
     ON endpoint_bindings (endpoint_id, created_at, resource_type, resource_id);
+CREATE INDEX bindings_by_type
+    ON endpoint_bindings (resource_type, created_at, endpoint_id, resource_id);
 CREATE INDEX bindings_by_resource
     ON endpoint_bindings (resource_type, resource_id, created_at, endpoint_id);
 
