@@ -91,7 +91,7 @@ class Answer:
 
 def count_tokens(node: Any) -> int:
     """Count the simulated tokens of all text in a JSON value; at least one."""
-    return max(1, sum(len(_TOKEN.findall(text)) for text in iterate_text(node)))
+    return max(1, sum(1 for text in iterate_text(node) for _ in _TOKEN.finditer(text)))
 
 
 def iterate_text(node: Any) -> Iterator[str]:
@@ -183,7 +183,7 @@ def _build_text(inquiry: Inquiry, question: Question, choice: int) -> str:
     if choice:
         words.append(f"(choice {choice})")
     words.append(f"heard {count_tokens(question.prompt)} tokens. You said: {said}")
-    return " ".join(words)
+    return " ".join(words).rstrip()
 
 
 def _pad(text: str, inquiry: Inquiry) -> str:
@@ -192,15 +192,15 @@ def _pad(text: str, inquiry: Inquiry) -> str:
     if fault.huge_bytes is not None and len(text.encode()) < fault.huge_bytes:
         filler = " lorem ipsum dolor"
         text += filler * (fault.huge_bytes // len(filler) + 1)
-    missing = (fault.chunks or 0) - len(_TOKEN.findall(text))
+    missing = fault.chunks - count_tokens(text) if fault.chunks else 0
     return text + "".join(f" word-{number}" for number in range(missing))
 
 
 def _limit(text: str, max_tokens: int | None) -> tuple[str, Finish]:
-    tokens = _TOKEN.findall(text)
-    if max_tokens is None or len(tokens) <= max_tokens:
+    if max_tokens is None:
         return text, Finish.STOP
-    return "".join(tokens[:max_tokens]), Finish.LENGTH
+    kept = "".join(match[0] for match in itertools.islice(_TOKEN.finditer(text), max_tokens))
+    return kept, Finish.STOP if kept == text else Finish.LENGTH
 
 
 def _split(text: str, inquiry: Inquiry) -> tuple[str, ...]:

@@ -16,6 +16,9 @@ from aiohttp import web
 
 from gateway.simulator.exchange import Json
 
+MOST_CALLS = 10_000
+"""Calls remembered: plenty for a test, and a demo that runs for days does not grow."""
+
 
 @dataclass(slots=True, eq=False)
 class ReceivedCall:

@@ -80,6 +80,8 @@ class Vendor:
     build_headers: Callable[[str, int], dict[str, str]]
     """Request id and serial number of the call to the headers that every answer has."""
     retry_hint_in_body: bool = False
+    content_type: str = "application/json"
+    """Of its error bodies."""
 
     def build_problem(self, name: str, /, **facts: str) -> Problem:
         """Fill a named problem's sentence with the facts it mentions."""
@@ -106,6 +108,8 @@ class Surface:
     answer: Callable[[Inquiry], Reply | Problem]
     dump_error_event: Callable[[bytes, Problem, int], bytes]
     """The error body, its problem and its number in the stream to one event."""
+    errors_in_array: bool = False
+    """Whether an error body stands in a JSON array, as in Gemini's streams without SSE."""
 
 
 def dump_json(value: object, *, pretty: bool = False) -> bytes:

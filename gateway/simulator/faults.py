@@ -190,9 +190,14 @@ def dump_fault(fault: Fault) -> str:
         value = getattr(fault, key.field)
         if value == _DEFAULTS[key.field] or name == "error-event-first":
             continue
-        shown = f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
+        shown = dump_seconds(value) if isinstance(value, float) else value
         items.append(name if value is True else f"{name}={shown}")
     return ",".join(items)
+
+
+def dump_seconds(seconds: float) -> str:
+    """Write seconds with at most three decimals and no needless zero."""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")
 
 
 def parse_model(name: str) -> tuple[str, Fault]:

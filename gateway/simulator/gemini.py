@@ -20,6 +20,7 @@ from gateway.simulator.exchange import (
     Vendor,
     dump_json,
 )
+from gateway.simulator.faults import dump_seconds
 
 JSON = "application/json; charset=UTF-8"
 MODELS = ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-embedding-001")
@@ -82,7 +83,7 @@ def build_error(problem: Problem, retry_s: float | None) -> Json:
         facts = {"reason": problem.code, "domain": "googleapis.com"}
         details.append({"@type": f"{_TYPES}ErrorInfo", **facts})
     if retry_s is not None:
-        details.append({"@type": f"{_TYPES}RetryInfo", "retryDelay": f"{retry_s:g}s"})
+        details.append({"@type": f"{_TYPES}RetryInfo", "retryDelay": f"{dump_seconds(retry_s)}s"})
     error: Json = {
         "code": problem.status,
         "message": problem.message,
@@ -95,6 +96,11 @@ def dump_error_event(body: bytes, _problem: Problem, _number: int) -> bytes:
     """Write an error as an event of an SSE stream; its data is the error body."""
     lines = b" ".join(line.strip() for line in body.splitlines())
     return b"data: " + lines + b"\r\n\r\n"
+
+
+def dump_error_item(body: bytes, _problem: Problem, number: int) -> bytes:
+    """Write an error as the last item of a stream that is a JSON array."""
+    return (b",\r\n" if number else b"[") + body + b"]"
 
 
 def build_headers(_request_id: str, _serial: int) -> dict[str, str]:
@@ -117,6 +123,7 @@ VENDOR = Vendor(
     dump_problem=dump_problem,
     build_headers=build_headers,
     retry_hint_in_body=True,
+    content_type=JSON,
 )
 
 

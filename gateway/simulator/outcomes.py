@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from gateway.simulator.calls import ReceivedCall, find_body
 from gateway.simulator.exchange import Inquiry, Problem, Reply, Vendor
-from gateway.simulator.faults import HEALTHY, Fault
+from gateway.simulator.faults import HEALTHY, Fault, dump_seconds
 from gateway.simulator.routes import Match
 
 
@@ -75,7 +75,9 @@ class Answerer:
         if fault.echo_key:
             headers["x-sim-echo"] = self._find_credential() or ""
         body = self._dump(problem, fault)
-        reply = Reply((body,), status=problem.status, headers=headers)
+        if self.match is not None and self.match.surface.errors_in_array:
+            body = b"[" + body + b"]"
+        reply = Reply((body,), self.vendor.content_type, status=problem.status, headers=headers)
         return Outcome(reply, fault, b"")
 
     def _ask(self, simulator: str, model: str, fault: Fault) -> Reply | Problem:
@@ -96,12 +98,17 @@ class Answerer:
             query=self.call.query,
             headers=self.headers,
         )
-        return self.match.surface.answer(inquiry)
+        try:
+            return self.match.surface.answer(inquiry)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # A list where an object belongs, deep in the body: the vendors say 400 as well.
+            return self.vendor.build_status_problem(400)
 
     def _find_planned_problem(self, model: str, fault: Fault) -> Problem | None:
         """Find the error that the fault asks for; an echo alone is a refused key."""
         key = self._find_credential() or ""
-        facts = {"model": model, "key": key, "version": "v1", "action": "generateContent"}
+        version, action = (self.match.version, self.match.action) if self.match else ("", "")
+        facts = {"model": model, "key": key, "version": version, "action": action}
         problem = None
         if fault.status is not None:
             problem = self.vendor.build_status_problem(fault.status)
@@ -146,7 +153,7 @@ def _mask(key: str) -> str:
 def _build_retry_headers(vendor: Vendor, fault: Fault) -> dict[str, str]:
     headers = {}
     if fault.retry_after_s is not None and not vendor.retry_hint_in_body:
-        headers["retry-after"] = f"{fault.retry_after_s:g}"
+        headers["retry-after"] = dump_seconds(fault.retry_after_s)
     if fault.retry_after_date_s is not None:
         at = time.time() + fault.retry_after_date_s
         headers["retry-after"] = email.utils.formatdate(at, usegmt=True)

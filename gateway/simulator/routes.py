@@ -18,6 +18,8 @@ from gateway.simulator.openai_embeddings import answer_embeddings
 from gateway.simulator.openai_responses import answer_response
 
 _GEMINI_ACTION = Surface(gemini.VENDOR, answer_action, gemini.dump_error_event)
+_GEMINI_ARRAY = Surface(gemini.VENDOR, answer_action, gemini.dump_error_item, errors_in_array=True)
+"""The stream without ``alt=sse``, which is one JSON array."""
 
 POSTS: Mapping[str, Surface] = {
     "/v1/chat/completions": Surface(openai.VENDOR, answer_chat, openai.dump_error_event),
@@ -54,7 +56,9 @@ def find_match(
     name = rest.removeprefix("/")
     if method == "POST":
         model, colon, action = name.rpartition(":")
-        return Match(_GEMINI_ACTION, model, action, version) if colon else None
+        in_array = action == "streamGenerateContent" and query.get("alt") != "sse"
+        surface = _GEMINI_ARRAY if in_array else _GEMINI_ACTION
+        return Match(surface, model, action, version) if colon else None
     if method != "GET":
         return None
     listing = _MODELS[find_vendor(path, headers, query).name]

@@ -13,7 +13,7 @@ from typing import Self
 from aiohttp import web
 
 from gateway.errors import MalformedRequestError
-from gateway.simulator.calls import ReceivedCall, find_body, record_call
+from gateway.simulator.calls import MOST_CALLS, ReceivedCall, find_body, record_call
 from gateway.simulator.delivery import deliver
 from gateway.simulator.exchange import build_digest
 from gateway.simulator.faultplan import FaultPlan
@@ -39,14 +39,17 @@ class Simulator:
         self.calls: list[ReceivedCall] = []
         self.plan = FaultPlan()
         self.stopping = asyncio.Event()
-        self._key = key
+        self.key = key
+        self._serial = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
         call = await record_call(request)
+        self._serial += 1
         self.calls.append(call)
+        del self.calls[:-MOST_CALLS]
         try:
-            outcome = self._answer(call, serial=len(self.calls))
+            outcome = self._answer(call, serial=self._serial)
             return await deliver(
                 request,
                 outcome.reply,
@@ -75,7 +78,7 @@ class Simulator:
             asked = build_merged_fault(asked, parse_fault(headers.get(FAULT_HEADER, "")))
         except MalformedRequestError as error:
             return answerer.build_refusal(vendor.build_problem("bad-fault", detail=error.detail))
-        refused = answerer.find_key_problem(self._key)
+        refused = answerer.find_key_problem(self.key)
         if refused is not None:
             return answerer.build_refusal(refused)
         fault = build_merged_fault(asked, self.plan.decide(model))
@@ -111,8 +114,13 @@ class RunningSimulator:
         self._runner = runner
 
     @property
+    def key(self) -> str | None:
+        """The only credential that is right; None where any is."""
+        return self._simulator.key
+
+    @property
     def calls(self) -> list[ReceivedCall]:
-        """The calls received so far, in order; clear the list to forget them."""
+        """The latest calls received, in order (at most 10,000); clear the list to forget them."""
         return self._simulator.calls
 
     def set_fault(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from typing import Any
 
 import aiohttp
 import pytest
 import trustme
 
 from gateway.simulator import Fault, RunningSimulator, start_simulator
+from gateway.simulator.calls import MOST_CALLS
 
 BODY = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}
 PATH = "/v1/chat/completions"
@@ -96,6 +98,59 @@ async def test_a_redirect_may_point_to_another_server(
             answer = await response.json(content_type=None)
         assert "Hello from sim-b" in answer["choices"][0]["message"]["content"]
         assert len(other.calls) == 1
+
+
+ODD: list[Any] = [
+    {},
+    [],
+    None,
+    7,
+    {"model": 7},
+    {"model": "m", "messages": [7]},
+    {"model": "m", "messages": [{"role": "user", "content": {"text": [1]}}], "tools": [1]},
+    {"model": "m", "messages": [{"role": "user"}], "response_format": "json", "max_tokens": 9},
+    {"model": "m", "messages": [{}], "max_tokens": True, "stream": "yes", "thinking": [1]},
+    {"model": "m", "input": [[None]], "text": 7, "reasoning": "low", "prompt": [None]},
+    {"contents": "hello", "tools": [{"functionDeclarations": [{}]}], "generationConfig": [1]},
+    {"contents": [], "content": 7, "requests": 7},
+]
+PATHS = [
+    PATH,
+    "/v1/completions",
+    "/v1/responses",
+    "/v1/embeddings",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+    *(
+        f"/v1/models/gemini:{action}"
+        for action in ("generateContent", "streamGenerateContent", "countTokens")
+    ),
+    "/v1/models/gemini:embedContent",
+    "/v1/models/gemini:batchEmbedContents",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_odd_bodies_are_answered_or_refused_never_a_crash(
+    http: aiohttp.ClientSession, path: str
+) -> None:
+    key = "canary-key-of-the-simulator"
+    headers = {"anthropic-version": "2023-06-01", "x-goog-api-key": key}
+    for body in ODD:
+        async with http.post(path, json=body, headers=headers) as response:
+            await response.read()
+        assert response.status in {200, 400}, body
+
+
+async def test_the_oldest_calls_are_forgotten(
+    http: aiohttp.ClientSession, simulator: RunningSimulator
+) -> None:
+    await _status(http)
+    first = simulator.calls[0]
+    simulator.calls.extend([first] * MOST_CALLS)
+    await _status(http, "newest")
+    assert len(simulator.calls) == MOST_CALLS
+    assert simulator.calls[-1].json()["model"] == "newest"
 
 
 async def test_connections_are_told_apart(

@@ -126,6 +126,25 @@ async def test_gemini_hints_in_the_body_and_in_no_header(simulator: RunningSimul
     assert "retry-after" not in response.headers
 
 
+async def test_gemini_errors_of_a_stream_without_sse_stand_in_an_array(
+    simulator: RunningSimulator,
+) -> None:
+    path = "/v1beta/models/gemini-2.5-flash:streamGenerateContent"
+    body = {"contents": [{"parts": [{"text": "hello"}]}]}
+    headers = {"x-goog-api-key": "canary-key-of-the-simulator"}
+    async with aiohttp.ClientSession(simulator.url, headers=headers) as http:
+        for fault, status, good in (
+            ("status=503", 503, 0),
+            ("error-event-first", 200, 0),
+            ("error-event-after=2", 200, 2),
+        ):
+            async with http.post(path, json=body, headers={"x-sim-fault": fault}) as response:
+                items = await response.json()
+            assert response.status == status
+            assert [next(iter(item)) for item in items] == ["candidates"] * good + ["error"]
+            assert items[-1]["error"]["status"] == "UNAVAILABLE"
+
+
 async def test_a_gemini_error_event_ends_the_sdks_stream(
     gemini_sdk: genai.client.AsyncClient,
 ) -> None:
