@@ -30,25 +30,23 @@ def check_secret(
     """
     rows = tuple(PROVIDERS.values()) if provider is None else (get_provider(provider),)
     _check_part("secret_value", secret_value, _merge(row.secret_fields for row in rows))
-    config = _merge(row.config_fields for row in rows)
-    if provider is None:  # what a provider requires is checked once one is named
-        _check_known("auth_config", auth_config or {}, config)
-    else:
-        _check_part("auth_config", auth_config or {}, config)
-    modes = sorted({mode for row in rows for mode in row.auth_modes})
-    _check_config_values(auth_config or {}, modes)
+    check_auth_config(provider, auth_config)
 
 
-def check_auth_config(provider: str, auth_config: Mapping[str, Any] | None) -> None:
-    """Check the settings of a stored credential for a provider that is named only now.
+def check_auth_config(provider: str | None, auth_config: Mapping[str, Any] | None) -> None:
+    """Check the settings of a stored credential; None is a credential of no one provider.
 
     Raises:
         InvalidValueError: as `check_secret`.
     """
-    row = get_provider(provider)
+    rows = tuple(PROVIDERS.values()) if provider is None else (get_provider(provider),)
     config = auth_config or {}
-    _check_part("auth_config", config, _merge([row.config_fields]))
-    _check_config_values(config, list(row.auth_modes))
+    known = _merge(row.config_fields for row in rows)
+    if provider is None:  # what a provider requires is checked once one is named
+        _check_known("auth_config", config, known)
+    else:
+        _check_part("auth_config", config, known)
+    _check_config_values(config, sorted({mode for row in rows for mode in row.auth_modes}))
 
 
 def credential_headers(

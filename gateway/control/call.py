@@ -1,0 +1,86 @@
+"""One call of the control plane: who asks for what, and what comes back.
+
+Rule: plain values; an operation's handler sees a `Call` that is authenticated and
+checked, and returns an `Answer` that one place turns into HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from gateway.control.parts import ControlParts
+from gateway.control.query import Parameter
+
+
+class Policy(StrEnum):
+    """Who may call an operation."""
+
+    PUBLIC = "public"  # anybody who reaches the listener under an allowed Host
+    ADMIN = "admin"  # an admin token, or a session made with one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who is asking, as the audit log will say it."""
+
+    actor: str
+    source_address: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request whose caller, query and body have been checked against its operation."""
+
+    request: web.Request
+    parts: ControlParts
+    caller: Caller
+    path: Mapping[str, str]
+    query: Mapping[str, Any]
+    body: Any
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What an operation answers; `value` None is an empty body."""
+
+    status: int
+    value: Any = None
+    etag: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One row of the table of operations.
+
+    `errors` are the statuses beyond those that follow from policy, method, query and body.
+    `answers` maps each status of success to the model of its body (None: no body).
+    """
+
+    method: str
+    path: str
+    name: str  # operationId
+    summary: str
+    tag: str
+    policy: Policy
+    handler: Callable[[Call], Awaitable[Answer]]
+    answers: Mapping[int, type[BaseModel] | None]
+    body: type[BaseModel] | None = None
+    array_body: type[BaseModel] | None = None  # accepted in place of `body` where it is an array
+    body_required: bool = True
+    query: tuple[Parameter, ...] = ()
+    headers: tuple[str, ...] = ()  # request headers that change what it does
+    errors: frozenset[int] = frozenset()
+
+    @property
+    def writes(self) -> bool:
+        """Whether the method is one that changes something."""
+        return self.method not in ("GET", "HEAD")

@@ -1,0 +1,126 @@
+"""From a request to a `Call`, from an `Answer` to a response: once, for every operation.
+
+Rule: Host, then caller, then query, then body; what an earlier check refuses, no later one
+looks at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+from pydantic import BaseModel
+
+from gateway.control.auth import AdminAuth
+from gateway.control.body import parse_body, read_body
+from gateway.control.call import Answer, Call, Caller, Operation, Policy
+from gateway.control.etag import is_not_modified
+from gateway.control.hosts import check_host
+from gateway.control.keys import OPERATION_OF
+from gateway.control.parts import ControlParts
+from gateway.control.problem import SECURITY_HEADERS
+from gateway.control.query import parse_query
+from gateway.errors import ForbiddenError
+from gateway.web import (
+    REQUEST_ID_HEADER,
+    Handler,
+    get_request_id,
+    json_response,
+    parse_client_address,
+)
+
+_CALLER: Final = web.RequestKey("lockgate.control.caller", Caller)
+_NOT_MODIFIED: Final = 304
+_NOBODY: Final = "anonymous"
+
+
+def build_guard(parts: ControlParts) -> Any:
+    """Build the middleware that lets a request through to its operation, or not.
+
+    A route that is no operation of the table has no policy: nobody may call it.
+    """
+    auth = AdminAuth(parts)
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        check_host(request, parts.settings)
+        refusal = request.match_info.http_exception
+        if isinstance(refusal, web.HTTPMethodNotAllowed) and request.method == hdrs.METH_OPTIONS:
+            return _answer_options(request, refusal)
+        if refusal is not None:
+            raise refusal
+        operation = request.app[OPERATION_OF].get(request.match_info.route)
+        if operation is None:
+            raise ForbiddenError("this route has no policy")
+        request[_CALLER] = await _find_caller(request, operation, auth)
+        return await handler(request)
+
+    return guard
+
+
+def _answer_options(request: web.Request, refusal: web.HTTPMethodNotAllowed) -> web.Response:
+    methods = ", ".join(sorted({*refusal.allowed_methods, hdrs.METH_OPTIONS}))
+    headers = {
+        hdrs.ALLOW: methods,
+        REQUEST_ID_HEADER: get_request_id(request),
+        **SECURITY_HEADERS,
+    }
+    return web.Response(status=204, headers=headers)
+
+
+async def _find_caller(request: web.Request, operation: Operation, auth: AdminAuth) -> Caller:
+    actor = _NOBODY
+    if operation.policy is Policy.ADMIN:
+        actor = (await auth.authenticate(request)).actor
+    return Caller(
+        actor=actor,
+        source_address=parse_client_address(request),
+        request_id=get_request_id(request),
+    )
+
+
+def build_handler(
+    operation: Operation, parts: ControlParts
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Build the handler of an operation: check, call, answer."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        query = parse_query(request.query, operation.query)
+        raw, body = await _read(request, operation)
+        call = Call(
+            request=request,
+            parts=parts,
+            caller=request[_CALLER],
+            path=request.match_info,
+            query=query,
+            body=body,
+            raw=raw,
+        )
+        return _render(request, await operation.handler(call))
+
+    return handle
+
+
+async def _read(request: web.Request, operation: Operation) -> tuple[bytes, BaseModel | None]:
+    if operation.body is None or (not operation.body_required and not request.can_read_body):
+        return b"", None
+    raw = await read_body(request)
+    return raw, parse_body(raw, operation.body, operation.array_body)
+
+
+def _render(request: web.Request, answer: Answer) -> web.Response:
+    headers = {
+        **SECURITY_HEADERS,
+        REQUEST_ID_HEADER: get_request_id(request),
+        **answer.headers,
+    }
+    if answer.etag is not None:
+        headers[hdrs.ETAG] = answer.etag
+        condition = request.headers.get(hdrs.IF_NONE_MATCH)
+        is_read = request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
+        if is_read and is_not_modified(condition, answer.etag):
+            return web.Response(status=_NOT_MODIFIED, headers=headers)
+    if answer.value is None:
+        return web.Response(status=answer.status, headers=headers)
+    return json_response(answer.value, status=answer.status, headers=headers)

@@ -1,0 +1,1 @@
+"""Handlers: a checked `Call` becomes a call of the service, its result an `Answer`."""

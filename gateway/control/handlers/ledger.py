@@ -1,0 +1,60 @@
+"""Handlers of /usage and /audit: reads of what has happened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.control.call import Answer, Call
+from gateway.control.handlers import answers
+from gateway.control.represent import represent_audit
+from gateway.control.schema import ledger as schema
+from gateway.errors import InvalidValueError
+
+_USAGE_FILTERS = (
+    "endpoint",
+    "model_definition",
+    "provider",
+    "api_key_id",
+    "request_id",
+    "error",
+    "since",
+    "until",
+)
+_AUDIT_FILTERS = ("actor", "entity_type", "entity_id", "action", "since", "until")
+_USAGE_FIELDS = tuple(schema.UsageRow.model_fields)
+_SUMMARY_FIELDS = tuple(schema.UsageSummary.model_fields)
+
+
+async def list_usage(call: Call) -> Answer:
+    """Answer with a page of attempts, or with groups of them."""
+    await call.parts.usage_flush()  # so that what was just booked is seen
+    filters = {name: call.query[name] for name in _USAGE_FILTERS}
+    if call.query["group_by"] is not None:
+        return await _summarize(call, filters)
+    return await answers.read_page(
+        call,
+        "/usage",
+        lambda tx, page: tx.usage.list_page(page, **filters),
+        lambda row: {name: row[name] for name in _USAGE_FIELDS},
+    )
+
+
+async def _summarize(call: Call, filters: dict[str, Any]) -> Answer:
+    if call.query["cursor"] is not None:
+        raise InvalidValueError("groups come on one page: leave it out", field="cursor")
+    async with call.parts.store.read() as tx:
+        rows = await tx.usage.summarize(
+            call.query["group_by"], limit=call.query["limit"], **filters
+        )
+    return answers.list_answer([{name: row[name] for name in _SUMMARY_FIELDS} for row in rows])
+
+
+async def list_audit(call: Call) -> Answer:
+    """Answer with a page of changes."""
+    filters = {name: call.query[name] for name in _AUDIT_FILTERS}
+    return await answers.read_page(
+        call,
+        "/audit",
+        lambda tx, page: tx.admin.list_audit(page, **filters),
+        represent_audit,
+    )

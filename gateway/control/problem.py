@@ -1,0 +1,64 @@
+"""Errors as RFC 9457 problem details, and the headers that every answer carries.
+
+Rule: what an answer says about an error is the error's own code, sentence and field;
+nothing of the request, the database or the process is added.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+from aiohttp import hdrs, web
+
+from gateway.errors import LockgateError, MethodNotAllowedError, UnauthenticatedError
+from gateway.web import REQUEST_ID_HEADER, get_request_id, retry_after_header
+
+PROBLEM_TYPE: Final = "application/problem+json"
+_TYPE_PREFIX: Final = "urn:lockgate:error:"  # a name, not a place to fetch (RFC 9457, 3.1.1)
+_HIDDEN_EXTRA: Final = frozenset({"allow"})  # goes into a header
+
+# Answers hold configuration: no cache may keep them, no browser may guess another type.
+SECURITY_HEADERS: Final = {
+    hdrs.CACHE_CONTROL: "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def build_problem(error: LockgateError, request_id: str) -> dict[str, Any]:
+    """Build the members of a problem document."""
+    extra = {key: value for key, value in error.extra.items() if key not in _HIDDEN_EXTRA}
+    return {
+        **extra,
+        "type": _TYPE_PREFIX + error.code,
+        "title": error.code.replace("_", " ").capitalize(),
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "field": error.field,
+        "request_id": request_id,
+    }
+
+
+def render_problem(error: LockgateError, request: web.Request) -> web.Response:
+    """Answer an error as `application/problem+json` (RFC 9457)."""
+    request_id = get_request_id(request)
+    headers = {
+        **SECURITY_HEADERS,
+        **retry_after_header(error),
+        REQUEST_ID_HEADER: request_id,
+    }
+    if isinstance(error, UnauthenticatedError):
+        headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="lockgate"'
+    if isinstance(error, MethodNotAllowedError):
+        headers[hdrs.ALLOW] = str(error.extra.get("allow", ""))
+    # A lone surrogate in a field's name cannot be written as UTF-8: it becomes a question mark.
+    body = orjson.dumps(_printable(build_problem(error, request_id)))
+    return web.Response(body=body, status=error.status, headers=headers, content_type=PROBLEM_TYPE)
+
+
+def _printable(members: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: value.encode(errors="replace").decode() if isinstance(value, str) else value
+        for key, value in members.items()
+    }

@@ -1,0 +1,127 @@
+"""Operations that read what has happened and what runs, and those of /session."""
+
+from __future__ import annotations
+
+from gateway.control.call import Operation, Policy
+from gateway.control.handlers import document, ledger, sessions, system
+from gateway.control.query import MAX_TIME_MS, Parameter
+from gateway.control.routes.shared import PAGING, PROVIDER
+from gateway.control.schema import ledger as ledger_schema
+from gateway.control.schema import system as system_schema
+
+_SINCE = Parameter(
+    name="since", kind="integer", maximum=MAX_TIME_MS, meaning="From this millisecond on."
+)
+_UNTIL = Parameter(
+    name="until", kind="integer", maximum=MAX_TIME_MS, meaning="Before this millisecond."
+)
+_GROUPS = ("endpoint", "model_definition", "provider", "api_key", "day", "hour")
+
+READS = (
+    Operation(
+        method="GET",
+        path="/usage",
+        name="listUsage",
+        summary="List attempts, newest first, or sum them by a group",
+        tag="reads",
+        policy=Policy.ADMIN,
+        handler=ledger.list_usage,
+        answers={200: ledger_schema.UsagePage},
+        query=(
+            Parameter(name="endpoint", meaning="Id or name of an endpoint."),
+            Parameter(name="model_definition", meaning="Id or name of a model definition."),
+            PROVIDER,
+            Parameter(name="api_key_id", meaning="Id of an api key."),
+            Parameter(name="request_id", meaning="Id of a request."),
+            Parameter(name="error", kind="boolean", meaning="Only failed ones, or only others."),
+            _SINCE,
+            _UNTIL,
+            Parameter(name="group_by", choices=_GROUPS, meaning="Sum instead of listing."),
+            *PAGING,
+        ),
+    ),
+    Operation(
+        method="GET",
+        path="/audit",
+        name="listAudit",
+        summary="List changes, newest first",
+        tag="reads",
+        policy=Policy.ADMIN,
+        handler=ledger.list_audit,
+        answers={200: ledger_schema.AuditPage},
+        query=(
+            Parameter(name="actor", meaning="Only changes by this one."),
+            Parameter(name="entity_type", meaning="Such as secret or endpoint."),
+            Parameter(name="entity_id", meaning="Only changes of this entity."),
+            Parameter(name="action", choices=("create", "update", "delete"), meaning="Only these."),
+            _SINCE,
+            _UNTIL,
+            *PAGING,
+        ),
+    ),
+    Operation(
+        method="GET",
+        path="/status",
+        name="getStatus",
+        summary="Read what runs, what is stored, and what is wrong",
+        tag="reads",
+        policy=Policy.ADMIN,
+        handler=system.get_status,
+        answers={200: system_schema.Status},
+    ),
+    Operation(
+        method="GET",
+        path="/providers",
+        name="listProviders",
+        summary="List the providers with the fields that they need",
+        tag="reads",
+        policy=Policy.ADMIN,
+        handler=system.list_providers,
+        answers={200: system_schema.ProviderPage},
+    ),
+    Operation(
+        method="GET",
+        path="/openapi.json",
+        name="getOpenApi",
+        summary="Read this document",
+        tag="reads",
+        policy=Policy.PUBLIC,  # it says nothing about an installation; clients are made from it
+        handler=document.get_document,
+        answers={200: document.Document},
+    ),
+)
+
+SESSIONS = (
+    Operation(
+        method="POST",
+        path="/session",
+        name="createSession",
+        summary="Exchange an admin token for a session cookie",
+        tag="session",
+        policy=Policy.PUBLIC,  # the credential is in the body
+        handler=sessions.create_session,
+        answers={201: system_schema.Session},
+        body=system_schema.SessionCreate,
+        errors=frozenset({401, 403}),
+    ),
+    Operation(
+        method="GET",
+        path="/session",
+        name="getSession",
+        summary="Read who is calling, and the session's CSRF token",
+        tag="session",
+        policy=Policy.ADMIN,
+        handler=sessions.get_session,
+        answers={200: system_schema.Session},
+    ),
+    Operation(
+        method="DELETE",
+        path="/session",
+        name="deleteSession",
+        summary="Take the session cookie back",
+        tag="session",
+        policy=Policy.ADMIN,
+        handler=sessions.delete_session,
+        answers={204: None},
+    ),
+)

@@ -1,0 +1,1 @@
+"""The bodies of the control plane as models: the same ones validate and describe."""

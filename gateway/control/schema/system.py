@@ -1,0 +1,127 @@
+"""Bodies of /status, /providers, /session and /endpoints/{id}/explain.
+
+Rule: facts about the running gateway; none of them is stored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from gateway.control.schema.base import Entity, Strict
+from gateway.control.schema.endpoints import FallbackConfig
+from gateway.entities import LinkageType, RoutingStrategy
+
+
+class VaultStatus(Entity):
+    """The keys that records are sealed under, without anything secret."""
+
+    active_term: int
+    records: dict[str, int]
+    """How many records stand under each term."""
+
+
+class Status(BaseModel):
+    """The running gateway; it may know more than is listed here."""
+
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
+
+    version: str
+    now: int
+    epoch: int
+    """Of the configuration that is served."""
+    stored_epoch: int
+    """Of the configuration in the database."""
+    secrets: int
+    endpoints: int
+    api_keys: int
+    vault: VaultStatus
+    quarantined: list[dict[str, Any]]
+    """Credentials that do not open; their targets are skipped."""
+
+
+class ProviderField(Entity):
+    """One input of a credential or of its settings."""
+
+    name: str
+    title: str
+    secret: bool
+    required: bool
+    default: str | None
+    help: str
+
+
+class Provider(Entity):
+    """A provider that secrets and model definitions can name."""
+
+    name: str
+    title: str
+    dialects: list[str]
+    base_url: str | None
+    secret_fields: list[ProviderField]
+    config_fields: list[ProviderField]
+    auth_modes: list[str]
+
+
+class ProviderPage(Entity):
+    """All providers."""
+
+    items: list[Provider]
+    next_cursor: str | None
+
+
+class SessionCreate(Strict):
+    """An admin token, to be exchanged for a session cookie."""
+
+    token: Annotated[str, StringConstraints(min_length=1, max_length=4_096)]
+
+
+class Session(Entity):
+    """A session of the web page; `csrf_token` goes into X-CSRF-Token of unsafe methods."""
+
+    actor: str
+    expires_at: int | None
+    csrf_token: str | None
+
+
+class PlannedTarget(Entity):
+    """A target in the order in which a request tries them."""
+
+    position: int
+    """1-based. PRIMARYs with traffic are drawn by weight: their order here is by share."""
+    mapping_id: str
+    model_definition_id: str
+    model_definition_name: str
+    provider: str
+    model_name: str
+    linkage_type: LinkageType
+    weight: float
+    share: float
+    fallback_order: int | None
+    usable: bool
+    reason: str
+
+
+class ExplainedOutcome(Entity):
+    """What happens after an upstream's answer or failure."""
+
+    outcome: str
+    example: str
+    next_target: bool
+    """Whether the next target is tried, while nothing was sent to the client."""
+    client_gets: str
+    """What the client gets when no target is left."""
+
+
+class Explanation(Entity):
+    """How the requests of an endpoint are routed now."""
+
+    endpoint_id: str
+    name: str
+    routing_strategy: RoutingStrategy
+    fallback_config: FallbackConfig | None
+    max_attempts: int
+    """Upstream calls per request over all targets."""
+    order: list[PlannedTarget]
+    outcomes: list[ExplainedOutcome]

@@ -1,0 +1,143 @@
+"""Writes of model definitions.
+
+Rule: a definition's provider is its secret's, or the secret has none; with the two of
+them there is always a base URL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.control.represent import represent_model_definition, represent_users
+from gateway.control.schema.model_definitions import ModelDefinitionCreate, ModelDefinitionPatch
+from gateway.control.service.change import Change, Stored, new_id
+from gateway.control.service.detach import delete_definitions
+from gateway.entities import (
+    GatewayModelDefinition,
+    GatewaySecretInfo,
+    ModelDefinitionId,
+    SecretId,
+)
+from gateway.errors import InUseError, InvalidValueError, NotFoundError
+from gateway.providers import check_auth_config, get_provider
+
+_KIND = "model_definition"
+
+
+def describe(row: GatewayModelDefinition) -> Stored:
+    """Return the model definition as answers have it."""
+    return Stored(
+        row_id=row.model_definition_id,
+        representation=represent_model_definition(row),
+        version=row.version,
+    )
+
+
+async def create_model_definition(change: Change, body: ModelDefinitionCreate) -> Stored:
+    """Define a model.
+
+    Raises:
+        InvalidValueError: unknown provider or secret, or the two do not fit.
+        ConflictError: the name is taken.
+    """
+    secret = await _get_secret(change, SecretId(body.secret_id))
+    _check_fit(body.provider, secret)
+    row = GatewayModelDefinition(
+        model_definition_id=ModelDefinitionId(new_id("d-")),
+        name=body.name,
+        secret_id=secret.secret_id,
+        secret_name=secret.secret_name,
+        provider=body.provider,
+        model_name=body.model_name,
+        created_at=change.now_ms,
+        last_updated_at=change.now_ms,
+        created_by=change.actor,
+        last_updated_by=change.actor,
+    )
+    await change.tx.model_definitions.insert(row)
+    stored = describe(row)
+    await change.record("create", _KIND, stored.row_id, row.name, after=stored.representation)
+    return stored
+
+
+async def _get_secret(change: Change, secret_id: SecretId) -> GatewaySecretInfo:
+    try:
+        return await change.tx.secrets.get(secret_id)
+    except NotFoundError:
+        raise InvalidValueError("there is no such secret", field="secret_id") from None
+
+
+def _check_fit(provider: str, secret: GatewaySecretInfo) -> None:
+    get_provider(provider)
+    if secret.provider not in (None, provider):
+        raise InvalidValueError(
+            f"the secret is one of {secret.provider}, not of {provider}", field="provider"
+        )
+    try:
+        check_auth_config(provider, secret.auth_config)
+    except InvalidValueError as error:
+        raise InvalidValueError(
+            f"the secret does not fit {provider}: its {error.field} {error.detail}",
+            field="secret_id",
+        ) from None
+
+
+async def update_model_definition(
+    change: Change, row_id: ModelDefinitionId, body: ModelDefinitionPatch
+) -> Stored:
+    """Change a model definition; every endpoint that uses it follows.
+
+    Raises:
+        NotFoundError, StaleVersionError, InvalidValueError, ConflictError: as everywhere.
+    """
+    row = await change.tx.model_definitions.get(row_id)
+    before = describe(row)
+    change.require_match(before)
+    if not body.model_fields_set:
+        return before
+    wanted = body.secret_id if body.given("secret_id") else row.secret_id
+    secret = await _get_secret(change, SecretId(wanted))
+    new = replace(
+        row,
+        name=body.name if body.given("name") else row.name,
+        provider=body.provider if body.given("provider") else row.provider,
+        model_name=body.model_name if body.given("model_name") else row.model_name,
+        secret_id=secret.secret_id,
+        secret_name=secret.secret_name,
+        last_updated_at=change.now_ms,
+        last_updated_by=change.actor,
+        version=row.version + 1,
+    )
+    _check_fit(new.provider, secret)
+    await change.tx.model_definitions.update(new)
+    stored = describe(new)
+    await change.record(
+        "update",
+        _KIND,
+        row_id,
+        new.name,
+        before=before.representation,
+        after=stored.representation,
+    )
+    return stored
+
+
+async def delete_model_definition(
+    change: Change, row_id: ModelDefinitionId, *, force: bool
+) -> None:
+    """Delete a model definition; with `force` its mappings too.
+
+    Raises:
+        NotFoundError, StaleVersionError: as everywhere.
+        InUseError: endpoints use it, without `force`.
+        ConflictError: an endpoint would be left without a PRIMARY, also with `force`.
+    """
+    row = await change.tx.model_definitions.get(row_id)
+    change.require_match(describe(row))
+    users = await change.tx.model_definitions.users(row_id)
+    if users.count and not force:
+        raise InUseError(
+            f"{users.count} endpoint(s) use it; force=true detaches them",
+            extra=represent_users(users),
+        )
+    await delete_definitions(change, [row])

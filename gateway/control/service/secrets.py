@@ -1,0 +1,227 @@
+"""Writes of secrets: checked, sealed, masked.
+
+Rule: a credential is wrapped before anything else happens to it; a change of what its
+record is bound to needs the credential again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from gateway.control.represent import represent_secret, represent_users
+from gateway.control.schema.secrets import SecretCreate, SecretPatch
+from gateway.control.service.change import MASKED, Change, Stored, new_id
+from gateway.control.service.detach import delete_definitions, list_definitions
+from gateway.entities import GatewayModelDefinition, GatewaySecretInfo, SealedSecret, SecretId
+from gateway.errors import ConflictError, CredentialRebindError, InUseError, InvalidValueError
+from gateway.providers import (
+    allowed_origin,
+    check_auth_config,
+    check_secret,
+    is_origin_allowed,
+)
+from gateway.secret import Secret, mask
+from gateway.vault.envelope import check_wraps, secret_context
+
+_KIND = "secret"
+_API_BASE = "auth_config.api_base"
+
+
+@dataclass(frozen=True, slots=True)
+class _Credential:
+    """A credential on its way into the vault."""
+
+    value: Secret
+    masked: dict[str, str]
+
+
+def describe(info: GatewaySecretInfo) -> Stored:
+    """Return the secret as answers have it."""
+    return Stored(
+        row_id=info.secret_id, representation=represent_secret(info), version=info.version
+    )
+
+
+async def create_secret(change: Change, body: SecretCreate) -> Stored:
+    """Seal a new credential.
+
+    Raises:
+        InvalidValueError: unknown provider or field, or an origin that is not allowed.
+        ConflictError: the name is taken.
+    """
+    check_secret(body.provider, body.secret_value, body.auth_config)
+    _check_origin(change, body.provider, body.auth_config)
+    credential = _wrap(body.secret_value)
+    info = GatewaySecretInfo(
+        secret_id=SecretId(new_id("s-")),
+        secret_name=body.secret_name,
+        masked_values=credential.masked,
+        provider=body.provider,
+        auth_config=body.auth_config,
+        created_at=change.now_ms,
+        last_updated_at=change.now_ms,
+        created_by=change.actor,
+        last_updated_by=change.actor,
+    )
+    sealed = await _seal(change, info, credential.value, secret_version=1)
+    await change.tx.secrets.insert(info, sealed)
+    stored = describe(info)
+    after = stored.representation | {"secret_value": MASKED}
+    await change.record("create", _KIND, info.secret_id, info.secret_name, after=after)
+    return stored
+
+
+def _wrap(fields: Mapping[str, str]) -> _Credential:
+    return _Credential(
+        Secret(orjson.dumps(dict(fields))), {name: mask(value) for name, value in fields.items()}
+    )
+
+
+def _check_origin(
+    change: Change, provider: str | None, auth_config: Mapping[str, Any] | None
+) -> None:
+    if (auth_config or {}).get("api_base") is None:
+        return
+    origin = allowed_origin(provider, auth_config)
+    if not is_origin_allowed(origin, change.parts.settings.allowed_private_origins):
+        raise InvalidValueError(
+            "must be https and a public host; an operator can allow others "
+            "with LOCKGATE_ALLOWED_PRIVATE_ORIGINS",
+            field=_API_BASE,
+        )
+
+
+async def _seal(
+    change: Change, info: GatewaySecretInfo, value: Secret, *, secret_version: int
+) -> SealedSecret:
+    sealer = change.parts.sealer
+    empty = SealedSecret(
+        secret_id=info.secret_id,
+        secret_name=info.secret_name,
+        provider=info.provider,
+        auth_config=info.auth_config,
+        secret_version=secret_version,
+        kek_term=sealer.active_term,
+        record=b"",
+    )
+    check_wraps(await change.tx.vault.add_wraps(empty.kek_term, 1))
+    context = secret_context(empty, allowed_origin(info.provider, info.auth_config))
+    return replace(empty, record=sealer.seal(context, value))
+
+
+async def update_secret(change: Change, secret_id: SecretId, body: SecretPatch) -> Stored:
+    """Change a credential or what belongs to it.
+
+    Raises:
+        NotFoundError, StaleVersionError, InvalidValueError: as everywhere.
+        CredentialRebindError: origin or provider would change without the credential.
+        ConflictError: model definitions would be of another provider, or without base URL.
+    """
+    info = await change.tx.secrets.get(secret_id)
+    before = describe(info)
+    change.require_match(before)
+    if not body.model_fields_set:
+        return before
+    new = replace(
+        info,
+        provider=body.provider if body.given("provider") else info.provider,
+        auth_config=body.auth_config if body.given("auth_config") else info.auth_config,
+        last_updated_at=change.now_ms,
+        last_updated_by=change.actor,
+        version=info.version + 1,
+    )
+    if body.given("secret_value"):
+        check_secret(new.provider, body.secret_value, new.auth_config)
+    else:
+        _check_binding(info, new)
+    _check_origin(change, new.provider, new.auth_config)
+    await _check_definitions(change, info, new)
+    stored = await _store(change, new, body)
+    after = stored.representation
+    if body.given("secret_value"):
+        after = after | {"secret_value": MASKED}
+    await change.record(
+        "update", _KIND, secret_id, info.secret_name, before=before.representation, after=after
+    )
+    return stored
+
+
+def _check_binding(old: GatewaySecretInfo, new: GatewaySecretInfo) -> None:
+    if new.provider != old.provider:
+        raise CredentialRebindError(
+            "another provider may see the credential only if it is given again: "
+            "send secret_value too",
+            field="provider",
+        )
+    check_auth_config(new.provider, new.auth_config)
+    if allowed_origin(new.provider, new.auth_config) != allowed_origin(
+        old.provider, old.auth_config
+    ):
+        raise CredentialRebindError(
+            "another origin may see the credential only if it is given again: "
+            "send secret_value too",
+            field=_API_BASE,
+        )
+
+
+async def _check_definitions(
+    change: Change, old: GatewaySecretInfo, new: GatewaySecretInfo
+) -> None:
+    if (new.provider, new.auth_config) == (old.provider, old.auth_config):
+        return
+    for row in await list_definitions(change, old.secret_id):
+        if new.provider not in (None, row.provider):
+            raise ConflictError(
+                f"model definition {row.name!r} uses it with provider {row.provider}",
+                field="provider",
+            )
+        _check_settings(row, new.auth_config)
+
+
+def _check_settings(row: GatewayModelDefinition, auth_config: Mapping[str, Any] | None) -> None:
+    try:
+        check_auth_config(row.provider, auth_config)
+    except InvalidValueError as error:
+        raise ConflictError(
+            f"model definition {row.name!r} uses it with {row.provider}: {error.detail}",
+            field=error.field,
+        ) from None
+
+
+async def _store(change: Change, new: GatewaySecretInfo, body: SecretPatch) -> Stored:
+    if not body.given("secret_value"):
+        await change.tx.secrets.update(new, None)
+        return describe(new)
+    credential = _wrap(body.secret_value)
+    new = replace(new, masked_values=credential.masked)
+    known = await change.tx.secrets.get_sealed(new.secret_id)
+    sealed = await _seal(change, new, credential.value, secret_version=known.secret_version + 1)
+    await change.tx.secrets.update(new, sealed)
+    return describe(new)
+
+
+async def delete_secret(change: Change, secret_id: SecretId, *, force: bool) -> None:
+    """Delete a credential; with `force` its model definitions and their mappings too.
+
+    Raises:
+        NotFoundError, StaleVersionError: as everywhere.
+        InUseError: it has model definitions, without `force`.
+        ConflictError: an endpoint would be left without a PRIMARY, also with `force`.
+    """
+    info = await change.tx.secrets.get(secret_id)
+    before = describe(info)
+    change.require_match(before)
+    users = await change.tx.secrets.users(secret_id)
+    if users.count and not force:
+        raise InUseError(
+            f"{users.count} model definition(s) use it; force=true deletes them too",
+            extra=represent_users(users),
+        )
+    if users.count:
+        await delete_definitions(change, await list_definitions(change, secret_id))
+    await change.tx.secrets.delete(secret_id)
+    await change.record("delete", _KIND, secret_id, info.secret_name, before=before.representation)
