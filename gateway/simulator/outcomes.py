@@ -52,7 +52,7 @@ class Answerer:
     def build_outcome(self, simulator: str, model: str, fault: Fault, serial: int) -> Outcome:
         """Build the outcome of a call that is let in."""
         if fault.redirect is not None:
-            return self._build_redirect(fault)
+            return self._build_redirect(fault, serial)
         planned = self._find_planned_problem(model, fault)
         answered = self._ask(simulator, model, fault)
         in_stream = (
@@ -71,9 +71,7 @@ class Answerer:
     def build_problem_outcome(self, problem: Problem, fault: Fault, serial: int) -> Outcome:
         """Build a vendor's error, with the retry hint and the echo that the fault asks for."""
         headers = self.vendor.build_headers(self.request_id, serial)
-        headers |= _build_retry_headers(self.vendor, fault)
-        if fault.echo_key:
-            headers["x-sim-echo"] = self._find_credential() or ""
+        headers |= _build_retry_headers(self.vendor, fault) | self._build_echo(fault)
         body = self._dump(problem, fault)
         if self.match is not None and self.match.surface.errors_in_array:
             body = b"[" + body + b"]"
@@ -123,13 +121,15 @@ class Answerer:
     def _build_overload(self) -> Problem:
         return self.vendor.build_status_problem(529 if self.vendor.name == "anthropic" else 503)
 
-    def _build_redirect(self, fault: Fault) -> Outcome:
-        location = fault.redirect_to or f"/elsewhere{self.call.path}"
+    def _build_redirect(self, fault: Fault, serial: int) -> Outcome:
+        headers = self.vendor.build_headers(self.request_id, serial) | self._build_echo(fault)
+        headers["location"] = fault.redirect_to or f"/elsewhere{self.call.path}"
         status = fault.redirect or 307
-        reply = Reply(
-            (b"",), content_type="text/html", status=status, headers={"location": location}
-        )
+        reply = Reply((b"",), content_type="text/html", status=status, headers=headers)
         return Outcome(reply, fault, b"")
+
+    def _build_echo(self, fault: Fault) -> dict[str, str]:
+        return {"x-sim-echo": self._find_credential() or ""} if fault.echo_key else {}
 
     def _dump(self, problem: Problem, fault: Fault) -> bytes:
         hint_s = fault.retry_after_s if self.vendor.retry_hint_in_body else None

@@ -228,10 +228,11 @@ async def test_byte_by_byte_is_the_same_answer_in_many_writes(
 async def test_a_redirect_points_elsewhere(
     http: aiohttp.ClientSession, simulator: RunningSimulator
 ) -> None:
-    headers = {"x-sim-fault": "redirect=302"}
+    headers = {"x-sim-fault": "redirect=302,echo-key"}
     async with http.post(PATH, json=BODY, headers=headers, allow_redirects=False) as response:
         assert response.status == 302
         assert response.headers["location"] == f"/elsewhere{PATH}"
+        assert response.headers["x-sim-echo"] == KEY
     assert len(simulator.calls) == 1
 
 
