@@ -66,6 +66,10 @@ _ANSWER_DROPPED: Final = _HOP_BY_HOP | frozenset(
         "www-authenticate",
         "location",
         "via",
+        # Which account of ours answered is not the client's business.
+        "openai-organization",
+        "openai-project",
+        "anthropic-organization-id",
     }
 )
 _ANSWER_DROPPED_PREFIXES: Final = (OWN_PREFIX, "proxy-", "access-control-")

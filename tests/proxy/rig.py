@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import random
 import ssl
 from collections.abc import Callable, Sequence
@@ -47,6 +48,7 @@ CANARY = "canary-key-0123456789-of-the-provider"
 CLIENT_KEY = "lg-client-key-of-the-tests"
 BROKEN = b"broken"
 NOW_MS = 1_700_000_000_000
+NO_LIMITS = EndpointLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Endpoint:
     models: Sequence[Model]
     max_fallbacks: int | None = None
     usage_tracking: bool = True
-    limits: EndpointLimits = EndpointLimits()
+    limits: EndpointLimits = NO_LIMITS
 
 
 class Clock:
@@ -132,18 +134,14 @@ def build_key(name: str = "app", value: str = CLIENT_KEY, **changes: Any) -> Sto
         **STAMPS,
         **changes,
     }
-    return StoredApiKey(
-        key=GatewayApiKey(**fields), digest=hashlib.sha256(value.encode()).digest()
-    )
+    return StoredApiKey(key=GatewayApiKey(**fields), digest=hashlib.sha256(value.encode()).digest())
 
 
 def build_configuration(
     endpoints: dict[str, Endpoint], *, keys: Sequence[StoredApiKey] | None = None, epoch: int = 1
 ) -> Configuration:
     secrets: list[SealedSecret] = []
-    rows = [
-        _build_endpoint(name, endpoint, secrets) for name, endpoint in endpoints.items()
-    ]
+    rows = [_build_endpoint(name, endpoint, secrets) for name, endpoint in endpoints.items()]
     return Configuration(
         epoch=epoch,
         endpoints=tuple(rows),
@@ -152,9 +150,7 @@ def build_configuration(
     )
 
 
-def _build_endpoint(
-    name: str, endpoint: Endpoint, secrets: list[SealedSecret]
-) -> GatewayEndpoint:
+def _build_endpoint(name: str, endpoint: Endpoint, secrets: list[SealedSecret]) -> GatewayEndpoint:
     mappings = tuple(
         _build_mapping(name, index, model, secrets) for index, model in enumerate(endpoint.models)
     )
@@ -236,9 +232,7 @@ class Rig:
             snapshots=SnapshotHolder(build_snapshot(build_configuration(endpoints, keys=keys))),
             configs=ModelConfigCache(self.opener),
             usage=self.ledger,
-            settings=Settings(
-                **{"allowed_private_origins": tuple(origins), **(settings or {})}
-            ),
+            settings=Settings(**{"allowed_private_origins": tuple(origins), **(settings or {})}),
             clock=self.clock,
             metrics=self.metrics,
             draw=draw or random.Random(1).random,
@@ -287,7 +281,7 @@ class Rig:
         data = body if isinstance(body, bytes) else orjson.dumps(body)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         async with self.client.post(
-            path, data=data, headers={"Content-Type": "application/json", **named}
+            path, data=io.BytesIO(data), headers={"Content-Type": "application/json", **named}
         ) as response:
             return Answer(response.status, response.headers, await response.read())
 
