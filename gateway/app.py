@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from aiohttp import web
@@ -21,7 +21,7 @@ from gateway.control import ControlParts, build_control_app, may_read_metrics, r
 from gateway.control.ui import add_ui_routes
 from gateway.errors import LockgateError
 from gateway.installation import Installation, open_installation
-from gateway.ports import Store
+from gateway.ports import Clock, Store
 from gateway.proxy import (
     ProxyParts,
     UsageWriter,
@@ -48,8 +48,7 @@ class Gateway:
 
     settings: Settings
     installation: Installation
-    snapshots: SnapshotHolder
-    configs: ModelConfigCache
+    serving: Serving
     usage: UsageWriter
     metrics: Metrics
     clock: SystemClock
@@ -69,12 +68,25 @@ class Gateway:
         await self.installation.store.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What requests are served from: the snapshot and the opened credentials of its epoch."""
+
+    snapshots: SnapshotHolder
+    configs: ModelConfigCache
+
+    def swap(self, snapshot: Snapshot) -> None:
+        """Serve a newer snapshot from the next request on; forget credentials of older ones."""
+        if self.snapshots.swap(snapshot):
+            self.configs.advance(snapshot.epoch)
+
+
 class Refresher:
     """Serves changes that other processes commit: looks at the database's version, rebuilds."""
 
-    def __init__(self, store: Store, snapshots: SnapshotHolder, clock: SystemClock) -> None:
+    def __init__(self, store: Store, serving: Serving, clock: Clock) -> None:
         self._store = store
-        self._snapshots = snapshots
+        self._serving = serving
         self._clock = clock
         self._seen_at_s = clock.monotonic_s()
         self._task: asyncio.Task[None] | None = None
@@ -99,9 +111,8 @@ class Refresher:
         """Read the configuration and serve it if it is newer."""
         async with self._store.read() as tx:
             configuration = await tx.read_configuration()
-        current = self._snapshots.current
-        if configuration.epoch > current.epoch:
-            self._snapshots.swap(build_snapshot(configuration))
+        if configuration.epoch > self._serving.snapshots.current.epoch:
+            self._serving.swap(build_snapshot(configuration))
 
     async def _run(self) -> None:
         while True:
@@ -130,16 +141,16 @@ async def build_gateway(settings: Settings) -> Gateway:
     installation = await open_installation(settings, clock)
     try:
         async with installation.store.read() as tx:
-            snapshots = SnapshotHolder(build_snapshot(await tx.read_configuration()))
+            snapshot = build_snapshot(await tx.read_configuration())
+        serving = Serving(SnapshotHolder(snapshot), ModelConfigCache(installation.opener))
         gateway = Gateway(
             settings=settings,
             installation=installation,
-            snapshots=snapshots,
-            configs=ModelConfigCache(installation.opener),
+            serving=serving,
             usage=UsageWriter(installation.store, clock),
             metrics=Metrics(),
             clock=clock,
-            refresher=Refresher(installation.store, snapshots, clock),
+            refresher=Refresher(installation.store, serving, clock),
             started_at=clock.now_ms(),
         )
         _build_apps(gateway)
@@ -180,8 +191,8 @@ def _find_renderer(request: web.Request) -> Renderer:
 
 def _proxy_parts(gateway: Gateway) -> ProxyParts:
     return ProxyParts(
-        snapshots=gateway.snapshots,
-        configs=gateway.configs,
+        snapshots=gateway.serving.snapshots,
+        configs=gateway.serving.configs,
         usage=gateway.usage,
         settings=gateway.settings,
         clock=gateway.clock,
@@ -192,7 +203,7 @@ def _proxy_parts(gateway: Gateway) -> ProxyParts:
 
 def _build_control(gateway: Gateway) -> ControlParts:
     async def publish(snapshot: Snapshot) -> Sequence[str]:
-        gateway.snapshots.swap(snapshot)
+        gateway.serving.swap(snapshot)
         return ()
 
     async def status() -> dict[str, Any]:
@@ -202,7 +213,7 @@ def _build_control(gateway: Gateway) -> ControlParts:
         store=gateway.installation.store,
         sealer=gateway.installation.sealer,
         deriver=gateway.installation.keyring,
-        snapshots=gateway.snapshots,
+        snapshots=gateway.serving.snapshots,
         settings=gateway.settings,
         clock=gateway.clock,
         publish=publish,
@@ -219,7 +230,7 @@ def _describe(gateway: Gateway) -> dict[str, Any]:
         "workers": 1,
         "ledger_backlog": gateway.usage.backlog,
         "database_fault": gateway.refresher.fault,
-        "quarantined": gateway.configs.quarantined(),
+        "quarantined": [asdict(found) for found in gateway.serving.configs.quarantined()],
     }
 
 

@@ -201,6 +201,11 @@ def _dump_body(body: Any) -> bytes | None:
     return None if body is None else orjson.dumps(body, default=_reveal)
 
 
+def show_once(token: Secret) -> str:
+    """Return a token for the one print of it, at the start that made it."""
+    return token.reveal().decode("ascii")
+
+
 def _reveal(value: Any) -> str:
     if isinstance(value, Secret):
         return value.reveal().decode()

@@ -22,12 +22,15 @@ from gateway.errors import LockgateError, SettingsError
 PROGRAM: Final = "lockgate"
 # Name -> module under gateway.cli; the module holds the command under its own name.
 COMMANDS: Final = {
+    "demo": "demo",
     "serve": "serve",
     "secrets": "secrets",
     "models": "models",
     "endpoints": "endpoints",
     "bindings": "bindings",
     "keys": "keys",
+    "usage": "usage",
+    "explain": "explain",
     "status": "reports",
     "providers": "reports",
     "openapi": "reports",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.client import show_once
 from gateway.settings import parse_settings
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def announce(server: RunningServer) -> None:
     token = server.gateway.admin_token
     if token is not None:
         lines += [
-            f"Admin token (shown only now): {token.reveal().decode()}",
+            f"Admin token (shown only now): {show_once(token)}",
             "Give it to the other commands as LOCKGATE_ADMIN_TOKEN.",
         ]
     click.echo("\n".join(lines))
