@@ -1,3 +1,3 @@
 import pytest
 
-pytest.register_assert_rewrite("tests.store.conformance", "tests.store.paging")
+pytest.register_assert_rewrite("tests.store.conformance")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gateway.entities import (
@@ -23,6 +24,7 @@ from gateway.entities import (
     LinkageType,
     MappingId,
     ModelDefinitionId,
+    PageRequest,
     RoutingStrategy,
     SealedSecret,
     SecretId,
@@ -30,8 +32,10 @@ from gateway.entities import (
     UsageRow,
     VaultMeta,
 )
-from gateway.ports import Transaction
+from gateway.ports import Store, Transaction
 
+OpenStore = Callable[[], Awaitable[Store]]
+ALL = PageRequest(limit=500)
 START = 1_800_000_000_000
 
 

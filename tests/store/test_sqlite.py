@@ -22,7 +22,7 @@ from gateway.errors import (
 )
 from gateway.store.sqlite import SqliteStore, open_sqlite
 from tests.store import conformance
-from tests.store.samples import SetClock, add_secret
+from tests.store.samples import OpenStore, SetClock, add_secret
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def open_store(path: Path) -> AsyncIterator[conformance.OpenStore]:
+async def open_store(path: Path) -> AsyncIterator[OpenStore]:
     opened: list[SqliteStore] = []
 
     async def open_one() -> SqliteStore:
@@ -44,7 +44,7 @@ async def open_store(path: Path) -> AsyncIterator[conformance.OpenStore]:
 
 
 @pytest.fixture
-async def store(open_store: conformance.OpenStore) -> SqliteStore:
+async def store(open_store: OpenStore) -> SqliteStore:
     store = await open_store()
     assert isinstance(store, SqliteStore)
     return store
@@ -120,7 +120,7 @@ async def test_closing_leaves_one_file(store: SqliteStore, path: Path) -> None:
 
 
 async def test_what_was_written_is_there_after_reopening(
-    store: SqliteStore, open_store: conformance.OpenStore
+    store: SqliteStore, open_store: OpenStore
 ) -> None:
     async with store.write() as tx:
         info = await add_secret(tx)

@@ -1,0 +1,27 @@
+"""What every store must do, whatever its engine.
+
+A backend's test module subclasses each class and provides the fixtures
+`open_store` (an async function: another store on the same database),
+`store` (the first one) and `statements` (a list of the statements sent by it).
+"""
+
+from tests.store.conformance.endpoints import Configuration, Endpoints
+from tests.store.conformance.history import Admin, Usage
+from tests.store.conformance.models import ApiKeys, Bindings, ModelDefinitions
+from tests.store.conformance.paging import Paging
+from tests.store.conformance.secrets import Secrets, Vault
+from tests.store.conformance.transactions import Transactions
+
+__all__ = [
+    "Admin",
+    "ApiKeys",
+    "Bindings",
+    "Configuration",
+    "Endpoints",
+    "ModelDefinitions",
+    "Paging",
+    "Secrets",
+    "Transactions",
+    "Usage",
+    "Vault",
+]

@@ -1,0 +1,177 @@
+"""What every store must do about admin tokens, audit, idempotent answers and the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.entities import PageRequest
+from gateway.errors import ConflictError, InvalidValueError
+from gateway.ports import Store
+from tests.store import samples
+from tests.store.samples import ALL, START
+
+
+class Admin:
+    async def test_tokens(self, store: Store) -> None:
+        async with store.write() as tx:
+            await tx.admin.insert_token(samples.token(1))
+            await tx.admin.insert_token(replace(samples.token(0), disabled=True))
+            assert await tx.admin.list_tokens() == (
+                replace(samples.token(0), disabled=True),
+                samples.token(1),
+            )
+
+    async def test_audit_comes_newest_first_with_numbers(self, store: Store) -> None:
+        async with store.write() as tx:
+            for n in range(3):
+                await tx.admin.insert_audit(samples.audit(n))
+            page = await tx.admin.list_audit(PageRequest(limit=2))
+            rest = await tx.admin.list_audit(PageRequest(limit=2, after=page.next_after))
+        rows = page.items + rest.items
+        assert [replace(row, audit_id=0) for row in rows] == [samples.audit(n) for n in (2, 1, 0)]
+        assert len({row.audit_id for row in rows}) == 3
+        assert rest.next_after is None
+
+    async def test_audit_filters(self, store: Store) -> None:
+        sought = {
+            "actor": "bob",
+            "entity_type": "endpoint",
+            "entity_id": "e-7",
+            "action": "delete",
+        }
+        async with store.write() as tx:
+            for n in range(3):
+                await tx.admin.insert_audit(samples.audit(n))
+            await tx.admin.insert_audit(samples.audit(9, **sought))
+            since = await tx.admin.list_audit(ALL, since=START + 1, until=START + 9)
+            everything = await tx.admin.list_audit(ALL, since=START + 9, **sought)
+            for name, value in sought.items():
+                page = await tx.admin.list_audit(ALL, **{name: value})  # type: ignore[arg-type]
+                assert [row.at for row in page.items] == [START + 9], name
+        assert [row.at - START for row in since.items] == [2, 1]
+        assert len(everything.items) == 1
+
+    async def test_idempotent_answers(self, store: Store) -> None:
+        async with store.write() as tx:
+            row = samples.answer(1)
+            await tx.admin.insert_answer(row)
+            await tx.admin.insert_answer(samples.answer(2))
+            assert await tx.admin.find_answer(row.key, row.caller, row.route) == row
+            assert await tx.admin.find_answer(row.key, "bob", row.route) is None
+            with pytest.raises(ConflictError) as caught:
+                await tx.admin.insert_answer(row)
+            assert await tx.admin.delete_answers_before(START + 2) == 1
+            assert await tx.admin.find_answer(row.key, row.caller, row.route) is None
+        assert caught.value.field == "key"
+
+
+class Usage:
+    async def test_rows_come_back_newest_first(self, store: Store) -> None:
+        row = samples.usage(2, estimated=True, client_gone=True)
+        async with store.write() as tx:
+            await tx.usage.insert_many([samples.usage(1), row])
+            await tx.usage.insert_many([])
+            page = await tx.usage.list_page(ALL)
+        newest = dict(page.items[0])
+        assert isinstance(newest.pop("usage_id"), int)
+        assert newest == {name: getattr(row, name) for name in type(row).__slots__}  # type: ignore[attr-defined]
+        assert [item["started_at"] - START for item in page.items] == [2, 1]
+
+    async def test_filters(self, store: Store) -> None:
+        sought = {
+            "endpoint_id": "e-" + "9" * 32,
+            "endpoint_name": "other",
+            "model_definition_id": "d-" + "9" * 32,
+            "model_definition_name": "large",
+            "provider": "gemini",
+            "api_key_id": "k-9",
+            "status": 500,
+            "error_code": "upstream_error",
+        }
+        async with store.write() as tx:
+            await tx.usage.insert_many([samples.usage(1), samples.usage(9, **sought)])
+            for filters in (
+                {"endpoint": "other"},
+                {"endpoint": "e-" + "9" * 32},
+                {"model_definition": "large"},
+                {"model_definition": "d-" + "9" * 32},
+                {"provider": "gemini"},
+                {"api_key_id": "k-9"},
+                {"request_id": "request-9"},
+                {"error": True},
+                {"since": START + 2},
+                {"error": True, "provider": "gemini", "until": START + 10},
+            ):
+                page = await tx.usage.list_page(ALL, **filters)
+                assert [row["request_id"] for row in page.items] == ["request-9"], filters
+            for filters in ({"error": False}, {"until": START + 9}):
+                page = await tx.usage.list_page(ALL, **filters)
+                assert [row["request_id"] for row in page.items] == ["request-1"], filters
+
+    @pytest.mark.parametrize(("status", "code"), [(0, "upstream_dns"), (429, None)])
+    async def test_no_answer_and_an_error_status_both_count_as_errors(
+        self, store: Store, status: int, code: str | None
+    ) -> None:
+        async with store.write() as tx:
+            await tx.usage.insert_many([samples.usage(1, status=status, error_code=code)])
+            assert (await tx.usage.summarize("provider", limit=5))[0]["errors"] == 1
+
+    async def test_summary_adds_up(self, store: Store) -> None:
+        async with store.write() as tx:
+            await tx.usage.insert_many(
+                [
+                    samples.usage(1),
+                    samples.usage(2, input_tokens=None, first_byte_ms=None, status=500),
+                    samples.usage(3, provider="gemini", cache_read_tokens=4),
+                ]
+            )
+            busiest, other = await tx.usage.summarize("provider", limit=5)
+            limited = await tx.usage.summarize("provider", limit=1)
+            filtered = await tx.usage.summarize("provider", limit=5, provider="gemini")
+        assert busiest["key"] == "openai"
+        assert (busiest["attempts"], busiest["errors"]) == (2, 1)
+        assert (busiest["input_tokens"], busiest["output_tokens"]) == (10, 10)
+        assert (busiest["duration_ms"], busiest["first_byte_ms"]) == (40.5, 12.5)
+        assert other["cache_read_tokens"] == 4
+        assert limited == (busiest,)
+        assert filtered == (other,)
+
+    @pytest.mark.parametrize(
+        ("group_by", "key", "name"),
+        [
+            ("endpoint", f"e-{1:032x}", "chat"),
+            ("model_definition", f"d-{1:032x}", "mini"),
+            ("api_key", "k-1", "k-1"),
+        ],
+    )
+    async def test_summary_by_entity(
+        self, store: Store, group_by: str, key: str, name: str
+    ) -> None:
+        async with store.write() as tx:
+            await tx.usage.insert_many([samples.usage(1), samples.usage(2)])
+            (group,) = await tx.usage.summarize(group_by, limit=5)
+        assert (group["key"], group["name"], group["attempts"]) == (key, name, 2)
+
+    @pytest.mark.parametrize(("group_by", "size_ms"), [("day", 86_400_000), ("hour", 3_600_000)])
+    async def test_summary_by_time_starts_each_bucket_at_its_first_millisecond(
+        self, store: Store, group_by: str, size_ms: int
+    ) -> None:
+        first = START // size_ms * size_ms
+        times = (first, first + size_ms - 1, first + size_ms)
+        async with store.write() as tx:
+            await tx.usage.insert_many(
+                [samples.usage(n, started_at=at) for n, at in enumerate(times)]
+            )
+            groups = await tx.usage.summarize(group_by, limit=5)
+        assert [(group["key"], group["attempts"]) for group in groups] == [
+            (first + size_ms, 1),
+            (first, 2),
+        ]
+
+    async def test_unknown_grouping_is_refused(self, store: Store) -> None:
+        async with store.read() as tx:
+            with pytest.raises(InvalidValueError) as caught:
+                await tx.usage.summarize("moon", limit=5)
+        assert caught.value.field == "group_by"
