@@ -99,9 +99,10 @@ class MessagesWatch(SseWatch):
     """Watches a stream of message events."""
 
     text: ClassVar = re.compile(
-        rb'"(?:text|partial_json|thinking)"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"'
+        rb'"(?:text|partial_json|thinking)"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
     )
-    of_interest: ClassVar = re.compile(rb'"type"\s*:\s*"(?:message_delta|message_stop|error)"')
+    text_anchor: ClassVar = b'"delta"'
+    of_interest: ClassVar = (b'message_delta"', b'message_stop"', b'"error"')
 
     __slots__ = ("_counts", "_is_final")
 

@@ -127,8 +127,9 @@ def dump_stream_error(error: LockgateError, request_id: str) -> bytes:
 class GeminiWatch(SseWatch):
     """Watches a stream of answers, framed as events or as a JSON array."""
 
-    text: ClassVar = re.compile(rb'"text"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"')
-    of_interest: ClassVar = re.compile(rb'"(?:finishReason|blockReason|error)"\s*:')
+    text: ClassVar = re.compile(rb'"text"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)"')
+    text_anchor: ClassVar = b'"text"'
+    of_interest: ClassVar = (b'"finishReason"', b'"blockReason"', b'"error"')
     end_mark: ClassVar = re.compile(rb'"finishReason"\s*:\s*"')
 
     __slots__ = ("_any_element", "_array", "_head", "_usage", "_usage_block")

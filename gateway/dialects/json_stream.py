@@ -14,8 +14,9 @@ from typing import Final
 from gateway.dialects.sse import MAX_EVENT_BYTES
 
 _KEPT_BYTES: Final = 64 << 10
-_STRUCTURE = re.compile(rb'["{}\[\]]')
-_STRING_REST = re.compile(rb'(?:[^"\\]+|\\.)*+', re.DOTALL)  # up to the closing quote
+# Up to the next bracket outside of strings, or to a string that has not ended.
+_BETWEEN = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+', re.DOTALL)
+_STRING_REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)  # up to the closing quote
 _QUOTE: Final = ord('"')
 _OPENING: Final = frozenset(b"{[")
 _OPENING_ARRAY: Final = ord("[")
@@ -75,18 +76,19 @@ class ElementSplitter:
 
     def _next_token(self) -> tuple[int, int] | None:
         """Return the next bracket outside of strings and where it stands."""
-        while True:
-            if self._in_string and not self._skip_string():
-                return None
-            match = _STRUCTURE.search(self._buffer, self._position)
-            if match is None:
-                self._position = len(self._buffer)
-                return None
-            self._position = match.end()
-            byte = self._buffer[match.start()]
-            if byte != _QUOTE:
-                return byte, match.start()
-            self._in_string = True
+        if self._in_string and not self._skip_string():
+            return None
+        match = _BETWEEN.match(self._buffer, self._position)
+        at = self._position if match is None else match.end()
+        if at == len(self._buffer):
+            self._position = at
+            return None
+        self._position = at + 1
+        if self._buffer[at] != _QUOTE:
+            return self._buffer[at], at
+        self._in_string = True
+        self._skip_string()
+        return None
 
     def _skip_string(self) -> bool:
         """Go behind the closing quote; False where it has not come yet."""

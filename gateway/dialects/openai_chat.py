@@ -40,9 +40,10 @@ class ChatWatch(SseWatch):
 
     text: ClassVar = re.compile(
         rb'"(?:content|text|arguments|reasoning_content|reasoning|refusal)"'
-        rb'\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"'
+        rb'\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
     )
-    of_interest: ClassVar = re.compile(rb'"usage"\s*:\s*\{|"error"|\[DONE\]')
+    text_anchor: ClassVar = b'"choices"'
+    of_interest: ClassVar = (b'_tokens"', b'"error"', b"[DONE]")
 
     __slots__ = ("_usage",)
 

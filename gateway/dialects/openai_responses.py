@@ -69,10 +69,9 @@ def dump_stream_error(error: LockgateError, request_id: str, sequence_number: in
 class ResponsesWatch(SseWatch):
     """Watches a stream of response events."""
 
-    text: ClassVar = re.compile(rb'"delta"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"')
-    of_interest: ClassVar = re.compile(
-        rb'"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"'
-    )
+    text: ClassVar = re.compile(rb'"delta"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)"')
+    text_anchor: ClassVar = b'"delta"'
+    of_interest: ClassVar = (b'completed"', b'incomplete"', b'failed"', b'"error"')
 
     end_mark: ClassVar = re.compile(rb'"type"\s*:\s*"response\.(?:completed|incomplete|failed)"')
 

@@ -42,6 +42,19 @@ def parse_block(block: bytes) -> SseEvent | None:
     return SseEvent(event, b"\n".join(data)) if data else None
 
 
+def _split_whole(chunk: bytes) -> list[bytes] | None:
+    """Split a chunk of whole events with one kind of line end; None where it is not that."""
+    if chunk.endswith(b"\n\n") and b"\r" not in chunk:
+        blank = b"\n\n"
+    elif chunk.endswith(b"\r\n\r\n") and (
+        chunk.count(b"\r\n") == chunk.count(b"\n") == chunk.count(b"\r")
+    ):
+        blank = b"\r\n\r\n"
+    else:
+        return None
+    return [block for block in chunk.removesuffix(blank).split(blank) if block]
+
+
 class BlockSplitter:
     """Cuts a stream at its blank lines; the blocks come without them and unparsed.
 
@@ -75,9 +88,11 @@ class BlockSplitter:
         if self._skip_lf and chunk:
             self._skip_lf = False
             chunk = chunk.removeprefix(b"\n")
-        if not self._buffer and self._begun and chunk.endswith(b"\n\n") and b"\r" not in chunk:
-            self.cut = False
-            return [block for block in chunk[:-2].split(b"\n\n") if block]
+        if not self._buffer and self._begun:
+            blocks = _split_whole(chunk)
+            if blocks is not None:
+                self.cut = False
+                return blocks
         self._buffer += chunk
         if not self._begun and not self._strip_bom():
             return []

@@ -41,13 +41,15 @@ class Splitter(Protocol):
 class SseWatch(StreamWatch):
     """Base of the watches; a dialect says what content, errors, counts and ends look like.
 
-    `text` matches the output text within an event, one group; `of_interest` matches every
-    event that has to be parsed even after the commit point; `end_mark` tells the end in an
-    event too long to be kept whole, where such a one can be.
+    `text` matches the output text within an event, one group, behind `text_anchor`; each
+    event that has to be parsed even after the commit point holds one of `of_interest`;
+    `end_mark` tells the end in an event too long to be kept whole, where such a one can be.
+    Plain substrings come first because finding one costs a tenth of a pattern's search.
     """
 
     text: ClassVar[re.Pattern[bytes]]
-    of_interest: ClassVar[re.Pattern[bytes]]
+    text_anchor: ClassVar[bytes]
+    of_interest: ClassVar[tuple[bytes, ...]]
     end_mark: ClassVar[re.Pattern[bytes] | None] = None
 
     __slots__ = ("_blocks", "_ended")
@@ -71,7 +73,9 @@ class SseWatch(StreamWatch):
                 if self._has_failed():
                     return
             cut = False  # only the first can be
-            self.output_chars += sum(map(len, self.text.findall(block)))
+            anchor = block.find(self.text_anchor)
+            if anchor >= 0:
+                self.output_chars += sum(map(len, self.text.findall(block, anchor)))
 
     @property
     def finished(self) -> bool:
@@ -125,7 +129,12 @@ class SseWatch(StreamWatch):
 
     def _follow(self, block: bytes, *, cut: bool) -> None:
         """Look at an event after the commit point."""
-        data = self._find_data(block) if self.of_interest.search(block) else None
+        for word in self.of_interest:
+            if word in block:
+                break
+        else:
+            return
+        data = self._find_data(block)
         if data is None:
             return
         value = load_object(data)
