@@ -5,6 +5,7 @@ const BASE = "/api/v1";
 const UNSAFE = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 const LIST_LIMIT = 500; // the API's largest page
 const LIST_CAP = 20_000; // more rows than a select box can be used with
+const HINT = "lockgate.session"; // says that a cookie may be there, nothing of what is in it
 
 let csrfToken = null;
 let onSessionLost = () => {};
@@ -97,6 +98,11 @@ export async function readAll(path, query, signal) {
   return items;
 }
 
+/** GET the table of providers, which is no paged list. */
+export async function readProviders(signal) {
+  return (await read("/providers", {}, signal)).items;
+}
+
 /** Return a key for one creation, so that sending it twice makes one thing. */
 export function newIdempotencyKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -110,21 +116,25 @@ export async function openSession(token) {
 
 /** Return the session that the cookie still holds, or null. */
 export async function findSession() {
+  if (!localStorage.getItem(HINT)) return null; // saves a first visit the refusal
   try {
     return keepSession(await read("/session"));
   } catch (error) {
-    if (error.status === 401) return null;
-    throw error;
+    if (error.status !== 401) throw error;
+    localStorage.removeItem(HINT);
+    return null;
   }
 }
 
 /** Sign out. */
 export async function closeSession() {
   await call("DELETE", "/session");
+  localStorage.removeItem(HINT);
   csrfToken = null;
 }
 
 function keepSession(session) {
   csrfToken = session.csrf_token;
+  localStorage.setItem(HINT, "open");
   return session;
 }

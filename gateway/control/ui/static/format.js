@@ -57,6 +57,11 @@ export function formatTime(ms, { seconds = false } = {}) {
   return `${date} ${time}${seconds ? `:${pad(at.getSeconds())}` : ""}`;
 }
 
+/** 2026-05-02, the day in UTC: so does the ledger cut its days. */
+export function formatDay(ms) {
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
 /** just now, 5 min ago, in 3 d. */
 export function formatAgo(ms, nowMs = Date.now()) {
   const distance = Math.abs(nowMs - ms);

@@ -41,10 +41,10 @@ export function CopyButton({ text, label = "Copy", iconOnly = false }) {
   </button>`;
 }
 
-/** Code in a frame with a copy button; `label` names it for screen readers. */
-export function Code({ text, label }) {
+/** Code in a frame with a copy button; `label` says what it is, `title` stands above it. */
+export function Code({ text, label, title }) {
   return html`<div class="code">
+    <div class="code-head"><span>${title ?? label}</span><${CopyButton} text=${text} /></div>
     <pre tabindex="0" aria-label=${label}><code>${text}</code></pre>
-    <${CopyButton} text=${text} />
   </div>`;
 }

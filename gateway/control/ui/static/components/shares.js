@@ -43,7 +43,7 @@ export function ShareSummary({ endpoint }) {
     <${ShareBar} parts=${parts} thin />
     <ul class="share-legend">${parts.slice(0, 4).map((part, index) => html`<li key=${index}>
       <span class="swatch ${seriesClass(index)}" /><span class="ellipsis">${part.name}</span>
-      <span class="number">${formatShare(part.share)}</span></li>`)}
+      <span class="number">${part.share ? formatShare(part.share) : "drained"}</span></li>`)}
       ${parts.length > 4 && html`<li class="muted">+${parts.length - 4}</li>`}
     </ul>
   </div>`;

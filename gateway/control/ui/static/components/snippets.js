@@ -27,8 +27,8 @@ export function Snippets({ base, name, dialects }) {
         onClick=${() => setPicked(index)}>${snippet.title}</button>`)}
     </div>
     <div role="tabpanel" id="${id}-panel" aria-labelledby="${id}-${current.key}">
-      <${Code} text=${current.curl} label="curl for ${current.title}" />
-      <${Code} text=${current.sdk} label="Python for ${current.title}" />
+      <${Code} text=${current.curl} label="curl for ${current.title}" title="curl" />
+      <${Code} text=${current.sdk} label="Python for ${current.title}" title="Python" />
     </div>
   </div>`;
 }

@@ -1,5 +1,5 @@
 // One endpoint: its split, its order of attempts, how to call it, who uses it.
-import { read } from "../api.js";
+import { read, readProviders } from "../api.js";
 import { Attempts } from "../components/attempts.js";
 import { Facts, Tags } from "../components/badge.js";
 import { DeleteDialog } from "../components/delete.js";
@@ -91,7 +91,7 @@ function Traffic({ endpoint }) {
 
 /** The formats that every path of the endpoint can be reached with. */
 function useDialects(endpoint) {
-  const { data } = useLoad((signal) => read("/providers", {}, signal).then(({ items }) => items), []);
+  const { data } = useLoad(readProviders, []);
   const used = new Set(endpoint.model_mappings.map((mapping) => mapping.model_definition.provider));
   return data && new Set(data.filter(({ name }) => used.has(name)).flatMap(({ dialects }) => dialects));
 }

@@ -1,5 +1,5 @@
 // The list of endpoints with their split, to search and to page through.
-import { read } from "../api.js";
+import { readProviders } from "../api.js";
 import { Ago, Tags } from "../components/badge.js";
 import { Empty } from "../components/feedback.js";
 import { SelectField, TextField } from "../components/field.js";
@@ -30,7 +30,7 @@ export function Endpoints({ query }) {
   const kept = { provider: query.get("provider") || "", model_definition_id: query.get("model_definition_id") || "", secret_id: query.get("secret_id") || "" };
   const filters = { ...kept, q };
   const pages = usePages("/endpoints", filters);
-  const providers = useLoad((signal) => read("/providers", {}, signal).then(({ items }) => items), []);
+  const providers = useLoad(readProviders, []);
   useEffect(() => {
     if (q !== (query.get("q") || "")) go(href("endpoints", filters), { replace: true });
   }, [q]);

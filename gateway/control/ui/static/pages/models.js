@@ -1,5 +1,5 @@
 // Model definitions: a provider's model, reached with a stored key.
-import { call, readAll } from "../api.js";
+import { call, readAll, readProviders } from "../api.js";
 import { Ago, Badge } from "../components/badge.js";
 import { SaveProblem } from "../components/conflict.js";
 import { DeleteDialog } from "../components/delete.js";
@@ -30,7 +30,7 @@ export function Models({ id, query }) {
   const filters = { provider: query.get("provider") || "", secret_id: query.get("secret_id") || "" };
   const pages = usePages("/model-definitions", filters);
   const choices = useLoad((signal) => Promise.all(
-    [readAll("/secrets", {}, signal), readAll("/providers", {}, signal)],
+    [readAll("/secrets", {}, signal), readProviders(signal)],
   ).then(([secrets, providers]) => ({ secrets, providers })), []);
   const { secrets = [], providers = [] } = choices.data || {};
   const done = () => {

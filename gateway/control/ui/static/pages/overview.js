@@ -15,6 +15,7 @@ import { html } from "../view.js";
 
 const REFRESH_MS = 15_000;
 const ENDPOINTS_SHOWN = 8;
+const MANY_ERRORS = 0.05; // a share worth a second look
 const LISTS = { secrets: "/secrets", models: "/model-definitions", endpoints: "/endpoints", keys: "/api-keys" };
 
 /** Load what the page shows beside the chart, in one go, so that it appears in one piece. */
@@ -41,12 +42,21 @@ export function Overview({ query }) {
         <button key=${key} type="button" aria-pressed=${key === range} onClick=${() => go(href("overview", { range: key }))}>${title}</button>`)}</div>
     <//>
     ${error && html`<${LoadProblem} error=${error} reload=${reload} />`}
-    ${data && html`<${Warnings} status=${data.status} /><${Checklist} counts=${data.counts} />`}
-    <${Figures} sums=${data?.sums ?? null} />
+    ${data && html`<${Loaded} ...${data} range=${range} since=${since} />`}
+    ${!data && !error && html`<div class="panel"><${Skeleton} lines=${12} /></div>`}
+  `;
+}
+
+/** All of it at once, so that nothing moves when a part comes later. */
+function Loaded({ status, sums, endpoints, counts, range, since }) {
+  return html`
+    <${Warnings} status=${status} />
+    <${Checklist} counts=${counts} />
+    <${Figures} sums=${sums} />
     <${UsageChart} range=${range} filters=${{ since }} />
     <div class="columns columns-main">
-      <div><${TopEndpoints} data=${data} /></div>
-      <div><${Installation} status=${data?.status ?? null} /></div>
+      <div><${TopEndpoints} endpoints=${endpoints} sums=${sums} /></div>
+      <div><${Installation} status=${status} /></div>
     </div>
   `;
 }
@@ -55,15 +65,21 @@ export function Overview({ query }) {
 function listWarnings(status) {
   const warnings = [];
   if (status.database_fault) warnings.push(`The database does not answer: ${status.database_fault}. Traffic flows from the last known configuration; changes have to wait.`);
-  for (const name of status.quarantined ?? []) {
-    warnings.push(`The stored credential of ${typeof name === "string" ? name : name.secret_name ?? name.secret_id} does not open. Its models are out of service: store the value again.`);
-  }
-  for (const warning of status.warnings ?? []) warnings.push(warning);
+  if (status.stored_epoch > status.epoch) warnings.push("A change is stored that this process does not serve yet.");
   return warnings;
 }
 
 function Warnings({ status }) {
-  return listWarnings(status).map((message) => html`<${Problem} key=${message} error=${{ message }} />`);
+  return html`
+    ${listWarnings(status).map((message) => html`<${Problem} key=${message} error=${{ message }} />`)}
+    ${status.quarantined.map((row) => html`<${Quarantined} key=${row.secret_id} row=${row} />`)}`;
+}
+
+/** A credential that does not open: its targets are passed over until it is stored again. */
+function Quarantined({ row }) {
+  const message = `The stored value of ${row.secret_name} does not open: ${row.reason}. Its models are out of service.`;
+  return html`<${Problem} error=${{ message }}>
+    <a class="button button-small" href=${href("secrets", row.secret_id)}>Store the value again</a><//>`;
 }
 
 function Figure({ title, value, note, bad }) {
@@ -72,20 +88,19 @@ function Figure({ title, value, note, bad }) {
 }
 
 function Figures({ sums }) {
-  const attempts = sums && total(sums, "attempts");
-  const errors = sums && total(sums, "errors");
-  const cached = sums && total(sums, "cache_read_tokens");
-  const known = (text) => (sums ? text : "");
+  const attempts = total(sums, "attempts");
+  const errors = total(sums, "errors");
+  const cached = total(sums, "cache_read_tokens");
   return html`<div class="figures">
-    <${Figure} title="Attempts" value=${formatCompact(attempts)} note=${known("calls of a model")} />
-    <${Figure} title="Failed" value=${attempts ? formatShare(errors / attempts) : sums ? "0 %" : "–"} note=${known(formatPlural(errors, "attempt"))} bad=${attempts && errors / attempts > 0.05} />
-    <${Figure} title="Tokens in" value=${formatCompact(sums && total(sums, "input_tokens"))} note=${known(cached ? `${formatCompact(cached)} of them from a cache` : "")} />
-    <${Figure} title="Tokens out" value=${formatCompact(sums && total(sums, "output_tokens"))} note=${""} />
+    <${Figure} title="Attempts" value=${formatCompact(attempts)} note="calls of a model" />
+    <${Figure} title="Failed" value=${formatShare(attempts ? errors / attempts : 0)} note=${formatPlural(errors, "attempt")} bad=${errors > attempts * MANY_ERRORS} />
+    <${Figure} title="Tokens in" value=${formatCompact(total(sums, "input_tokens"))} note=${cached ? `${formatCompact(cached)} of them from a cache` : ""} />
+    <${Figure} title="Tokens out" value=${formatCompact(total(sums, "output_tokens"))} note="" />
   </div>`;
 }
 
 function listColumns(sums) {
-  const byId = new Map((sums ?? []).map((row) => [row.key, row]));
+  const byId = new Map(sums.map((row) => [row.key, row]));
   const sumOf = (row, name) => byId.get(row.endpoint_id)?.[name] ?? 0;
   return [
     { key: "name", title: "Name", cell: (row) => html`<a class="row-link breakable" href=${href("endpoints", row.endpoint_id)}>${row.name}</a>` },
@@ -95,27 +110,29 @@ function listColumns(sums) {
   ];
 }
 
-function TopEndpoints({ data }) {
-  const more = data?.endpoints.next_cursor && html`<a href=${href("endpoints")}>All endpoints</a>`;
+function TopEndpoints({ endpoints, sums }) {
+  const more = endpoints.next_cursor && html`<a href=${href("endpoints")}>All endpoints</a>`;
   return html`<${Section} title="Endpoints" action=${more}>
-    <${Table} label="Endpoints" rows=${data?.endpoints.items ?? null} columns=${listColumns(data?.sums)} rowKey=${(row) => row.endpoint_id}
+    <${Table} label="Endpoints" rows=${endpoints.items} columns=${listColumns(sums)} rowKey=${(row) => row.endpoint_id}
       empty=${html`<p class="muted">None yet.</p>`} />
   <//>`;
 }
 
 function Installation({ status }) {
-  if (!status) return html`<${Section} title="Gateway"><${Skeleton} lines=${6} /><//>`;
-  const sound = !listWarnings(status).length;
+  const sealed = Object.values(status.vault.records).reduce((sum, count) => sum + count, 0);
+  const broken = status.quarantined.length;
+  const sound = !broken && !listWarnings(status).length;
   const backlog = status.ledger_backlog ?? 0;
   const rows = [
     ["State", html`<${Badge} kind=${sound ? "good" : "warn"}>${sound ? "in order" : "needs a look"}<//>`],
-    ["Vault", (status.quarantined ?? []).length ? formatPlural(status.quarantined.length, "record") + " cannot be opened" : "every record used so far opens"],
+    ["Vault", `${formatPlural(sealed, "record")}, ${broken ? `${formatCount(broken)} not opening` : "all in order"}`],
+    ["Key term", formatCount(status.vault.active_term)],
     ["Ledger", backlog ? `${formatPlural(backlog, "row")} waiting` : "up to date"],
     ["Database", status.database_fault ? "does not answer" : "answers"],
-    ["Configuration", status.epoch === undefined ? null : `epoch ${formatCount(status.epoch)}`],
-    ["Workers", status.workers === undefined ? null : formatCount(status.workers)],
-    ["Running for", status.uptime_ms === undefined ? null : formatUptime(status.uptime_ms / 1000)],
-    ["Version", status.version ?? null],
+    ["Configuration", `epoch ${formatCount(status.epoch)}`],
+    ["Workers", formatCount(status.workers)],
+    ["Running for", formatUptime(status.uptime_ms / 1000)],
+    ["Version", status.version],
   ];
-  return html`<${Section} title="Gateway"><${Facts} rows=${rows.filter(([, value]) => value !== null)} /><//>`;
+  return html`<${Section} title="Gateway"><${Facts} rows=${rows} /><//>`;
 }

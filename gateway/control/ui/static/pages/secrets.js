@@ -1,5 +1,5 @@
 // Provider keys: stored encrypted, shown masked.
-import { call, read } from "../api.js";
+import { call, readProviders } from "../api.js";
 import { Ago, Badge } from "../components/badge.js";
 import { SaveProblem } from "../components/conflict.js";
 import { DeleteDialog } from "../components/delete.js";
@@ -38,7 +38,7 @@ function Masked({ values }) {
 export function Secrets({ id, query }) {
   const provider = query.get("provider") || "";
   const pages = usePages("/secrets", { provider });
-  const providers = useLoad((signal) => read("/providers", {}, signal).then(({ items }) => items), []);
+  const providers = useLoad(readProviders, []);
   const done = () => {
     pages.reload();
     close();

@@ -1,12 +1,12 @@
 // The ledger: attempts one by one, or summed up.
-import { read, readAll } from "../api.js";
+import { read, readAll, readProviders } from "../api.js";
 import { Badge } from "../components/badge.js";
 import { Empty, LoadProblem } from "../components/feedback.js";
 import { CheckField, SelectField, TextField } from "../components/field.js";
 import { PageHead } from "../components/page.js";
 import { PagedTable, Table } from "../components/table.js";
 import { UsageChart } from "../components/usage_chart.js";
-import { formatCount, formatDuration, formatShare, formatTime } from "../format.js";
+import { formatCount, formatDay, formatDuration, formatShare, formatTime } from "../format.js";
 import { useDelayed, useLoad, usePages } from "../load.js";
 import { go, href } from "../route.js";
 import { RANGES, sinceOf } from "../usage_data.js";
@@ -19,8 +19,8 @@ const count = (key, title) => ({ key, title, align: "right", cell: (row) => html
 
 const ROW_COLUMNS = [
   { key: "at", title: "Started", cell: (row) => html`<span class="number nowrap">${formatTime(row.started_at, { seconds: true })}</span>` },
-  { key: "endpoint", title: "Endpoint", cell: (row) => html`<a class="breakable" href=${href("endpoints", row.endpoint_id)}>${row.endpoint_name}</a>` },
-  { key: "model", title: "Model", cell: (row) => html`<span class="breakable">${row.model_definition_name ?? "–"}</span>${row.attempt > 1 && html` <span class="muted nowrap">attempt ${row.attempt}</span>`}` },
+  { key: "endpoint", title: "Endpoint", cell: (row) => html`<a class="ellipsis name-cell" title=${row.endpoint_name} href=${href("endpoints", row.endpoint_id)}>${row.endpoint_name}</a>` },
+  { key: "model", title: "Model", cell: (row) => html`<div class="nowrap"><span class="ellipsis name-cell" title=${row.model_definition_name}>${row.model_definition_name ?? "–"}</span>${row.attempt > 1 && html` <span class="muted">attempt ${row.attempt}</span>`}</div>` },
   { key: "outcome", title: "Outcome", cell: (row) => html`<${Outcome} row=${row} />` },
   { key: "first", title: "First byte", align: "right", cell: (row) => html`<span class="number">${formatDuration(row.first_byte_ms)}</span>` },
   { key: "duration", title: "Duration", align: "right", cell: (row) => html`<span class="number">${formatDuration(row.duration_ms)}</span>` },
@@ -38,7 +38,8 @@ function Outcome({ row }) {
 function listSumColumns(group, keyNames) {
   const byTime = group === "day" || group === "hour";
   const title = GROUPS.find(([key]) => key === group)[1].replace("By ", "");
-  const nameOf = (row) => (byTime ? formatTime(Number(row.key)) : keyNames.get(row.key) ?? row.name ?? row.key ?? "none");
+  const timeOf = group === "day" ? formatDay : formatTime;
+  const nameOf = (row) => (byTime ? timeOf(Number(row.key)) : keyNames.get(row.key) ?? row.name ?? row.key ?? "none");
   return [
     { key: "name", title: title[0].toUpperCase() + title.slice(1), wide: true, cell: (row) => html`<span class="breakable">${nameOf(row)}</span>` },
     count("attempts", "Attempts"),
@@ -72,7 +73,7 @@ function listChoices(rows, id, name, all) {
 function useChoices() {
   const { data } = useLoad((signal) => Promise.all([
     readAll("/endpoints", {}, signal), readAll("/model-definitions", {}, signal),
-    readAll("/providers", {}, signal), readAll("/api-keys", {}, signal),
+    readProviders(signal), readAll("/api-keys", {}, signal),
   ]), []);
   const [endpoints, models, providers, keys] = data || [];
   return {
