@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from gateway.entities import (
@@ -48,7 +49,8 @@ _LIMITS = (
     "total_timeout_ms",
 )
 _LINKAGE = {linkage.value: linkage for linkage in LinkageType}
-_NO_LIMITS = EndpointLimits()
+_STRATEGY = {None: None} | {strategy.value: strategy for strategy in RoutingStrategy}
+_TEXTS_KEPT = 1024  # thousands of endpoints share a few limits and fallback configurations
 
 
 def build_endpoints(
@@ -102,17 +104,15 @@ def _build_mapping(
 def _build_endpoint(
     row: Row, mappings: tuple[GatewayEndpointModelMapping, ...], tags: Mapping[str, str]
 ) -> GatewayEndpoint:
-    strategy = row["routing_strategy"]
-    limits = row["limits"]
     return GatewayEndpoint(
         endpoint_id=row["endpoint_id"],
         name=row["name"],
         model_mappings=mappings,
         tags=tags,
-        routing_strategy=None if strategy is None else RoutingStrategy(strategy),
+        routing_strategy=_STRATEGY[row["routing_strategy"]],
         fallback_config=_parse_fallback(row["fallback_config"]),
         usage_tracking=bool(row["usage_tracking"]),
-        limits=_NO_LIMITS if limits == "{}" else EndpointLimits(**parse_json(limits)),
+        limits=_parse_limits(row["limits"]),
         created_at=row["created_at"],
         last_updated_at=row["last_updated_at"],
         created_by=row["created_by"],
@@ -121,6 +121,12 @@ def _build_endpoint(
     )
 
 
+@lru_cache(maxsize=_TEXTS_KEPT)
+def _parse_limits(text: str) -> EndpointLimits:
+    return EndpointLimits(**parse_json(text))
+
+
+@lru_cache(maxsize=_TEXTS_KEPT)
 def _parse_fallback(text: str | None) -> FallbackConfig | None:
     if text is None:
         return None

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import aiosqlite
 
-from gateway.errors import InstallationError, StoreUnavailableError
+from gateway.errors import InstallationError, LockgateError, StoreUnavailableError
 from gateway.ports import Clock, Transaction
 from gateway.store import sql
 from gateway.store.migrate import load_migrations, migrate
@@ -44,6 +44,7 @@ __all__ = [
 WRITE_WAIT_S = 5.0  # the port's promise
 READ_WAIT_S = 5.0  # as long as a writer: a caller need not tell them apart
 PING_WAIT_S = 2.0  # readiness probes ask every few seconds
+CLOSE_WAIT_S = 5.0  # longer than any transaction; a stop has its own limits above this
 READERS = 2  # reads are short; a backup or a summary still leaves one free
 _CACHED_STATEMENTS = 256  # more than the distinct texts of `sql`
 _OLDEST_SQLITE = (3, 34, 0)  # the oldest that current systems with Python 3.11 carry
@@ -182,15 +183,19 @@ class SqliteStore:
         await settle(self._close_all())
 
     async def _close_all(self) -> None:
-        for _ in self._readers:
-            await self._free.get()  # whoever reads finishes first
+        with suppress(TimeoutError):  # who takes longer finds the database closed
+            async with asyncio.timeout(CLOSE_WAIT_S):
+                for _ in self._readers:
+                    await self._free.get()
+                await self._turn.acquire()
         for connection in (*self._readers, self._watcher):
             await connection.close()
         if self._writer is None:
             await asyncio.to_thread(tidy_file, self.path)
             return
-        async with self._turn:
+        try:
             await _checkpoint(self._writer)
+        finally:
             await self._writer.close()
 
 
@@ -295,7 +300,9 @@ async def _switch_to_wal(writer: aiosqlite.Connection) -> None:
 
 
 async def _checkpoint(writer: aiosqlite.Connection) -> None:
-    with converted():
+    """Fold the WAL in; where that fails (busy, full), the next opening finds all in it."""
+    with suppress(LockgateError), converted():
+        await _run(writer, "PRAGMA busy_timeout = 500")  # a stop is not to wait for others
         await _run(writer, "PRAGMA wal_checkpoint(TRUNCATE)")
 
 

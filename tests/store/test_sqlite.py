@@ -119,6 +119,42 @@ async def test_closing_leaves_one_file(store: SqliteStore, path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["lockgate.db"]
 
 
+async def test_closing_waits_for_the_transactions_under_way(path: Path) -> None:
+    store = await open_sqlite(path, clock=SetClock())
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def write() -> None:
+        async with store.read() as reading, store.write() as tx:
+            entered.set()
+            await leave.wait()
+            await tx.bump_epoch()
+            await reading.get_epoch()
+
+    writing = asyncio.create_task(write())
+    await entered.wait()
+    closing_store = asyncio.create_task(store.close())
+    await asyncio.sleep(0.02)
+    assert not closing_store.done()
+    leave.set()
+    await asyncio.gather(writing, closing_store)
+    store = await open_sqlite(path, clock=SetClock())
+    async with store.read() as tx:
+        assert await tx.get_epoch() == 1
+    await store.close()
+
+
+async def test_closing_beside_another_process_does_not_wait_for_it(
+    store: SqliteStore, path: Path
+) -> None:
+    async with store.write() as tx:
+        await tx.bump_epoch()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM epoch").fetchall()
+        await store.close()
+        assert other.execute("SELECT value FROM epoch").fetchone() == (1,)
+
+
 async def test_what_was_written_is_there_after_reopening(
     store: SqliteStore, open_store: OpenStore
 ) -> None:

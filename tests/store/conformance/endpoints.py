@@ -232,3 +232,11 @@ class Configuration:
                 assert len((await tx.read_configuration()).endpoints) == n * 20 + 20
                 costs.append(len(statements))
         assert costs == [7, 7]
+
+    async def test_large_one_is_as_right_as_a_small_one(self, store: Store) -> None:
+        async with store.write() as tx:
+            target = await add_model(tx)
+            rows = tuple(samples.endpoint(n, to=(target,)) for n in range(600))
+            for row in rows:
+                await tx.endpoints.insert(row)
+            assert (await tx.read_configuration()).endpoints == rows
