@@ -161,6 +161,7 @@ async def _listen(
         access_log=None,  # the proxy writes its own line, with the facts that matter
         handle_signals=False,
         handler_cancellation=True,  # else a client that hangs up goes unnoticed
+        auto_decompress=False,  # compressed bodies are refused with 415, by name, unread
         keepalive_timeout=_KEEPALIVE_S,
         shutdown_timeout=settings.drain_timeout_ms / 1000,
     )

@@ -256,7 +256,11 @@ class Rig:
         app = web.Application(middlewares=[build_rescue(find_renderer)], client_max_size=1 << 40)
         add_proxy_routes(app, self.parts)
         self._runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0
+            app,
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=1.0,
+            auto_decompress=False,
         )
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+
+import aiohttp
 import pytest
 
 from gateway.entities import EndpointLimits
@@ -50,8 +53,6 @@ async def test_the_body_goes_up_byte_for_byte_but_the_model(sim: RunningSimulato
 
 
 async def test_answers_come_down_byte_for_byte(sim: RunningSimulator) -> None:
-    import aiohttp
-
     async with Rig({"chat": Endpoint([Model(sim.url)])}) as rig:
         via = await rig.post("/v1/embeddings", {"model": "chat", "input": "same"})
     async with (
@@ -178,8 +179,6 @@ async def test_fallbacks_are_capped(sim: RunningSimulator) -> None:
 
 
 async def test_a_refused_connection(sim: RunningSimulator) -> None:
-    import socket
-
     with socket.socket() as taken:  # bound, never listening: connections are refused
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"

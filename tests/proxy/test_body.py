@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+import pytest
+from aiohttp import web
+
+from gateway.entities import EndpointLimits
+from gateway.errors import LockgateError
+from gateway.proxy.body import read_body
+from gateway.simulator import RunningSimulator
+from tests.proxy.rig import Endpoint, Model, Rig, chat_body, gemini_body
+
+PATH = "/v1/chat/completions"
+
+
+def rig_with(sim: RunningSimulator, own: int | None = None, default: int = 2000) -> Rig:
+    limits = EndpointLimits(max_body_bytes=own)
+    return Rig(
+        {
+            "chat": Endpoint([Model(sim.url)]),
+            "own": Endpoint([Model(sim.url)], limits=limits),
+            "gem": Endpoint([Model(sim.url, provider="gemini", model="gemini-2.0")], limits=limits),
+        },
+        settings={"max_body_bytes": default},
+    )
+
+
+def padded(endpoint: str, size: int) -> bytes:
+    raw = orjson.dumps(chat_body(endpoint))
+    return raw + b" " * (size - len(raw))
+
+
+async def test_the_limit_is_exact(sim: RunningSimulator) -> None:
+    async with rig_with(sim) as rig:
+        fits = await rig.post(PATH, padded("chat", 2000))
+        over = await rig.post(PATH, padded("chat", 2001))
+    assert fits.status == 200
+    assert (over.status, over.code) == (413, "payload_too_large")
+    assert over.own("attempts") == "0"
+    assert len(sim.calls) == 1
+
+
+async def test_a_chunked_body_has_the_same_limit(sim: RunningSimulator) -> None:
+    async def pieces() -> object:
+        for _ in range(30):
+            yield b" " * 100
+
+    async with rig_with(sim) as rig, rig.client.post(PATH, data=pieces()) as response:
+        assert response.status == 413
+
+
+async def test_an_endpoints_own_limit_is_smaller_or_larger(sim: RunningSimulator) -> None:
+    async with rig_with(sim, own=500) as rig:
+        assert (await rig.post(PATH, padded("own", 500))).status == 200
+        assert (await rig.post(PATH, padded("own", 501))).status == 413
+        assert (await rig.post(PATH, padded("chat", 2000))).status == 200
+    async with rig_with(sim, own=4000) as rig:
+        assert (await rig.post(PATH, padded("own", 4000))).status == 200
+        assert (await rig.post(PATH, padded("chat", 2001))).status == 413
+
+
+async def test_with_the_name_in_the_path_the_limit_is_known_at_once(sim: RunningSimulator) -> None:
+    raw = orjson.dumps(gemini_body())
+    async with rig_with(sim, own=len(raw)) as rig:
+        path = "/v1beta/models/gem:generateContent"
+        assert (await rig.post(path, raw)).status == 200
+        assert (await rig.post(path, raw + b" ")).status == 413
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
+async def test_a_compressed_body_is_refused(sim: RunningSimulator, encoding: str) -> None:
+    async with rig_with(sim) as rig:
+        answer = await rig.post(PATH, chat_body(), Content_Encoding=encoding)
+    assert (answer.status, answer.code) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/json; charset=utf-8"])
+async def test_any_content_type_will_do(sim: RunningSimulator, content_type: str) -> None:
+    async with rig_with(sim) as rig:
+        answer = await rig.post(PATH, chat_body(), Content_Type=content_type)
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        (b"", None),
+        (b"{", None),
+        (b"[]", None),
+        (b'{"messages": []}', "model"),
+        (b'{"model": 1}', "model"),
+        (b'{"model": "chat", "stream": "yes"}', "stream"),
+        (b"[" * 100_000, None),
+        (b"\xff\xfe", None),
+    ],
+)
+async def test_a_body_that_is_not_right(
+    sim: RunningSimulator, raw: bytes, field: str | None
+) -> None:
+    async with rig_with(sim, default=200_000) as rig:
+        answer = await rig.post(PATH, raw)
+        assert rig.ledger.rows == []
+    assert (answer.status, answer.code) == (400, "malformed")
+    assert answer.json()["error"]["param"] == field
+    assert sim.calls == []
+
+
+async def test_a_client_that_stops_sending_is_let_go() -> None:
+    caught: list[LockgateError] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            await read_body(request, 1000, idle_s=0.1)
+        except LockgateError as error:
+            caught.append(error)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+    await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    await runner.cleanup()
+    assert [error.status for error in caught] == [408]
+
+
+async def test_a_body_in_many_pieces(sim: RunningSimulator) -> None:
+    raw = orjson.dumps(chat_body())
+
+    async def pieces() -> object:
+        for index in range(0, len(raw), 7):
+            yield raw[index : index + 7]
+            await asyncio.sleep(0)
+
+    async with rig_with(sim) as rig, rig.client.post(PATH, data=pieces()) as response:
+        assert response.status == 200
+    assert sim.calls[0].json()["messages"] == chat_body()["messages"]
