@@ -60,6 +60,7 @@ def _build_anthropic(entry: ModelEntry) -> dict[str, Any]:
         "id": entry.name,
         "display_name": entry.name,
         "created_at": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "lifecycle": "active",  # required by the SDK since version 2; an endpoint that is listed is
     }
 
 

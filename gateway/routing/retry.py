@@ -110,7 +110,8 @@ _RULES: Final = (
         frozenset({403, 404, 410}),
         message=re.compile(
             r"^model: |^models/\S+ is not (found|supported)|^Publisher Model "
-            r"|^(?=.{0,120}\b[Mm]odel\b)(The |This |Model |model |Project ).{0,300}"
+            r"|^Project .{0,80}does not have access to model "
+            r"|^((The|This) )?(requested )?[Mm]odel\b.{0,300}"
             r"(does not exist|do(es)? not have access|not found|deprecated|decommissioned"
             r"|no longer (available|supported)|not available)"
         ),
