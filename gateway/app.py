@@ -110,9 +110,10 @@ class Refresher:
     async def refresh(self) -> None:
         """Read the configuration and serve it if it is newer."""
         async with self._store.read() as tx:
+            if await tx.get_epoch() <= self._serving.snapshots.current.epoch:
+                return  # our own commit, or a batch of the ledger
             configuration = await tx.read_configuration()
-        if configuration.epoch > self._serving.snapshots.current.epoch:
-            self._serving.swap(build_snapshot(configuration))
+        self._serving.swap(build_snapshot(configuration))
 
     async def _run(self) -> None:
         while True:

@@ -13,13 +13,18 @@ from __future__ import annotations
 import asyncio
 import os
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.entities import AdminToken, KekTerm, VaultMeta
-from gateway.errors import DatabaseDamagedError, InstallationError, RootKeyError
+from gateway.errors import (
+    DatabaseDamagedError,
+    InstallationError,
+    RootKeyError,
+    SchemaTooNewError,
+)
 from gateway.installation import files
 from gateway.installation.process import PASSPHRASE_VARIABLE, forget_passphrase_variable
 from gateway.ports import Clock, Opener, Sealer, Store
@@ -75,8 +80,24 @@ async def open_installation(
         DatabaseDamagedError, SchemaTooNewError: from the store.
     """
     path = files.get_database_path(settings)
-    if read_only:
-        return await _open_read_only(settings, clock, path)
+    with _naming(path):
+        if read_only:
+            return await _open_read_only(settings, clock, path)
+        return await _open(settings, clock, path)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Say which file a complaint is about: store and vault know its content, not its name."""
+    try:
+        yield
+    except (DatabaseDamagedError, RootKeyError, SchemaTooNewError) as error:
+        if str(path.parent) in error.detail:
+            raise
+        raise type(error)(f"{path}: {error.detail}", field=error.field) from None
+
+
+async def _open(settings: Settings, clock: Clock, path: Path) -> Installation:
     await asyncio.to_thread(files.prepare_data_dir, settings.data)
     if not await asyncio.to_thread(path.is_file):
         protected = await asyncio.to_thread(_protect, settings)

@@ -71,7 +71,7 @@ def cut_database(data: Path) -> None:
 
 def change_root_key(data: Path) -> None:
     raw = bytearray((data / "root.key").read_bytes())
-    raw[0:2] = b"00" if raw[0:2] != b"00" else b"11"
+    raw[0] ^= 1
     (data / "root.key").write_bytes(raw)
 
 
@@ -89,7 +89,7 @@ def make_newer(data: Path) -> None:
     [
         (damage_header, ["lockgate.db"]),
         (cut_database, ["lockgate.db"]),
-        (change_root_key, ["root key"]),
+        (change_root_key, ["lockgate.db", "key file"]),
         (lambda data: (data / "root.key").unlink(), ["root.key"]),
         (make_newer, ["newer"]),
         (lambda data: (data / "root.key").write_bytes(b"short"), ["root.key"]),

@@ -72,7 +72,7 @@ async def test_the_key_is_nowhere_but_in_the_providers_request(
         for made_call in provider.calls
     )  # it was used
     log = "".join(serve.log).encode()
-    assert b"DEBUG" in log
+    assert b"level=debug" in log
     disk = [path.read_bytes() for path in data.iterdir() if path.name != "root.key"]
     haystacks = [*seen, log, *wal, *disk, (tmp_path / "backup.db").read_bytes()]
     for needle in spellings(str(provider.key)):
