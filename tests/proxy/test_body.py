@@ -119,7 +119,7 @@ async def test_a_client_that_stops_sending_is_let_go() -> None:
 
     app = web.Application()
     app.router.add_post("/", handle)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, lingering_time=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]
