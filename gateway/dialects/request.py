@@ -17,6 +17,7 @@ from gateway.dialects.spec import RequestHead, dump_json
 from gateway.errors import MalformedRequestError
 
 MAX_DEPTH: Final = 64  # deeper than any real tool schema; parsers downstream may recurse
+_NOT_OPENING: Final = bytes(byte for byte in range(256) if byte not in b"{[")
 # Letters of "model" can only be spelled \u0064, \u0065, \u006c, \u006d, \u006f.
 _ESCAPED_LETTER: Final = b"\\u006"
 _KEY = re.compile(rb'"model"\s*:\s*')
@@ -62,7 +63,7 @@ def parse_body(raw: bytes) -> dict[str, Any]:
         raise MalformedRequestError("the body must be a JSON object")
     # Only a body with that many brackets can be that deep; those in strings count too, but
     # then the walk settles it.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_too_deep(body):
+    if len(raw.translate(None, _NOT_OPENING)) > MAX_DEPTH and _is_too_deep(body):
         raise MalformedRequestError(f"the body is nested deeper than {MAX_DEPTH}")
     return body
 
