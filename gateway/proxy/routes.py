@@ -20,7 +20,7 @@ from gateway.proxy.upstream import Upstreams
 from gateway.telemetry.metrics import CONTENT_TYPE, Metrics
 from gateway.web import json_response
 
-_NAME: Final = "{name:[^/]+}"
+_NAME: Final = "{name:[^/:]+}"  # a colon begins an action of Gemini
 # Where models are listed; the dialect is None where the client's headers tell it.
 _LISTS: Final[tuple[tuple[str, Dialect | None], ...]] = (
     ("/v1/models", None),
