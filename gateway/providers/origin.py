@@ -197,14 +197,21 @@ def _parse_port(text: str | None, default: int, field: str) -> int:
 
 def _parse_host(text: str, field: str) -> str:
     if text.startswith("["):
-        try:
-            return str(IPv6Address(text[1:-1]))
-        except ValueError:
-            raise InvalidValueError("has no valid IPv6 address", field=field) from None
+        return _parse_ipv6(text[1:-1], field)
     host = _encode_host(text, field).removesuffix(".")
     if len(host) > _MAX_HOST or not _HOST_NAME.fullmatch(host):
         raise InvalidValueError("has no valid host name", field=field)
     return host
+
+
+def _parse_ipv6(text: str, field: str) -> str:
+    try:
+        address = IPv6Address(text)
+    except ValueError:
+        raise InvalidValueError("has no valid IPv6 address", field=field) from None
+    if address.ipv4_mapped is not None:  # Python versions spell it differently
+        raise InvalidValueError("has a mapped IPv4 address: write it as IPv4", field=field)
+    return str(address)
 
 
 def _encode_host(text: str, field: str) -> str:

@@ -21,15 +21,12 @@ from gateway.settings import parse_origin_pattern
         ("https://\uff11\uff12\uff17.0.0.1", "https://127.0.0.1:443"),
         ("https://example\u3002com", "https://example.com:443"),
         ("https://[2606:4700:0:0::1]:443/", "https://[2606:4700::1]:443"),
-        ("https://[::FFFF:10.0.0.1]", "https://[::ffff:a00:1]:443"),
         ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
     ],
 )
 def test_an_origin_has_one_spelling(url: str, origin: str) -> None:
-    found = parse_origin(url)
-    # The address library of newer Pythons writes a mapped address with dots.
-    assert found in (origin, origin.replace("::ffff:a00:1", "::ffff:10.0.0.1"))
-    assert parse_origin(found) == found
+    assert parse_origin(url) == origin
+    assert parse_origin(origin) == origin
 
 
 @pytest.mark.parametrize(
@@ -61,6 +58,7 @@ def test_an_origin_has_one_spelling(url: str, origin: str) -> None:
         "https://a..com",
         "https://[fe80::1%25eth0]",
         "https://[::1",
+        "https://[::ffff:8.8.8.8]",
         "https://[1.2.3.4]",
         "https://exa%6dple.com",
         "https://fa\u00df.de",
