@@ -11,11 +11,17 @@ from typing import Any, Final
 import orjson
 from aiohttp import hdrs, web
 
-from gateway.errors import LockgateError, MethodNotAllowedError, UnauthenticatedError
+from gateway.errors import (
+    LockgateError,
+    MethodNotAllowedError,
+    StoreUnavailableError,
+    UnauthenticatedError,
+)
 from gateway.web import REQUEST_ID_HEADER, get_request_id, retry_after_header
 
 PROBLEM_TYPE: Final = "application/problem+json"
 _TYPE_PREFIX: Final = "urn:lockgate:error:"  # a name, not a place to fetch (RFC 9457, 3.1.1)
+_STORE_RETRY_S: Final = "1"  # a writer that was in the way is gone by then
 _HIDDEN_EXTRA: Final = frozenset({"allow"})  # goes into a header
 
 # Answers hold configuration: no cache may keep them, no browser may guess another type.
@@ -45,7 +51,7 @@ def render_problem(error: LockgateError, request: web.Request) -> web.Response:
     request_id = get_request_id(request)
     headers = {
         **SECURITY_HEADERS,
-        **retry_after_header(error),
+        **(retry_after_header(error) or _default_retry_after(error)),
         REQUEST_ID_HEADER: request_id,
     }
     if isinstance(error, UnauthenticatedError):
@@ -55,6 +61,12 @@ def render_problem(error: LockgateError, request: web.Request) -> web.Response:
     # A lone surrogate in a field's name cannot be written as UTF-8: it becomes a question mark.
     body = orjson.dumps(_printable(build_problem(error, request_id)))
     return web.Response(body=body, status=error.status, headers=headers, content_type=PROBLEM_TYPE)
+
+
+def _default_retry_after(error: LockgateError) -> dict[str, str]:
+    if isinstance(error, StoreUnavailableError):
+        return {hdrs.RETRY_AFTER: _STORE_RETRY_S}
+    return {}
 
 
 def _printable(members: dict[str, Any]) -> dict[str, Any]:

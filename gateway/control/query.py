@@ -18,7 +18,7 @@ from gateway.errors import InvalidValueError, UnknownFieldError
 
 MAX_LIMIT = 500  # rows of a page: what one answer of about a megabyte holds
 DEFAULT_LIMIT = 50
-MAX_TEXT = 1_024  # longer than any value that can be stored in a filtered column
+MAX_TEXT = 255  # what a name may have; also percent-encoded it fits into a request line
 MAX_TIME_MS = 1 << 53  # the largest integer that every JSON reader keeps exact
 _INTEGER = re.compile(r"-?[0-9]{1,16}")
 _BOOLEANS = {"true": True, "false": False}
@@ -35,6 +35,7 @@ class Parameter:
     minimum: int = 0
     maximum: int = MAX_TIME_MS
     max_length: int = MAX_TEXT
+    pattern: str | None = None
     default: Any = None
     required: bool = False
 
@@ -46,6 +47,8 @@ class Parameter:
             schema |= {"minimum": self.minimum, "maximum": self.maximum}
         if self.kind == "string":
             schema |= {"maxLength": self.max_length}
+        if self.pattern is not None:
+            schema["pattern"] = f"^{self.pattern}$"
         if self.choices:
             schema["enum"] = list(self.choices)
         if self.default is not None:
@@ -64,6 +67,7 @@ LIMIT = Parameter(
 CURSOR = Parameter(
     name="cursor",
     max_length=4_096,
+    pattern="[A-Za-z0-9_-]+",
     meaning="`next_cursor` of the page before; it fits only the same list with the same filters.",
 )
 FORCE = Parameter(
@@ -110,6 +114,8 @@ def _parse_string(parameter: Parameter, text: str) -> str:
         )
     if not text.isprintable():  # no control character, no half of a surrogate pair
         raise InvalidValueError("must be printable text", field=parameter.name)
+    if parameter.pattern is not None and not re.fullmatch(parameter.pattern, text):
+        raise InvalidValueError("is not of the form that it must have", field=parameter.name)
     if parameter.choices and text not in parameter.choices:
         raise InvalidValueError(
             f"must be one of: {', '.join(parameter.choices)}", field=parameter.name

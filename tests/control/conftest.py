@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,6 +94,7 @@ class Control:
         return await self._add("/api-keys", {"name": name} | given)
 
     async def _add(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        self.clock.ms += 1  # lists are ordered by creation, which then differs
         reply = await self.call("POST", path, body)
         assert reply.status == 201, reply.json
         return reply.json
@@ -105,8 +109,8 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
-@pytest.fixture
-async def control(settings: Settings) -> AsyncIterator[Control]:
+@asynccontextmanager
+async def run_control(settings: Settings) -> AsyncIterator[Control]:
     clock = SettableClock()
     installation = await open_installation(settings, clock)
     async with installation.store.read() as tx:
@@ -141,3 +145,50 @@ async def control(settings: Settings) -> AsyncIterator[Control]:
         running = Control(installation, parts, clock, server, http)
         yield running
     await installation.store.close()
+
+
+@pytest.fixture
+async def control(settings: Settings) -> AsyncIterator[Control]:
+    async with run_control(settings) as running:
+        yield running
+
+
+class ThreadedControl:
+    """A control plane on a loop of its own, for clients that block; `base_url` ends in /api/v1."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+        self.base_url = ""
+        self.token = ADMIN_TOKEN
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            async with run_control(self._settings) as running:
+                self.base_url = str(running.server.make_url(BASE_PATH))
+                self._ready.set()
+                await self._stop.wait()
+        finally:
+            self._ready.set()
+
+    def __enter__(self) -> ThreadedControl:
+        self._thread.start()
+        self._ready.wait()
+        assert self.base_url, "the control plane did not start"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._loop is not None
+        assert self._stop is not None
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+
+@pytest.fixture
+def threaded_control(settings: Settings) -> Iterator[ThreadedControl]:
+    with ThreadedControl(settings) as running:
+        yield running

@@ -5,14 +5,14 @@ from __future__ import annotations
 from gateway.control.call import Operation, Policy
 from gateway.control.handlers import bindings
 from gateway.control.query import Parameter
-from gateway.control.routes.shared import IF_MATCH, PAGING
+from gateway.control.routes.shared import IF_MATCH, PAGING, build_id_parameter
 from gateway.control.schema import bindings as binding_schema
 from gateway.control.schema import endpoints as endpoint_schema
 from gateway.control.schema.base import Accepted
 
 _MISSING = frozenset({404})
 _BINDING_KEY = (
-    Parameter(name="endpoint_id", meaning="Endpoint of the binding."),
+    build_id_parameter("endpoint_id", "e", "Endpoint of the binding."),
     Parameter(name="resource_type", meaning="Type of the resource."),
     Parameter(name="resource_id", meaning="Id of the resource."),
 )

@@ -14,13 +14,14 @@ from gateway.control.routes.shared import (
     PAGING,
     PROVIDER,
     SECRET_ID,
+    build_id_parameter,
 )
 from gateway.control.schema import endpoints as endpoint_schema
 from gateway.control.schema import system as system_schema
 from gateway.control.schema.base import Accepted
 
-_DEFINITION_ID = Parameter(
-    name="model_definition_id", meaning="Only those that use this model definition."
+_DEFINITION_ID = build_id_parameter(
+    "model_definition_id", "d", "Only those that use this model definition."
 )
 _Q = Parameter(name="q", meaning="Only those whose name holds this text, in any case.")
 

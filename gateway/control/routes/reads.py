@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.control.call import Operation, Policy
 from gateway.control.handlers import document, ledger, sessions, system
 from gateway.control.query import MAX_TIME_MS, Parameter
-from gateway.control.routes.shared import PAGING, PROVIDER
+from gateway.control.routes.shared import PAGING, PROVIDER, build_id_parameter
 from gateway.control.schema import ledger as ledger_schema
 from gateway.control.schema import system as system_schema
 
@@ -31,7 +31,7 @@ READS = (
             Parameter(name="endpoint", meaning="Id or name of an endpoint."),
             Parameter(name="model_definition", meaning="Id or name of a model definition."),
             PROVIDER,
-            Parameter(name="api_key_id", meaning="Id of an api key."),
+            build_id_parameter("api_key_id", "k", "Id of an api key."),
             Parameter(name="request_id", meaning="Id of a request."),
             Parameter(name="error", kind="boolean", meaning="Only failed ones, or only others."),
             _SINCE,

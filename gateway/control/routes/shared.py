@@ -1,6 +1,6 @@
 """What rows of the table share: parameters, headers, statuses.
 
-Rule: values only.
+Rule: nothing here belongs to one resource alone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,15 @@ IF_MATCH = "If-Match"
 IF_NONE_MATCH = "If-None-Match"
 CONFLICT = frozenset({409})
 
+
+def build_id_parameter(name: str, prefix: str, meaning: str) -> Parameter:
+    """Build a filter by an id."""
+    return Parameter(name=name, meaning=meaning, pattern=f"{prefix}-[0-9a-f]{{32}}")
+
+
 NAME = Parameter(name="name", meaning="Only the one of this name.")
-PROVIDER = Parameter(name="provider", meaning="Only those of this provider.")
-SECRET_ID = Parameter(name="secret_id", meaning="Only those that use this secret.")
+PROVIDER = Parameter(
+    name="provider", max_length=64, pattern="[a-z0-9_]+", meaning="Only those of this provider."
+)
+SECRET_ID = build_id_parameter("secret_id", "s", "Only those that use this secret.")
 PAGING = (LIMIT, CURSOR)

@@ -5,7 +5,7 @@ Rule: a credential comes in and never goes out.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, StringConstraints, WithJsonSchema
 
@@ -20,10 +20,32 @@ ProviderName = Annotated[
 # Strict about keys so that a credential typed in the wrong place is not taken for a name.
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 FieldValue = Annotated[str, StringConstraints(min_length=1, max_length=8_000)]
+
+
+def _describe_fields(part: str, value: dict[str, Any]) -> dict[str, Any]:
+    rows = (field for provider in PROVIDERS.values() for field in getattr(provider, part))
+    return {
+        "type": "object",
+        "properties": {row.name: {**value, "description": row.help} for row in rows},
+        "additionalProperties": False,
+    }
+
+
 SecretFields = Annotated[
-    dict[FieldName, FieldValue], Field(min_length=1, max_length=16, repr=False)
+    dict[FieldName, FieldValue],
+    Field(min_length=1, max_length=16, repr=False),
+    WithJsonSchema(
+        _describe_fields("secret_fields", {"type": "string", "minLength": 1, "maxLength": 8_000})
+        | {"minProperties": 1}
+    ),
 ]
-AuthConfig = Annotated[dict[FieldName, Content | None], Field(max_length=32)]
+AuthConfig = Annotated[
+    dict[FieldName, Content | None],
+    Field(max_length=32),
+    WithJsonSchema(
+        _describe_fields("config_fields", {"type": ["string", "null"], "maxLength": 5_000})
+    ),
+]
 
 
 class SecretCreate(Strict):
