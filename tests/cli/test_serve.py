@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import (
+    SERVE,
+    TOKEN,
+    Cli,
+    clean_environ,
+    start_gateway,
+)
+from tests.cli.installed import install, read_tree
+
+
+def serve(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a `serve` that is expected not to start."""
+    return subprocess.run(
+        [*SERVE, *args],
+        env=clean_environ(**environ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_the_first_start_prints_the_admin_token_once(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with start_gateway(data) as first:
+        assert first.process.stdout is not None
+        line = first.process.stdout.readline()
+        token = line.removeprefix("Admin token (shown only now): ").strip()
+        assert token.startswith("lgadm-")
+        answer = Cli({"LOCKGATE_URL": first.url, "LOCKGATE_ADMIN_TOKEN": token})
+        assert answer.json("secrets", "list") == []
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert stat.S_IMODE((data / "root.key").stat().st_mode) == 0o600
+    with start_gateway(data) as second:
+        pass
+    assert second.process.stdout is not None
+    assert second.process.returncode == 0
+    assert token.encode() not in b"".join(read_tree(data).values())
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_ends_it_with_0_and_without_a_stack(tmp_path: Path, name: str) -> None:
+    with start_gateway(tmp_path / "data", LOCKGATE_ADMIN_TOKEN=TOKEN) as running:
+        running.process.send_signal(getattr(signal, name))
+        _, stderr = running.process.communicate(timeout=60)
+    assert running.process.returncode == 0
+    assert "Traceback" not in stderr
+
+
+def test_the_control_plane_moves_to_an_address_of_its_own(tmp_path: Path) -> None:
+    with start_gateway(
+        tmp_path / "data", "--admin-listen", "127.0.0.1:0", LOCKGATE_ADMIN_TOKEN=TOKEN
+    ) as running:
+        at_data_plane = Cli({"LOCKGATE_URL": running.url, "LOCKGATE_ADMIN_TOKEN": TOKEN})
+        assert at_data_plane("secrets", "list").exit_code == 1
+
+
+def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        address = f"127.0.0.1:{holder.getsockname()[1]}"
+        done = serve("--data", str(tmp_path / "data"), "--listen", address)
+    assert f"{address} is taken" in refused(done)
+
+
+def test_a_wrong_root_key_changes_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    install(data, "one")
+    (data / "root.key").write_bytes(bytes(32))
+    before = read_tree(data)
+    assert "key" in refused(serve("--data", str(data)))
+    assert read_tree(data) == before
+
+
+def test_a_missing_root_key_changes_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    install(data, "one")
+    (data / "root.key").unlink()
+    before = read_tree(data)
+    assert "missing key file" in refused(serve("--data", str(data)))
+    assert read_tree(data) == before
+
+
+def test_a_damaged_database_changes_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    install(data, "one")
+    (data / "lockgate.db").write_bytes(b"this is no database" * 1_000)
+    before = read_tree(data)
+    refused(serve("--data", str(data)))
+    assert read_tree(data) == before
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+def test_an_unwritable_directory_is_one_line(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        assert "--data" in refused(serve("--data", str(tmp_path / "data")))
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_directory_that_is_a_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    assert "not a directory" in refused(serve("--data", str(tmp_path / "data")))
+
+
+def test_an_unknown_variable_and_a_wrong_file_are_refused(tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    assert "LOCKGATE_LISTEN" in refused(serve("--data", data, LOCKGATE_LISTENS="x"))
+    config = tmp_path / "lockgate.yaml"
+    config.write_text("settings:\n  listne: 127.0.0.1:1\n")
+    assert "listen" in refused(serve("--data", data, "--config", str(config)))
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_wrong_flag_is_wrong_usage(tmp_path: Path) -> None:
+    done = serve("--data", str(tmp_path / "data"), "--listen", "nowhere")
+    assert done.returncode == 2
+    assert "--listen" in done.stderr
