@@ -140,7 +140,9 @@ def check_database(settings: Settings) -> Findings:
             "database", Verdict.FAIL, fault, "restore a backup: lockgate restore FILE --replace"
         )
     if not faults:
-        yield Finding("database", Verdict.OK, f"sound, {path.stat().st_size} bytes")
+        log = path.with_name(f"{path.name}-wal")  # what was written last may be there alone
+        size = path.stat().st_size + (log.stat().st_size if log.is_file() else 0)
+        yield Finding("database", Verdict.OK, f"sound, {size} bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,7 @@ def check_disk(settings: Settings) -> Findings:
 
 def check_ports(settings: Settings) -> Findings:
     """Check that each address is free, or answered by a Lockgate."""
-    yield _check_port("listen", settings.listen, "/livez")
+    yield _check_port("listen", settings.listen, "/v1/models")
     if settings.admin_listen is not None:
         yield _check_port("admin listen", settings.admin_listen, "/api/v1/status")
 

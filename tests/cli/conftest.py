@@ -21,6 +21,7 @@ from gateway.cli.root import cli
 
 TOKEN = "admin-token-of-the-tests"
 START_TIMEOUT_S = 60
+DEAD_ORIGIN = "http://127.0.0.1:9"  # discard: nothing listens there, every call is refused
 SERVE = [sys.executable, "-m", "gateway", "serve", "--listen", "127.0.0.1:0"]
 
 Answer = tuple[int, Mapping[str, str], Any]
@@ -147,7 +148,8 @@ class Serving:
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """Run the real gateway in a process of its own, once for all tests."""
     data = tmp_path_factory.mktemp("serving") / "data"
-    with start_gateway(data, LOCKGATE_ADMIN_TOKEN=TOKEN) as server:
+    origins = {"LOCKGATE_ALLOWED_PRIVATE_ORIGINS": DEAD_ORIGIN}
+    with start_gateway(data, LOCKGATE_ADMIN_TOKEN=TOKEN, **origins) as server:
         yield server
 
 

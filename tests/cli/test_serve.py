@@ -118,6 +118,11 @@ def test_an_unwritable_directory_is_one_line(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
+def test_a_directory_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "cannot be made" in refused(serve("--data", str(tmp_path / "file" / "data")))
+
+
 def test_a_directory_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     assert "not a directory" in refused(serve("--data", str(tmp_path / "data")))
