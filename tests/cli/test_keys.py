@@ -23,7 +23,7 @@ def test_json_holds_the_value_too(live: Cli) -> None:
 
 
 def test_a_key_ends_when_it_is_told_to(live: Cli) -> None:
-    before = time.time() * 1000
+    before = time.time_ns() // 1_000_000
     made = live.json("keys", "create", "key-c", "--expires", "30d")
     assert 0 <= made["expires_at"] - before - 30 * 86_400_000 < 60_000
     live.ok("keys", "update", "key-c", "--never-expires")
