@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import pytest
@@ -175,7 +175,7 @@ class ThreadedControl:
         finally:
             self._ready.set()
 
-    def __enter__(self) -> ThreadedControl:
+    def __enter__(self) -> Self:
         self._thread.start()
         self._ready.wait()
         assert self.base_url, "the control plane did not start"

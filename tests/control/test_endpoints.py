@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 
-async def three_models(control):
+async def three_models(control: Any) -> Any:
     secret = await control.add_secret("shared")
     rows = [await control.add_model(name, secret_id=secret["secret_id"]) for name in "abc"]
     return [row["model_definition_id"] for row in rows]
 
 
-async def test_the_contracts_own_example_is_accepted(control):
+async def test_the_contracts_own_example_is_accepted(control: Any) -> None:
     first, second, _ = await three_models(control)
     body = {
         "name": "chat",
@@ -37,7 +39,7 @@ async def test_the_contracts_own_example_is_accepted(control):
 
 
 @pytest.mark.parametrize("weights", [(80, 20), (0.8, 0.2), (4, 1), (8e307, 2e307)])
-async def test_shares_are_relative(control, weights):
+async def test_shares_are_relative(control: Any, weights: Any) -> None:
     ids = await three_models(control)
     mappings = [
         {"model_definition_id": found, "weight": weight}
@@ -62,7 +64,9 @@ async def test_shares_are_relative(control, weights):
         ({"wieght": 1}, "model_mappings[0].wieght"),
     ],
 )
-async def test_a_mapping_that_cannot_be_is_named_by_its_path(control, change, field):
+async def test_a_mapping_that_cannot_be_is_named_by_its_path(
+    control: Any, change: Any, field: str
+) -> None:
     ids = await three_models(control)
     body = {"name": "chat", "model_mappings": [{"model_definition_id": ids[0]} | change]}
     reply = await control.call("POST", "/endpoints", body)
@@ -71,7 +75,7 @@ async def test_a_mapping_that_cannot_be_is_named_by_its_path(control, change, fi
 
 
 @pytest.mark.parametrize("number", ["1e999", "NaN", "Infinity", "-1e999"])
-async def test_weights_are_finite(control, number):
+async def test_weights_are_finite(control: Any, number: Any) -> None:
     ids = await three_models(control)
     raw = (
         f'{{"name":"c","model_mappings":[{{"model_definition_id":"{ids[0]}","weight":{number}}}]}}'
@@ -83,14 +87,16 @@ async def test_weights_are_finite(control, number):
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "ä", "a\n", "x" * 256])
-async def test_names_keep_to_the_alphabet(control, name):
+async def test_names_keep_to_the_alphabet(control: Any, name: str) -> None:
     ids = await three_models(control)
     body = {"name": name, "model_mappings": [{"model_definition_id": ids[0]}]}
     reply = await control.call("POST", "/endpoints", body)
     assert (reply.status, reply.json["field"]) == (422, "name")
 
 
-async def test_the_same_definition_is_primary_and_fallback_but_not_twice_the_same(control):
+async def test_the_same_definition_is_primary_and_fallback_but_not_twice_the_same(
+    control: Any,
+) -> None:
     ids = await three_models(control)
     mapping = {"model_definition_id": ids[0]}
     both = [mapping, mapping | {"linkage_type": "FALLBACK"}]
@@ -102,7 +108,7 @@ async def test_the_same_definition_is_primary_and_fallback_but_not_twice_the_sam
     assert reply.json["field"] == "model_mappings[1].model_definition_id"
 
 
-async def test_a_patch_of_weights_keeps_the_mappings_ids_and_is_published(control):
+async def test_a_patch_of_weights_keeps_the_mappings_ids_and_is_published(control: Any) -> None:
     ids = await three_models(control)
     mappings = [{"model_definition_id": found} for found in ids[:2]]
     endpoint = await control.add_endpoint("chat", model_mappings=mappings)
@@ -119,7 +125,7 @@ async def test_a_patch_of_weights_keeps_the_mappings_ids_and_is_published(contro
     assert weights == {ids[0]: 1, ids[1]: 9, ids[2]: 1}
 
 
-async def test_a_patch_changes_what_it_names_and_resets_what_is_null(control):
+async def test_a_patch_changes_what_it_names_and_resets_what_is_null(control: Any) -> None:
     endpoint = await control.add_endpoint(
         "chat",
         fallback_config={"max_attempts": 2},
@@ -141,14 +147,14 @@ async def test_a_patch_changes_what_it_names_and_resets_what_is_null(control):
 
 
 @pytest.mark.parametrize("name", ["tags", "model_mappings", "usage_tracking", "name"])
-async def test_null_is_no_value_where_the_field_is_not_nullable(control, name):
+async def test_null_is_no_value_where_the_field_is_not_nullable(control: Any, name: str) -> None:
     endpoint = await control.add_endpoint()
     path = f"/endpoints/{endpoint['endpoint_id']}"
     reply = await control.call("PATCH", path, {name: None})
     assert (reply.status, reply.json["field"]) == (422, name)
 
 
-async def test_an_empty_patch_changes_nothing(control):
+async def test_an_empty_patch_changes_nothing(control: Any) -> None:
     endpoint = await control.add_endpoint()
     before = control.parts.snapshots.current.epoch
     reply = await control.call("PATCH", f"/endpoints/{endpoint['endpoint_id']}", {})
@@ -156,14 +162,14 @@ async def test_an_empty_patch_changes_nothing(control):
     assert control.parts.snapshots.current.epoch == before
 
 
-async def test_rename_to_a_taken_name(control):
+async def test_rename_to_a_taken_name(control: Any) -> None:
     await control.add_endpoint("one")
     two = await control.add_endpoint("two")
     reply = await control.call("PATCH", f"/endpoints/{two['endpoint_id']}", {"name": "one"})
     assert (reply.status, reply.json["field"]) == (409, "name")
 
 
-async def test_bindings_hold_an_endpoint_until_force(control):
+async def test_bindings_hold_an_endpoint_until_force(control: Any) -> None:
     endpoint = await control.add_endpoint()
     key = {"endpoint_id": endpoint["endpoint_id"], "resource_type": "job", "resource_id": "7"}
     await control.call("PUT", "/bindings", key)
@@ -177,7 +183,7 @@ async def test_bindings_hold_an_endpoint_until_force(control):
     assert (await control.call("DELETE", path)).status == 404
 
 
-async def test_filters(control):
+async def test_filters(control: Any) -> None:
     ids = await three_models(control)
     await control.add_endpoint("chat-a", model_mappings=[{"model_definition_id": ids[0]}])
     await control.add_endpoint("CHAT-b", model_mappings=[{"model_definition_id": ids[1]}])
@@ -199,7 +205,7 @@ async def test_filters(control):
 # --- single mappings ----------------------------------------------------------------------
 
 
-async def test_attach_change_detach(control):
+async def test_attach_change_detach(control: Any) -> None:
     ids = await three_models(control)
     endpoint = await control.add_endpoint(model_mappings=[{"model_definition_id": ids[0]}])
     path = f"/endpoints/{endpoint['endpoint_id']}/mappings"
@@ -220,7 +226,7 @@ async def test_attach_change_detach(control):
     assert [row["model_definition_id"] for row in left["items"]] == [ids[0]]
 
 
-async def test_fallbacks_without_an_order_come_after_the_others(control):
+async def test_fallbacks_without_an_order_come_after_the_others(control: Any) -> None:
     ids = await three_models(control)
     endpoint = await control.add_endpoint(model_mappings=[{"model_definition_id": ids[0]}])
     path = f"/endpoints/{endpoint['endpoint_id']}/mappings"
@@ -231,7 +237,7 @@ async def test_fallbacks_without_an_order_come_after_the_others(control):
     assert orders == [0, 1]
 
 
-async def test_the_last_primary_stays(control):
+async def test_the_last_primary_stays(control: Any) -> None:
     ids = await three_models(control)
     mappings = [
         {"model_definition_id": ids[0]},
@@ -259,7 +265,9 @@ async def test_the_last_primary_stays(control):
         ({"model_definition_id": "d-1"}, "model_definition_id"),
     ],
 )
-async def test_a_wrong_change_of_a_mapping_names_its_own_field(control, change, field):
+async def test_a_wrong_change_of_a_mapping_names_its_own_field(
+    control: Any, change: Any, field: str
+) -> None:
     endpoint = await control.add_endpoint()
     own = endpoint["model_mappings"][0]["mapping_id"]
     path = f"/endpoints/{endpoint['endpoint_id']}/mappings/{own}"
@@ -267,7 +275,7 @@ async def test_a_wrong_change_of_a_mapping_names_its_own_field(control, change, 
     assert (reply.status, reply.json["field"]) == (422, field)
 
 
-async def test_a_duplicate_attached_is_refused(control):
+async def test_a_duplicate_attached_is_refused(control: Any) -> None:
     endpoint = await control.add_endpoint()
     body = {"model_definition_id": endpoint["model_mappings"][0]["model_definition_id"]}
     path = f"/endpoints/{endpoint['endpoint_id']}/mappings"
@@ -276,7 +284,7 @@ async def test_a_duplicate_attached_is_refused(control):
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
-async def test_put_replaces_all_mappings_or_none(control, wrapped):
+async def test_put_replaces_all_mappings_or_none(control: Any, wrapped: Any) -> None:
     ids = await three_models(control)
     endpoint = await control.add_endpoint(model_mappings=[{"model_definition_id": ids[0]}])
     path = f"/endpoints/{endpoint['endpoint_id']}/mappings"
@@ -295,7 +303,7 @@ async def test_put_replaces_all_mappings_or_none(control, wrapped):
     assert seen.json["model_mappings"] == reply.json["model_mappings"]
 
 
-async def test_a_mapping_is_found_under_its_own_endpoint_only(control):
+async def test_a_mapping_is_found_under_its_own_endpoint_only(control: Any) -> None:
     one, two = await control.add_endpoint("one"), await control.add_endpoint("two")
     foreign = two["model_mappings"][0]["mapping_id"]
     path = f"/endpoints/{one['endpoint_id']}/mappings/{foreign}"
@@ -307,7 +315,7 @@ async def test_a_mapping_is_found_under_its_own_endpoint_only(control):
 # --- tags ---------------------------------------------------------------------------------
 
 
-async def test_tags_are_set_and_removed_one_by_one(control):
+async def test_tags_are_set_and_removed_one_by_one(control: Any) -> None:
     endpoint = await control.add_endpoint(tags={"team": "search"})
     path = f"/endpoints/{endpoint['endpoint_id']}/tags"
     reply = await control.call("PUT", f"{path}/cost%2Fcentre", {"value": "ä\n7"})
@@ -318,7 +326,7 @@ async def test_tags_are_set_and_removed_one_by_one(control):
     assert seen.json["tags"] == {"cost/centre": "ä\n7"}
 
 
-async def test_tags_that_cannot_be(control):
+async def test_tags_that_cannot_be(control: Any) -> None:
     endpoint = await control.add_endpoint(tags={f"t{number}": "" for number in range(100)})
     path = f"/endpoints/{endpoint['endpoint_id']}/tags"
     reply = await control.call("PUT", f"{path}/{'k' * 256}", {"value": "x"})

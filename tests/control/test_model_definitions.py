@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 
-async def test_a_definition_carries_its_secrets_name(control):
+async def test_a_definition_carries_its_secrets_name(control: Any) -> None:
     secret = await control.add_secret("openai-prod")
     model = await control.add_model("mini", secret_id=secret["secret_id"])
     assert model == {
@@ -32,7 +34,9 @@ async def test_a_definition_carries_its_secrets_name(control):
         ({"model_name": ""}, "model_name"),
     ],
 )
-async def test_what_does_not_fit_the_secret_is_refused_on_both_ways(control, change, field):
+async def test_what_does_not_fit_the_secret_is_refused_on_both_ways(
+    control: Any, change: Any, field: str
+) -> None:
     secret = await control.add_secret()
     model = await control.add_model("mini", secret_id=secret["secret_id"])
     path = f"/model-definitions/{model['model_definition_id']}"
@@ -44,7 +48,7 @@ async def test_what_does_not_fit_the_secret_is_refused_on_both_ways(control, cha
     assert (reply.status, reply.json["field"]) == (422, field)
 
 
-async def test_a_provider_that_needs_a_base_url_needs_a_secret_with_one(control):
+async def test_a_provider_that_needs_a_base_url_needs_a_secret_with_one(control: Any) -> None:
     secret = await control.add_secret(provider=None)
     body = {"name": "m", "provider": "openai_compatible", "model_name": "m"}
     body["secret_id"] = secret["secret_id"]
@@ -53,7 +57,7 @@ async def test_a_provider_that_needs_a_base_url_needs_a_secret_with_one(control)
     assert "api_base" in reply.json["detail"]
 
 
-async def test_a_change_reaches_the_endpoints_that_use_it(control):
+async def test_a_change_reaches_the_endpoints_that_use_it(control: Any) -> None:
     model = await control.add_model("mini")
     mapping = {"model_definition_id": model["model_definition_id"]}
     endpoint = await control.add_endpoint("chat", model_mappings=[mapping])
@@ -65,7 +69,7 @@ async def test_a_change_reaches_the_endpoints_that_use_it(control):
     assert control.published[-1].endpoints["chat"].primaries[0].upstream_model == "gpt-5"
 
 
-async def test_in_use_lists_endpoints_and_force_detaches(control):
+async def test_in_use_lists_endpoints_and_force_detaches(control: Any) -> None:
     first, second = await control.add_model("first"), await control.add_model("second")
     mappings = [{"model_definition_id": row["model_definition_id"]} for row in (first, second)]
     endpoint = await control.add_endpoint("chat", model_mappings=mappings)
@@ -80,7 +84,7 @@ async def test_in_use_lists_endpoints_and_force_detaches(control):
     assert (reply.status, reply.json["endpoints"]) == (409, ["chat"])
 
 
-async def test_filters(control):
+async def test_filters(control: Any) -> None:
     openai = await control.add_model("a")
     secret = await control.add_secret("s", provider="anthropic")
     await control.add_model("b", provider="anthropic", secret_id=secret["secret_id"])

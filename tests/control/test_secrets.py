@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -17,7 +18,7 @@ OTHER = "canary-key-of-the-provider-0002"
 COMPATIBLE = {"api_base": "https://llm.acme.com/v1"}
 
 
-async def open_value(control, secret_id):
+async def open_value(control: Any, secret_id: Any) -> Any:
     async with control.installation.store.read() as tx:
         sealed = await tx.secrets.get_sealed(secret_id)
     origin = allowed_origin(sealed.provider, sealed.auth_config)
@@ -25,7 +26,7 @@ async def open_value(control, secret_id):
     return orjson.loads(opened.reveal()), sealed
 
 
-async def test_a_created_secret_opens_to_what_was_sent(control):
+async def test_a_created_secret_opens_to_what_was_sent(control: Any) -> None:
     body = {
         "secret_name": "openai-prod",
         "provider": "openai",
@@ -52,7 +53,9 @@ async def test_a_created_secret_opens_to_what_was_sent(control):
     assert sealed.secret_version == 1
 
 
-async def test_the_value_is_in_no_answer_no_audit_row_and_no_file(control, settings, caplog):
+async def test_the_value_is_in_no_answer_no_audit_row_and_no_file(
+    control: Any, settings: Any, caplog: Any
+) -> None:
     caplog.set_level("DEBUG")
     secret = await control.add_secret()
     path = f"/secrets/{secret['secret_id']}"
@@ -72,12 +75,12 @@ async def test_the_value_is_in_no_answer_no_audit_row_and_no_file(control, setti
     assert b"can...0002" in seen
 
 
-async def test_a_short_value_is_masked_whole(control):
+async def test_a_short_value_is_masked_whole(control: Any) -> None:
     secret = await control.add_secret(secret_value={"api_key": "short-canary"})
     assert secret["masked_values"] == {"api_key": "***"}
 
 
-async def test_a_new_value_is_sealed_again_as_the_next_version(control):
+async def test_a_new_value_is_sealed_again_as_the_next_version(control: Any) -> None:
     secret = await control.add_secret()
     path = f"/secrets/{secret['secret_id']}"
     control.clock.ms += 5
@@ -99,7 +102,9 @@ async def test_a_new_value_is_sealed_again_as_the_next_version(control):
         ({"provider": None}, "provider"),
     ],
 )
-async def test_another_origin_or_provider_needs_the_value_again(control, change, field):
+async def test_another_origin_or_provider_needs_the_value_again(
+    control: Any, change: Any, field: str
+) -> None:
     secret = await control.add_secret()
     path = f"/secrets/{secret['secret_id']}"
     reply = await control.call("PATCH", path, change)
@@ -111,7 +116,7 @@ async def test_another_origin_or_provider_needs_the_value_again(control, change,
     assert value == {"api_key": OTHER}
 
 
-async def test_a_reset_of_the_settings_is_a_change_of_origin(control):
+async def test_a_reset_of_the_settings_is_a_change_of_origin(control: Any) -> None:
     secret = await control.add_secret(auth_config=COMPATIBLE)
     path = f"/secrets/{secret['secret_id']}"
     reply = await control.call("PATCH", path, {"auth_config": None})
@@ -121,7 +126,7 @@ async def test_a_reset_of_the_settings_is_a_change_of_origin(control):
     assert (reply.status, reply.json["auth_config"]) == (200, None)
 
 
-async def test_settings_of_the_same_origin_change_without_the_value(control):
+async def test_settings_of_the_same_origin_change_without_the_value(control: Any) -> None:
     secret = await control.add_secret(auth_config=COMPATIBLE)
     changed = {"auth_config": COMPATIBLE | {"organization": "org-2"}}
     reply = await control.call("PATCH", f"/secrets/{secret['secret_id']}", changed)
@@ -131,7 +136,7 @@ async def test_settings_of_the_same_origin_change_without_the_value(control):
     assert (sealed.secret_version, sealed.auth_config["organization"]) == (1, "org-2")
 
 
-async def test_a_record_does_not_open_for_another_origin(control):
+async def test_a_record_does_not_open_for_another_origin(control: Any) -> None:
     secret = await control.add_secret()
     async with control.installation.store.read() as tx:
         sealed = await tx.secrets.get_sealed(secret["secret_id"])
@@ -156,20 +161,22 @@ async def test_a_record_does_not_open_for_another_origin(control):
         "not a url",
     ],
 )
-async def test_an_origin_that_the_operator_does_not_allow_is_refused(control, api_base):
+async def test_an_origin_that_the_operator_does_not_allow_is_refused(
+    control: Any, api_base: Any
+) -> None:
     body = {"secret_name": "s", "provider": "openai", "secret_value": {"api_key": CANARY}}
     reply = await control.call("POST", "/secrets", body | {"auth_config": {"api_base": api_base}})
     assert (reply.status, reply.json["field"]) == (422, "auth_config.api_base")
     assert (await control.get("/secrets")).json["items"] == []
 
 
-async def test_the_operators_own_origin_is_accepted(control):
+async def test_the_operators_own_origin_is_accepted(control: Any) -> None:
     base = {"api_base": "http://127.0.0.1:9000/v1"}
     secret = await control.add_secret(provider="openai_compatible", auth_config=base)
     assert secret["auth_config"] == base
 
 
-async def test_a_secret_without_provider_may_have_its_settings_changed(control):
+async def test_a_secret_without_provider_may_have_its_settings_changed(control: Any) -> None:
     secret = await control.add_secret(provider=None, auth_config=COMPATIBLE)
     path = f"/secrets/{secret['secret_id']}"
     changed = COMPATIBLE | {"project": "p-1"}
@@ -177,7 +184,7 @@ async def test_a_secret_without_provider_may_have_its_settings_changed(control):
     assert (reply.status, reply.json["auth_config"]) == (200, changed)
 
 
-async def test_the_provider_cannot_leave_model_definitions_behind(control):
+async def test_the_provider_cannot_leave_model_definitions_behind(control: Any) -> None:
     secret = await control.add_secret()
     await control.add_model("mini", secret_id=secret["secret_id"])
     body = {"provider": "anthropic", "secret_value": {"api_key": OTHER}}
@@ -186,7 +193,7 @@ async def test_the_provider_cannot_leave_model_definitions_behind(control):
     assert "'mini'" in reply.json["detail"]
 
 
-async def test_settings_that_a_model_definition_needs_cannot_go(control):
+async def test_settings_that_a_model_definition_needs_cannot_go(control: Any) -> None:
     secret = await control.add_secret(provider=None, auth_config=COMPATIBLE)
     await control.add_model("m", secret_id=secret["secret_id"], provider="openai_compatible")
     body = {"auth_config": None, "secret_value": {"api_key": OTHER}}
@@ -194,7 +201,7 @@ async def test_settings_that_a_model_definition_needs_cannot_go(control):
     assert (reply.status, reply.json["field"]) == (409, "auth_config.api_base")
 
 
-async def test_the_name_is_taken_once(control):
+async def test_the_name_is_taken_once(control: Any) -> None:
     await control.add_secret("one")
     body = {"secret_name": "one", "secret_value": {"api_key": CANARY}}
     reply = await control.call("POST", "/secrets", body)
@@ -202,7 +209,7 @@ async def test_the_name_is_taken_once(control):
     assert reply.json["field"] == "secret_name"
 
 
-async def test_a_secret_in_use_is_not_deleted_and_its_users_are_listed(control):
+async def test_a_secret_in_use_is_not_deleted_and_its_users_are_listed(control: Any) -> None:
     secret = await control.add_secret()
     for number in range(22):
         await control.add_model(f"m{number:02}", secret_id=secret["secret_id"])
@@ -213,7 +220,7 @@ async def test_a_secret_in_use_is_not_deleted_and_its_users_are_listed(control):
     assert reply.json["users"][0]["name"] == "m00"
 
 
-async def test_force_takes_model_definitions_and_mappings_along(control):
+async def test_force_takes_model_definitions_and_mappings_along(control: Any) -> None:
     gone, stays = await control.add_secret("gone"), await control.add_secret("stays")
     old = await control.add_model("old", secret_id=gone["secret_id"])
     new = await control.add_model("new", secret_id=stays["secret_id"])
@@ -234,7 +241,7 @@ async def test_force_takes_model_definitions_and_mappings_along(control):
     assert (await control.get(path)).status == 404
 
 
-async def test_force_does_not_take_the_last_primary_of_an_endpoint(control):
+async def test_force_does_not_take_the_last_primary_of_an_endpoint(control: Any) -> None:
     secret = await control.add_secret()
     model = await control.add_model("m", secret_id=secret["secret_id"])
     other = await control.add_model("drained")
@@ -251,7 +258,7 @@ async def test_force_does_not_take_the_last_primary_of_an_endpoint(control):
     assert len(page.items) == 2  # nothing half-done
 
 
-async def test_names_filter_and_find(control):
+async def test_names_filter_and_find(control: Any) -> None:
     await control.add_secret("a")
     await control.add_secret("b", provider="anthropic")
     found = (await control.get("/secrets", params={"name": "b"})).json["items"]

@@ -1,0 +1,154 @@
+"""/usage, /status, /providers and explain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.entities import UsageRow
+from gateway.routing import Target, plan
+
+
+def build_usage(number: Any, **given: Any) -> Any:
+    row = {
+        "request_id": f"r{number}",
+        "attempt": 1,
+        "endpoint_id": "e-" + "0" * 32,
+        "endpoint_name": "chat",
+        "model_definition_id": "d-" + "0" * 32,
+        "model_definition_name": "mini",
+        "provider": "openai",
+        "api_key_id": "k-" + "0" * 32,
+        "client_dialect": "openai_chat",
+        "upstream_dialect": "openai_chat",
+        "started_at": 86_400_000 + number,
+        "status": 200,
+        "input_tokens": 10,
+        "output_tokens": 2,
+    }
+    return UsageRow(**(row | given))
+
+
+async def book(control: Any, *rows: Any) -> None:
+    async with control.installation.store.write() as tx:
+        await tx.usage.insert_many(rows)
+
+
+async def test_usage_is_flushed_listed_filtered_and_paged(control: Any) -> None:
+    await book(
+        control,
+        build_usage(1),
+        build_usage(2, error_code="upstream_connect", status=0, provider="gemini"),
+        build_usage(3, streamed=True, endpoint_name="other"),
+    )
+    reply = await control.get("/usage", params={"limit": 2})
+    assert control.facts["flushes"] == 1
+    assert [row["request_id"] for row in reply.json["items"]] == ["r3", "r2"]
+    query = {"limit": 2, "cursor": reply.json["next_cursor"]}
+    rest = (await control.get("/usage", params=query)).json
+    assert [row["request_id"] for row in rest["items"]] == ["r1"]
+    assert rest["items"][0]["input_tokens"] == 10
+    for query, found in [
+        ({"error": "true"}, ["r2"]),
+        ({"error": "false"}, ["r3", "r1"]),
+        ({"provider": "gemini"}, ["r2"]),
+        ({"endpoint": "other"}, ["r3"]),
+        ({"request_id": "r1"}, ["r1"]),
+        ({"since": 86_400_003}, ["r3"]),
+        ({"until": 86_400_002}, ["r1"]),
+    ]:
+        rows = (await control.get("/usage", params=query)).json["items"]
+        assert [row["request_id"] for row in rows] == found
+
+
+@pytest.mark.parametrize(
+    ("group_by", "keys"),
+    [
+        ("endpoint", ["e-" + "0" * 32]),
+        ("model_definition", ["d-" + "0" * 32]),
+        ("provider", ["openai"]),
+        ("api_key", ["k-" + "0" * 32]),
+        ("day", [86_400_000]),
+        ("hour", [86_400_000]),
+    ],
+)
+async def test_usage_is_summed_by_group(control: Any, group_by: Any, keys: Any) -> None:
+    await book(control, build_usage(1), build_usage(2, error_code="x", status=500))
+    rows = (await control.get("/usage", params={"group_by": group_by})).json["items"]
+    assert [row["key"] for row in rows] == keys
+    assert (rows[0]["attempts"], rows[0]["errors"], rows[0]["input_tokens"]) == (2, 1, 20)
+
+
+async def test_groups_have_no_cursor(control: Any) -> None:
+    await book(control, build_usage(1), build_usage(2))
+    cursor = (await control.get("/usage", params={"limit": 1})).json["next_cursor"]
+    query = {"group_by": "day", "cursor": cursor}
+    reply = await control.get("/usage", params=query)
+    assert (reply.status, reply.json["field"]) == (422, "cursor")
+    reply = await control.get("/usage", params={"group_by": "week"})
+    assert (reply.status, reply.json["field"]) == (422, "group_by")
+
+
+async def test_status_tells_what_is_served_and_what_is_stored(control: Any) -> None:
+    await control.add_endpoint()
+    await control.add_key()
+    control.facts |= {"workers": 1, "quarantined": ({"secret_id": "s-1", "reason": "moved"},)}
+    status = (await control.get("/status")).json
+    assert (status["epoch"], status["stored_epoch"]) == (4, 4)
+    assert (status["secrets"], status["endpoints"], status["api_keys"]) == (1, 1, 1)
+    assert status["vault"] == {"active_term": 1, "records": {"1": 1}}
+    assert (status["workers"], status["quarantined"][0]["reason"]) == (1, "moved")
+
+
+async def test_providers_tell_what_a_secret_needs(control: Any) -> None:
+    rows = {row["name"]: row for row in (await control.get("/providers")).json["items"]}
+    assert set(rows) == {"openai", "anthropic", "gemini", "openai_compatible"}
+    assert rows["openai"]["base_url"] == "https://api.openai.com/v1"
+    required = [
+        row["name"] for row in rows["openai_compatible"]["config_fields"] if row["required"]
+    ]
+    assert required == ["api_base"]
+
+
+async def test_explain_gives_the_order_that_the_plan_has(control: Any) -> None:
+    secret = await control.add_secret("shared")
+    ids = [
+        (await control.add_model(name, secret_id=secret["secret_id"]))["model_definition_id"]
+        for name in ("drained", "small", "big", "second", "first")
+    ]
+    mappings = [
+        {"model_definition_id": ids[0], "weight": 0},
+        {"model_definition_id": ids[1], "weight": 1},
+        {"model_definition_id": ids[2], "weight": 3},
+        {"model_definition_id": ids[3], "linkage_type": "FALLBACK", "fallback_order": 7},
+        {"model_definition_id": ids[4], "linkage_type": "FALLBACK", "fallback_order": 2},
+    ]
+    endpoint = await control.add_endpoint(
+        "chat", model_mappings=mappings, fallback_config={"max_attempts": 1}
+    )
+    told = (await control.get(f"/endpoints/{endpoint['endpoint_id']}/explain")).json
+    names = [row["model_definition_name"] for row in told["order"]]
+    assert names == ["big", "small", "first", "second", "drained"]
+    assert [row["share"] for row in told["order"]] == [0.75, 0.25, 0, 0, 0]
+    usable = [row["model_definition_name"] for row in told["order"] if row["usable"]]
+
+    def always(_: Target) -> bool:
+        return True
+
+    route = control.parts.snapshots.current.endpoints["chat"]
+    planned = plan(route, lambda: 0.99, always)
+    assert [target.model_definition_name for target in planned] == usable
+    assert told["routing_strategy"] == "REQUEST_BASED_TRAFFIC_SPLIT"
+    outcomes = {row["example"]: row for row in told["outcomes"]}
+    assert outcomes["the provider answers 401"]["client_gets"] == "502 credential_rejected"
+    assert outcomes["the provider answers 400"]["next_target"] is False
+
+
+async def test_explain_says_which_secret_does_not_open(control: Any) -> None:
+    endpoint = await control.add_endpoint()
+    secret_id = endpoint["model_mappings"][0]["model_definition"]["secret_id"]
+    control.facts["quarantined"] = [{"secret_id": secret_id, "reason": "the record was changed"}]
+    told = (await control.get(f"/endpoints/{endpoint['endpoint_id']}/explain")).json
+    assert told["order"][0]["usable"] is False
+    assert "the record was changed" in told["order"][0]["reason"]
