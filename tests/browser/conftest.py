@@ -60,6 +60,15 @@ class Admin:
         await self.page.get_by_role("button", name="Sign in").click()
         await expect(self.page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
 
+    async def enter(self, view: str) -> None:
+        """Open a view with a session that was made without the form; quicker than signing in."""
+        answer = await self.page.context.request.post(
+            f"{self.url}/api/v1/session", data={"token": TOKEN}
+        )
+        assert answer.status == 201
+        await self.page.add_init_script("localStorage.setItem('lockgate.session', 'open')")
+        await self.open(view)
+
     async def call(self, method: str, path: str, body: Any = None) -> Any:
         async with self.rest.request(method, f"/api/v1{path}", json=body) as answer:
             found = await answer.json()

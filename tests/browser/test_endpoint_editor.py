@@ -12,8 +12,7 @@ async def test_weights_show_their_shares_while_typed_and_are_saved(admin: Admin)
     secret = await admin.make_secret("openai-prod")
     models = [await admin.make_model(name, secret) for name in ("mini", "big")]
     endpoint = await admin.make_endpoint("chat", *models)
-    await admin.sign_in()
-    await admin.open(f"endpoints/{endpoint['endpoint_id']}/edit")
+    await admin.enter(f"endpoints/{endpoint['endpoint_id']}/edit")
     page = admin.page
     await expect(page.get_by_label("Share of model 1")).to_have_text("50 %")
     await page.get_by_label("Weight of model 1").fill("80")
@@ -39,8 +38,7 @@ async def test_fallbacks_are_put_in_order_and_capped(admin: Admin) -> None:
     secret = await admin.make_secret("openai-prod")
     models = [await admin.make_model(name, secret) for name in ("mini", "big", "old")]
     endpoint = await admin.make_endpoint("chat", models[0])
-    await admin.sign_in()
-    await admin.open(f"endpoints/{endpoint['endpoint_id']}/edit")
+    await admin.enter(f"endpoints/{endpoint['endpoint_id']}/edit")
     page = admin.page
     for number, model in enumerate(models[1:], start=1):
         await page.get_by_role("button", name="Add fallback").click()
@@ -68,8 +66,7 @@ async def test_a_change_by_someone_else_is_told_and_the_newest_version_offered(
     admin.refusals.add(412)
     secret = await admin.make_secret("openai-prod")
     endpoint = await admin.make_endpoint("chat", await admin.make_model("mini", secret))
-    await admin.sign_in()
-    await admin.open(f"endpoints/{endpoint['endpoint_id']}/edit")
+    await admin.enter(f"endpoints/{endpoint['endpoint_id']}/edit")
     page = admin.page
     name = page.get_by_label("What applications send as the model")
     await name.fill("mine")
@@ -85,8 +82,7 @@ async def test_what_the_gateway_refuses_stands_beside_its_field(admin: Admin) ->
     secret = await admin.make_secret("openai-prod")
     model = await admin.make_model("mini", secret)
     await admin.make_endpoint("chat", model)
-    await admin.sign_in()
-    await admin.open("endpoints/new")
+    await admin.enter("endpoints/new")
     page = admin.page
     name = page.get_by_label("What applications send as the model")
     await name.fill("has a blank")

@@ -37,7 +37,7 @@ async def test_markup_in_names_is_shown_as_text_on_every_page(admin: Admin) -> N
     endpoint_id = await fill_with_probes(admin)
     alerts: list[str] = []
     admin.page.on("dialog", lambda dialog: alerts.append(dialog.message))
-    await admin.sign_in()
+    await admin.enter("overview")
     for view, heading in {**VIEWS, f"endpoints/{endpoint_id}": "chat"}.items():
         await admin.open(view)
         await expect(admin.page.get_by_role("heading", name=heading, level=1)).to_be_visible()
@@ -55,7 +55,7 @@ async def test_no_page_is_wider_than_a_phone(admin: Admin, scheme: str) -> None:
     endpoint_id = await fill_with_probes(admin)
     await admin.page.emulate_media(color_scheme=scheme)
     await admin.page.set_viewport_size({"width": 360, "height": 780})
-    await admin.sign_in()
+    await admin.enter("overview")
     for view in [*VIEWS, f"endpoints/{endpoint_id}", f"endpoints/{endpoint_id}/edit"]:
         await admin.open(view)
         await expect(admin.page.locator("main h1")).to_be_visible()
@@ -69,8 +69,7 @@ async def test_lists_are_paged_and_searched(admin: Admin) -> None:
     model = await admin.make_model("mini", secret)
     for number in range(53):
         await admin.make_endpoint(f"endpoint-{number:02}", model)
-    await admin.sign_in()
-    await admin.open("endpoints")
+    await admin.enter("endpoints")
     page = admin.page
     rows = page.locator("tbody tr:not(.waiting)")
     await expect(rows).to_have_count(50)
@@ -89,8 +88,7 @@ async def test_the_audit_shows_what_was_and_what_is(admin: Admin) -> None:
     secret = await admin.make_secret("openai-prod")
     endpoint = await admin.make_endpoint("chat", await admin.make_model("mini", secret))
     await admin.call("PATCH", f"/endpoints/{endpoint['endpoint_id']}", {"name": "talk"})
-    await admin.sign_in()
-    await admin.open(f"audit?entity_id={endpoint['endpoint_id']}&action=update")
+    await admin.enter(f"audit?entity_id={endpoint['endpoint_id']}&action=update")
     row = admin.page.get_by_role("row").filter(has_text="talk")
     await row.get_by_role("button", name="1 field").click()
     await expect(row.locator(".diff-before")).to_have_text("before: chat")
@@ -98,7 +96,7 @@ async def test_the_audit_shows_what_was_and_what_is(admin: Admin) -> None:
 
 
 async def test_an_answer_that_never_comes_is_told_with_a_way_to_try_again(admin: Admin) -> None:
-    await admin.sign_in()
+    await admin.enter("overview")
     await admin.page.route("**/api/v1/secrets?*", lambda route: route.abort())
     admin.refusals.add(0)
     await admin.open("secrets")

@@ -11,8 +11,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all
 async def test_another_address_asks_for_the_key_again(admin: Admin) -> None:
     admin.refusals.add(409)
     secret = await admin.make_secret("openai-prod")
-    await admin.sign_in()
-    await admin.open(f"secrets/{secret['secret_id']}")
+    await admin.enter(f"secrets/{secret['secret_id']}")
     dialog = admin.page.get_by_role("dialog", name="Secret")
     await dialog.get_by_label("Base URL").fill("https://proxy.example.com/v1")
     await dialog.get_by_role("button", name="Save").click()
@@ -31,8 +30,7 @@ async def test_deleting_what_is_in_use_shows_the_users_and_then_forces(admin: Ad
     spare = await admin.make_secret("spare")
     models = [await admin.make_model("mini", secret), await admin.make_model("other", spare)]
     endpoint = await admin.make_endpoint("chat", *models)
-    await admin.sign_in()
-    await admin.open(f"models/{models[0]['model_definition_id']}")
+    await admin.enter(f"models/{models[0]['model_definition_id']}")
     page = admin.page
     await page.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("dialog", name="Delete model")
@@ -51,8 +49,7 @@ async def test_the_last_primary_is_not_forced_away(admin: Admin) -> None:
     admin.refusals.add(409)
     secret = await admin.make_secret("openai-prod")
     await admin.make_endpoint("chat", await admin.make_model("mini", secret))
-    await admin.sign_in()
-    await admin.open(f"secrets/{secret['secret_id']}")
+    await admin.enter(f"secrets/{secret['secret_id']}")
     await admin.page.get_by_role("button", name="Delete").click()
     dialog = admin.page.get_by_role("dialog", name="Delete secret")
     await dialog.get_by_role("button", name="Delete").click()
@@ -64,8 +61,7 @@ async def test_the_last_primary_is_not_forced_away(admin: Admin) -> None:
 
 async def test_a_dialog_closes_on_escape_and_gives_the_focus_back(admin: Admin) -> None:
     await admin.make_secret("openai-prod")
-    await admin.sign_in()
-    await admin.open("secrets")
+    await admin.enter("secrets")
     link = admin.page.get_by_role("link", name="openai-prod")
     await link.focus()
     await link.press("Enter")
