@@ -6,6 +6,7 @@ field twice, or a field that does not exist, is refused.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -21,11 +22,13 @@ from gateway.errors import (
     LockgateError,
     MalformedRequestError,
     PayloadTooLargeError,
+    RequestTimeoutError,
     UnknownFieldError,
     UnsupportedMediaError,
 )
 
 MAX_BODY_BYTES = 1 << 20  # an endpoint with all its mappings and tags at their limits fits
+_IDLE_S = 10  # a caller that is silent for longer has gone, or means harm
 _MAX_NAME = 64  # of a field that is repeated in an error
 
 _SENTENCES = {
@@ -51,6 +54,7 @@ async def read_body(request: web.Request) -> bytes:
         UnsupportedMediaError: another content type, or an encoded body.
         PayloadTooLargeError: more bytes than that.
         MalformedRequestError: no body.
+        RequestTimeoutError: the rest of it does not come.
     """
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise UnsupportedMediaError("encoded bodies are not accepted", field="Content-Encoding")
@@ -61,11 +65,19 @@ async def read_body(request: web.Request) -> bytes:
     if request.content_type != "application/json":
         raise UnsupportedMediaError("must be application/json", field="Content-Type")
     raw = bytearray()
-    async for chunk in request.content.iter_any():
+    while chunk := await _read_chunk(request):
         raw += chunk
         if len(raw) > MAX_BODY_BYTES:
             raise _too_large()
     return bytes(raw)
+
+
+async def _read_chunk(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(_IDLE_S):
+            return await request.content.readany()
+    except TimeoutError:
+        raise RequestTimeoutError(f"no more of the body came for {_IDLE_S} s") from None
 
 
 def _too_large() -> PayloadTooLargeError:

@@ -174,7 +174,7 @@ def list_error_statuses(row: Operation) -> set[int]:
     if _PATH_PARAMETER.search(row.path):
         statuses.add(404)
     if row.body is not None:
-        statuses |= {413, 415}
+        statuses |= {408, 413, 415}
     if row.writes and row.policy is Policy.ADMIN:
         statuses |= {409, 507}
     if "If-Match" in row.headers:

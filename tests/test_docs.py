@@ -1,0 +1,84 @@
+"""The tables of the documentation say what the code does."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gateway import errors
+from gateway.settings import SPECS, Settings
+
+DOCS = Path(__file__).parent.parent / "docs"
+NOTHING = "none"
+
+
+def read_table(name: str, first_column: str) -> list[dict[str, str]]:
+    """Read the one table of a page whose first column has this heading."""
+    lines = (DOCS / name).read_text(encoding="utf-8").splitlines()
+    start = next(
+        place for place, line in enumerate(lines) if line.startswith(f"| {first_column} |")
+    )
+    names = split_row(lines[start])
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append(dict(zip(names, split_row(line), strict=True)))
+    return rows
+
+
+def split_row(line: str) -> list[str]:
+    return [cell.strip().strip("`") for cell in line.strip().strip("|").split("|")]
+
+
+def iter_errors(
+    root: type[errors.LockgateError] = errors.LockgateError,
+) -> Iterator[type[errors.LockgateError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from iter_errors(child)
+
+
+def test_every_code_is_documented_with_its_status_source_and_retry() -> None:
+    in_code = {
+        (kind.code, str(kind.status), kind.source.value, "yes" if kind.next_target else "no")
+        for kind in iter_errors()
+    }
+    rows = read_table("errors.md", "code")
+    documented = [(row["code"], row["status"], row["source"], row["next"]) for row in rows]
+    assert set(documented) == in_code
+    assert len(documented) == len(set(documented))
+    assert all(row["when"] and row["what to do"] for row in rows)
+
+
+def test_codes_are_plain_words() -> None:
+    for kind in iter_errors():
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", kind.code)
+
+
+def show_default(value: Any) -> str:
+    if value is None or value == ():
+        return NOTHING
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def test_every_setting_is_documented_with_its_variable_and_default() -> None:
+    defaults = {field.name: field.default for field in dataclasses.fields(Settings)}
+    in_code = [
+        {
+            "name in the file": spec.name,
+            "variable": spec.variable,
+            "default": show_default(defaults[spec.name]),
+            "secret": "yes" if spec.secret else "no",
+            "meaning": spec.meaning,
+        }
+        for spec in SPECS
+    ]
+    assert read_table("settings.md", "name in the file") == in_code
+
+
+def test_every_field_of_the_settings_has_a_row() -> None:
+    assert {spec.name for spec in SPECS} == {field.name for field in dataclasses.fields(Settings)}
