@@ -19,29 +19,36 @@ from gateway.errors import (
     RequestTimeoutError,
     UnsupportedMediaError,
 )
-from gateway.proxy.deadline import now_s
 from gateway.routing.snapshot import EndpointRoute, Snapshot
 
 IDLE_S: Final = 10.0  # silence of a client in the middle of its body
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-async def read_body(request: web.Request, limit_bytes: int, idle_s: float = IDLE_S) -> bytes:
+async def read_body(
+    request: web.Request, limit_bytes: int, *, total_s: float, idle_s: float = IDLE_S
+) -> bytes:
     """Return the whole body.
+
+    Args:
+        request: whose body.
+        limit_bytes: the largest size.
+        total_s: how long all of it may take, in seconds.
+        idle_s: how long the client may be silent in between.
 
     Raises:
         UnsupportedMediaError: it is compressed.
         PayloadTooLargeError: longer than `limit_bytes`, by its header or in fact.
-        RequestTimeoutError: nothing came for `idle_s` seconds.
+        RequestTimeoutError: it did not come in time.
         ClientGoneError: the client went away.
         MalformedRequestError: its framing is broken.
     """
     check_body(request, limit_bytes)
     await _send_continue(request)
     try:
-        return await _read(request, limit_bytes, idle_s)
+        return await _read(request, limit_bytes, total_s, idle_s)
     except TimeoutError:
-        raise RequestTimeoutError(f"no more of the body came for {idle_s:g} s") from None
+        raise RequestTimeoutError("the body did not come in time") from None
     except (ConnectionError, web.RequestPayloadError) as error:
         if isinstance(error.__cause__, HttpProcessingError):
             raise MalformedRequestError("the body's framing is broken") from None
@@ -65,17 +72,24 @@ def check_body(request: web.Request, limit_bytes: int) -> None:
         raise _too_large(limit_bytes)
 
 
-async def _read(request: web.Request, limit_bytes: int, idle_s: float) -> bytes:
+async def _read(request: web.Request, limit_bytes: int, total_s: float, idle_s: float) -> bytes:
     content = request.content
+    if content.is_eof() and content.exception() is None:  # small bodies come with their headers
+        body = content.read_nowait()
+        if len(body) > limit_bytes:
+            raise _too_large(limit_bytes)
+        return body
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + total_s
     chunks: list[bytes] = []
     size = 0
-    async with asyncio.timeout(idle_s) as timer:
+    async with asyncio.timeout(min(idle_s, total_s)) as timer:
         while chunk := await content.readany():
             size += len(chunk)
             if size > limit_bytes:
                 raise _too_large(limit_bytes)
             chunks.append(chunk)
-            timer.reschedule(now_s() + idle_s)
+            timer.reschedule(min(loop.time() + idle_s, end_s))
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

@@ -1,12 +1,14 @@
 """How long things may take: the limits of one request and which of them comes first.
 
 Rule: every wait of the data plane ends at a moment named here, and the moment
-knows the error that it stands for. Moments are seconds of the event loop's clock.
+knows the error that it stands for. Moments are seconds of the monotonic clock:
+the event loop's own may stand still for a whole turn of the loop (uvloop's does).
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +23,7 @@ from gateway.errors import (
 from gateway.settings import Settings
 
 TIMEOUT_HEADER: Final = "x-lockgate-timeout-ms"
+now_s: Final = time.monotonic
 _MAX_DIGITS: Final = 12  # of milliseconds: 31 years, far beyond every limit
 
 
@@ -30,6 +33,11 @@ class Moment:
 
     at_s: float
     error: type[LockgateError]
+
+    @property
+    def when_s(self) -> float:
+        """The moment on the event loop's clock, as its timers want it."""
+        return asyncio.get_running_loop().time() + self.at_s - now_s()
 
     def fail(self) -> LockgateError:
         """Return the error of a wait that reached this moment."""
@@ -45,7 +53,7 @@ _SENTENCES: Final[dict[type[LockgateError], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits in force for one request, in seconds; `deadline_at_s` is of the loop's clock."""
+    """The limits in force for one request, in seconds; `deadline_at_s` is of `now_s`' clock."""
 
     connect_s: float
     first_byte_s: float
@@ -67,11 +75,6 @@ class Limits:
 
     def _earlier(self, at_s: float, error: type[LockgateError]) -> Moment:
         return Moment(at_s, error) if at_s < self.deadline_at_s else self.end
-
-
-def now_s() -> float:
-    """Return the event loop's time."""
-    return asyncio.get_running_loop().time()
 
 
 def build_limits(

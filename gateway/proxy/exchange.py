@@ -28,9 +28,10 @@ class Exchange:
     dialect: Dialect
     snapshot: Snapshot = field(repr=False)
     request_id: str
-    started_s: float  # of the event loop's clock
+    started_s: float  # of the monotonic clock
     started_at: int  # wall-clock milliseconds
     waited_s: float = 0.0  # time spent waiting for the client's body and for upstreams
+    spent_s: float | None = None  # the overhead as it was told to the client
     attempts: int = 0
     endpoint: str = ""
     model: str = ""
@@ -43,18 +44,21 @@ class Exchange:
 
     @property
     def overhead_s(self) -> float:
-        """Seconds spent in the gateway itself so far."""
+        """Seconds spent in the gateway itself, until the answer's headers went out."""
+        if self.spent_s is not None:
+            return self.spent_s
         return max(0.0, now_s() - self.started_s - self.waited_s)
 
     def own_headers(self) -> HeaderList:
         """Return the headers that every data-plane answer carries; what is not known is empty."""
+        self.spent_s = self.overhead_s
         return [
             (OWN_PREFIX + "request-id", self.request_id),
             (OWN_PREFIX + "endpoint", self.endpoint),
             (OWN_PREFIX + "model", self.model),
             (OWN_PREFIX + "provider", self.provider),
             (OWN_PREFIX + "attempts", str(self.attempts)),
-            (OWN_PREFIX + "overhead-ms", f"{self.overhead_s * 1000:.3f}"),
+            (OWN_PREFIX + "overhead-ms", f"{self.spent_s * 1000:.3f}"),
             ("Server", "lockgate"),
         ]
 

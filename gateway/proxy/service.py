@@ -14,14 +14,14 @@ from typing import Final
 from aiohttp import web
 
 from gateway.dialects import ModelEntry, dump_model, dump_models, parse_body, parse_head
-from gateway.entities import Dialect, EndpointLimits
+from gateway.entities import Dialect
 from gateway.errors import ClientGoneError, InternalError, LockgateError, MalformedRequestError
 from gateway.proxy.answer import guess_dialect, send_json
 from gateway.proxy.attempts import Attempts
 from gateway.proxy.auth import authenticate, get_endpoint
 from gateway.proxy.body import BodyLimit, read_body
 from gateway.proxy.credentials import Wirings
-from gateway.proxy.deadline import TIMEOUT_HEADER, build_limits, now_s
+from gateway.proxy.deadline import TIMEOUT_HEADER, build_limits, now_s, parse_timeout
 from gateway.proxy.exchange import Exchange, Job, open_exchange
 from gateway.proxy.headers import check_own_headers, strip_query_key
 from gateway.proxy.operations import Operation
@@ -32,8 +32,8 @@ from gateway.telemetry.logs import ACCESS_LOGGER
 
 access = logging.getLogger(ACCESS_LOGGER)
 
-_NO_LIMITS: Final = EndpointLimits()
 _INTERNAL: Final = InternalError.status
+_FIRST_ERROR: Final = 400
 
 Serve = Callable[[Exchange, ClientKey], Awaitable[web.StreamResponse]]
 
@@ -116,7 +116,9 @@ class DataPlane:
         self._parts.metrics.count_request(
             exchange.endpoint, exchange.dialect.value, status, duration_s, exchange.overhead_s
         )
-        if access.isEnabledFor(logging.INFO):
+        # One line for each success would cost more than serving it does: DEBUG shows them.
+        level = logging.DEBUG if status < _FIRST_ERROR else logging.INFO
+        if access.isEnabledFor(level):
             fields = {
                 "request_id": exchange.request_id,
                 "dialect": exchange.dialect.value,
@@ -127,7 +129,7 @@ class DataPlane:
                 "attempts": exchange.attempts,
                 "ms": duration_s * 1000,
             }
-            access.info("request", extra={"fields": fields})
+            access.log(level, "request", extra={"fields": fields})
 
     # --- from a request to a job ----------------------------------------------------------
 
@@ -142,9 +144,12 @@ class DataPlane:
             else self._body_limit.of(endpoint)
         )
         header = request.headers.get(TIMEOUT_HEADER)
-        build_limits(self._parts.settings, _NO_LIMITS, header, 0.0)  # a wrong one is told at once
+        if header is not None:
+            parse_timeout(header)  # a wrong one is told before the body is read
         asked_s = now_s()
-        body = await read_body(request, limit_bytes)
+        body = await read_body(
+            request, limit_bytes, total_s=self._parts.settings.total_timeout_ms / 1000
+        )
         exchange.waited_s += now_s() - asked_s
         stream = operation.streams
         if endpoint is None:

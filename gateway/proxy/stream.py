@@ -156,7 +156,7 @@ class Relay:
         """
         moment = self._limits.first_byte(began_s)
         try:
-            async with asyncio.timeout_at(moment.at_s):
+            async with asyncio.timeout_at(moment.when_s):
                 await self._hold()
         except TimeoutError:
             raise moment.fail() from None
@@ -194,21 +194,21 @@ class Relay:
     async def _send(self, response: web.StreamResponse) -> None:
         moment = self._limits.end
         try:
-            async with asyncio.timeout_at(moment.at_s) as timer:
+            async with asyncio.timeout_at(moment.when_s) as timer:
                 await response.prepare(self._exchange.request)
                 await self._write(response, b"".join(self._held))
                 self._held.clear()
                 if not self._ended:
                     moment = self._limits.idle(now_s())
-                    timer.reschedule(moment.at_s)
+                    timer.reschedule(moment.when_s)
                     async for chunk in self._chunks:
                         self._watch.feed(chunk)
                         # A client that reads slowly is no provider that stalls.
                         moment = self._limits.end
-                        timer.reschedule(moment.at_s)
+                        timer.reschedule(moment.when_s)
                         await self._write(response, chunk)
                         moment = self._limits.idle(now_s())
-                        timer.reschedule(moment.at_s)
+                        timer.reschedule(moment.when_s)
         except TimeoutError:
             self.error = moment.fail()
         except LockgateError as error:

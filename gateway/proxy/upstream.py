@@ -85,18 +85,24 @@ class UpstreamAnswer:
             UpstreamStalledError, DeadlineExceededError: it did not come in time.
             UpstreamMalformedError: longer than `limit_bytes`, or wrongly compressed.
         """
+        content = self._response.content
+        if content.is_eof() and content.exception() is None:  # it came whole with its headers
+            body = content.read_nowait()
+            if len(body) > limit_bytes:
+                raise UpstreamMalformedError("the provider's answer is too large")
+            return body
         chunks: list[bytes] = []
         size = 0
         moment = self._limits.idle(now_s())
         try:
-            async with asyncio.timeout_at(moment.at_s) as timer:
+            async with asyncio.timeout_at(moment.when_s) as timer:
                 async for chunk in self.iter_chunks():
                     size += len(chunk)
                     if size > limit_bytes:
                         raise UpstreamMalformedError("the provider's answer is too large")
                     chunks.append(chunk)
                     moment = self._limits.idle(now_s())
-                    timer.reschedule(moment.at_s)
+                    timer.reschedule(moment.when_s)
         except TimeoutError:
             raise moment.fail() from None
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -162,7 +168,7 @@ class Upstreams:
         """
         moment = limits.first_byte(now_s())
         try:
-            async with asyncio.timeout_at(moment.at_s):
+            async with asyncio.timeout_at(moment.when_s):
                 response = await self._request(call, limits)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):

@@ -107,12 +107,13 @@ async def test_a_body_that_is_not_right(
     assert sim.calls == []
 
 
-async def test_a_client_that_stops_sending_is_let_go() -> None:
+@pytest.mark.parametrize(("total_s", "idle_s"), [(60.0, 0.1), (0.1, 60.0)])
+async def test_a_client_that_stops_sending_is_let_go(total_s: float, idle_s: float) -> None:
     caught: list[LockgateError] = []
 
     async def handle(request: web.Request) -> web.Response:
         try:
-            await read_body(request, 1000, idle_s=0.1)
+            await read_body(request, 1000, total_s=total_s, idle_s=idle_s)
         except LockgateError as error:
             caught.append(error)
         return web.Response()
