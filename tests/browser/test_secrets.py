@@ -16,6 +16,7 @@ async def test_another_address_asks_for_the_key_again(admin: Admin) -> None:
     await dialog.get_by_label("Base URL").fill("https://proxy.example.com/v1")
     await dialog.get_by_role("button", name="Save").click()
     await expect(dialog.get_by_text("asks for the key again")).to_be_visible()
+    await expect(dialog.get_by_label("API key")).to_be_focused()
     await dialog.get_by_label("API key").fill("canary-key-typed-again")
     await dialog.get_by_role("button", name="Save").click()
     await expect(

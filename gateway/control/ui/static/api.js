@@ -13,7 +13,7 @@ let onSessionLost = () => {};
 /** What the API refused, or that it could not be reached (status 0). */
 export class ApiError extends Error {
   constructor(status, problem, retryAfterS = null) {
-    super(problem.detail || problem.title || `the gateway answered ${status}`);
+    super(toSentence(problem.detail || problem.title || `the gateway answered ${status}`));
     this.status = status;
     this.code = problem.code || "unknown";
     this.field = problem.field || null;
@@ -21,6 +21,11 @@ export class ApiError extends Error {
     this.problem = problem;
     this.retryAfterS = retryAfterS;
   }
+}
+
+/** The API's details begin with a small letter, as they follow a field's name. */
+function toSentence(detail) {
+  return detail[0].toUpperCase() + detail.slice(1);
 }
 
 /** Call `listener` when the gateway no longer knows the session. */

@@ -1,10 +1,10 @@
 // What changed between two states of a thing, field by field.
 // Rule: pure; both states come masked from the API.
 
-// Times, writers and the ids of joined rows: the row of the audit says when and who, names say what.
+// Times and writers: the row itself says them. Ids of joined rows: names say it. Shares: weights do.
 const QUIET = new Set([
   "created_at", "created_by", "last_updated_at", "last_updated_by", "version",
-  "endpoint_id", "mapping_id", "model_definition_id", "secret_id", "key_id",
+  "endpoint_id", "mapping_id", "model_definition_id", "secret_id", "key_id", "share",
 ]);
 const JOINED = "model_definition";
 const NOTHING = new Set(["null", "{}", "[]"]);

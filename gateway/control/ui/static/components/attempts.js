@@ -11,7 +11,7 @@ import { Section } from "./page.js";
 import { Table } from "./table.js";
 
 const OUTCOME_COLUMNS = [
-  { key: "example", title: "When", wide: true, cell: (row) => row.example },
+  { key: "example", title: "When", cell: (row) => row.example },
   { key: "next", title: "Next model", cell: (row) => (row.next_target ? html`<${Badge} kind="good">is tried<//>` : html`<span class="muted">no</span>`) },
   { key: "gets", title: "If none is left", cell: (row) => row.client_gets },
 ];

@@ -45,6 +45,6 @@ export function CopyButton({ text, label = "Copy", iconOnly = false }) {
 export function Code({ text, label, title }) {
   return html`<div class="code">
     <div class="code-head"><span>${title ?? label}</span><${CopyButton} text=${text} /></div>
-    <pre tabindex="0" aria-label=${label}><code>${text}</code></pre>
+    <pre tabindex="0" role="region" aria-label=${label}><code>${text}</code></pre>
   </div>`;
 }

@@ -1,6 +1,6 @@
 // Deleting with the consequences in view: asks, shows who uses the thing, and only then forces.
 import { call } from "../api.js";
-import { formatPlural } from "../format.js";
+import { formatCount, formatPlural } from "../format.js";
 import { useForm } from "../load.js";
 import { href } from "../route.js";
 import { html, useState } from "../view.js";
@@ -46,10 +46,12 @@ export function DeleteDialog({ noun, name, path, etag, query, forceText, onDone,
 function UserList({ users, noun }) {
   const rows = users.users || [];
   const count = users.count ?? rows.length;
+  const kinds = new Set(rows.map((row) => row.kind));
+  const user = kinds.size === 1 ? rows[0].kind.replace("_", " ") : "thing";
   return html`<div class="in-use" role="alert">
-    <p><strong>In use.</strong> ${formatPlural(count, "thing")} still ${count === 1 ? "uses" : "use"} this ${noun}:</p>
+    <p><strong>In use.</strong> ${formatPlural(count, user)} still ${count === 1 ? "uses" : "use"} this ${noun}:</p>
     <ul>${rows.map((row) => html`<li key=${row.id}><${User} row=${row} /></li>`)}</ul>
-    ${count > rows.length && html`<p class="muted">and ${formatPlural(count - rows.length, "more")}.</p>`}
+    ${count > rows.length && html`<p class="muted">and ${formatCount(count - rows.length)} more.</p>`}
   </div>`;
 }
 

@@ -27,7 +27,7 @@ export function Table({ label, columns, rows, rowKey, empty, rowClass }) {
 function Row({ row, columns, extra }) {
   return html`<tr class=${extra}>
     ${columns.map((column) => html`<td key=${column.key} data-label=${column.title} class=${classOf(column)}>
-      ${column.cell(row)}</td>`)}
+      <div class="cell">${column.cell(row)}</div></td>`)}
   </tr>`;
 }
 

@@ -142,10 +142,14 @@ function EditForm({ entity, etag, reload, providers, onDone, onDelete }) {
   const form = useForm(FIELDS);
   const element = useRef(null);
   const rebind = form.error?.code === "credential_rebind_required";
+  const shown = rebind ? { ...form, errorOf: () => null } : form; // the box below says it better
   useFocusOnError(element, form.error);
   useEffect(() => {
     if (rebind) setReplace(true);
   }, [rebind]);
+  useEffect(() => {
+    if (rebind && replace) element.current.querySelector("input[type=password]").focus();
+  }, [rebind, replace]);
   const valueFields = listFields(providers, provider, "secret_fields");
   const configFields = listFields(providers, provider, "config_fields");
   const body = buildPatch({ entity, provider, config, configFields, values, valueFields, replace });
@@ -161,15 +165,15 @@ function EditForm({ entity, etag, reload, providers, onDone, onDelete }) {
       <div class="secret-name"><strong class="breakable">${entity.secret_name}</strong><${Masked} values=${entity.masked_values} />
         <a href=${href("models", { secret_id: entity.secret_id })}>Models using it</a></div>
       <${SelectField} label="Provider" value=${provider} onChange=${setProvider} autofocus
-        options=${listProviderChoices(providers)} error=${form.errorOf("provider")} />
-      <${ConfigFields} fields=${configFields} values=${config} onChange=${setConfig} form=${form}
+        options=${listProviderChoices(providers)} error=${shown.errorOf("provider")} />
+      <${ConfigFields} fields=${configFields} values=${config} onChange=${setConfig} form=${shown}
         baseUrl=${providers.find((one) => one.name === provider)?.base_url} />
       ${rebind && html`<div class="problem problem-warn" role="alert"><${Icon} name="warning" /><p>
         This change would let the stored key go to another place, so the gateway asks for the key again.
         Whoever may edit an address cannot send a key there that they do not have.</p></div>`}
       <${CheckField} label="Replace the stored value" checked=${replace} onChange=${setReplace}
         hint="The new value takes effect with the next request; the old one is gone." />
-      ${replace && html`<${ValueFields} fields=${valueFields} values=${values} onChange=${setValues} form=${form} />`}
+      ${replace && html`<${ValueFields} fields=${valueFields} values=${values} onChange=${setValues} form=${shown} />`}
       ${!rebind && html`<${SaveProblem} error=${form.general} onReload=${reload} />`}
     </div>
     <${Actions} busy=${form.busy} submitLabel="Save" onCancel=${close} disabled=${!Object.keys(body).length}>
