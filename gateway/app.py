@@ -165,6 +165,12 @@ def _build_apps(gateway: Gateway) -> None:
     control = _build_control(gateway)
     data_app = _build_root()
     add_proxy_routes(data_app, _proxy_parts(gateway))
+    gateway.metrics.watch(
+        "ledger_backlog", "Usage rows not yet stored", lambda: gateway.usage.backlog
+    )
+    gateway.metrics.watch(
+        "ledger_dropped", "Usage rows given up since the start", lambda: gateway.usage.dropped
+    )
     add_operation_routes(
         data_app,
         ready=lambda: _list_faults(gateway),
@@ -175,8 +181,13 @@ def _build_apps(gateway: Gateway) -> None:
     own_address = gateway.settings.admin_listen is not None
     admin_app = _build_root() if own_address else data_app
     add_ui_routes(admin_app)
+    admin_app.router.add_get("/", _show_page, allow_head=False)  # HEAD / is the data plane's
     admin_app.add_subapp("/api/v1", build_control_app(control))
     gateway.apps = (data_app, admin_app) if own_address else (data_app,)
+
+
+async def _show_page(_: web.Request) -> web.StreamResponse:
+    raise web.HTTPFound("/ui/")  # who opens the base URL in a browser wants the page
 
 
 def _build_root() -> web.Application:

@@ -14,9 +14,6 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.dialects import estimate_usage
-from gateway.dialects.spec import Usage
-from gateway.entities import UsageRow
 from gateway.errors import (
     ClientGoneError,
     CredentialRejectedError,
@@ -31,10 +28,10 @@ from gateway.errors import (
 )
 from gateway.providers import PROVIDERS
 from gateway.proxy.answer import Buffered, build_buffered, send_buffered
-from gateway.proxy.credentials import Wiring, Wirings
+from gateway.proxy.booking import Attempt, book
+from gateway.proxy.credentials import Wirings
 from gateway.proxy.deadline import now_s
 from gateway.proxy.exchange import Exchange, Job, build_usage_row
-from gateway.proxy.operations import Metering
 from gateway.proxy.outgoing import Outgoing
 from gateway.proxy.parts import ProxyParts
 from gateway.proxy.scrub import scrub
@@ -158,7 +155,7 @@ class Attempts:
         exchange.model = target.model_definition_name
         exchange.provider = target.provider
         row = build_usage_row(exchange, job, target, self._parts.clock.now_ms())
-        run = _Run(exchange, job, target, wiring, row, now_s())
+        run = Attempt(exchange, job, target, wiring, row, now_s())
         try:
             result = await self._call(run, outgoing)
         except ClientGoneError as error:
@@ -171,10 +168,10 @@ class Attempts:
             row.client_gone, row.error_code = True, ClientGoneError.code
             raise
         finally:
-            self._book(run)
+            book(run, self._parts)
         return result
 
-    async def _call(self, run: _Run, outgoing: Outgoing) -> web.StreamResponse | Failure:
+    async def _call(self, run: Attempt, outgoing: Outgoing) -> web.StreamResponse | Failure:
         exchange, job = run.exchange, run.job
         run.wiring.check_origin()
         call = outgoing.build_call(run.target, run.wiring)
@@ -191,7 +188,7 @@ class Attempts:
         finally:
             answer.close()
 
-    async def _buffer(self, run: _Run, answer: UpstreamAnswer) -> web.StreamResponse | Failure:
+    async def _buffer(self, run: Attempt, answer: UpstreamAnswer) -> web.StreamResponse | Failure:
         ok = answer.status < _FIRST_ERROR
         asked_s = now_s()
         try:
@@ -216,7 +213,7 @@ class Attempts:
             retry_same=decision.kind == _SERVER_ERROR_KIND and answer.status in (500, 502, 504),
         )
 
-    async def _relay(self, run: _Run, answer: UpstreamAnswer) -> web.StreamResponse | Failure:
+    async def _relay(self, run: Attempt, answer: UpstreamAnswer) -> web.StreamResponse | Failure:
         run.row.streamed = True
         watch = run.exchange.spec.watch()
         relay = Relay(run.exchange, run.job, run.wiring, answer, watch)
@@ -241,50 +238,6 @@ class Attempts:
             run.row.error_code = UpstreamReportedError.code
         return response
 
-    # --- booking --------------------------------------------------------------------------
-
-    def _book(self, run: _Run) -> None:
-        row = run.row
-        row.duration_ms = (now_s() - run.began_s) * 1000
-        if run.first_byte_s is not None:
-            row.first_byte_ms = run.first_byte_s * 1000
-        _fill_tokens(run)
-        outcome = row.error_code or "ok"
-        metrics = self._parts.metrics
-        metrics.count_attempt(run.target.provider, outcome, run.first_byte_s)
-        metrics.count_tokens(
-            run.job.endpoint.name,
-            run.target.provider,
-            (
-                row.input_tokens,
-                row.output_tokens,
-                row.cache_read_tokens,
-                row.cache_write_tokens,
-                row.reasoning_tokens,
-            ),
-        )
-        if run.job.endpoint.usage_tracking:
-            self._parts.usage.record(row)
-
-
-@dataclass(slots=True)
-class _Run:
-    """What one attempt gathers while it runs."""
-
-    exchange: Exchange
-    job: Job
-    target: Target
-    wiring: Wiring
-    row: UsageRow
-    began_s: float
-    first_byte_s: float | None = None
-    usage: Usage | None = None
-    output_chars: int = 0
-
-    def note_headers(self, status: int, at_s: float) -> None:
-        self.row.status = status
-        self.first_byte_s = at_s - self.began_s
-
 
 def _conclude(exchange: Exchange, failure: Failure) -> web.StreamResponse:
     if failure.answer is not None:
@@ -300,7 +253,7 @@ def _build_error(decision: Decision, target: Target, delay_s: float | None) -> U
     )
 
 
-def _fail_reported(run: _Run, decision: Decision, status: int, message: str) -> Failure:
+def _fail_reported(run: Attempt, decision: Decision, status: int, message: str) -> Failure:
     """Turn an error event that came before any content into what a status would have been."""
     if decision.error is not None:
         error: UpstreamError = _build_error(decision, run.target, None)
@@ -309,25 +262,6 @@ def _fail_reported(run: _Run, decision: Decision, status: int, message: str) -> 
         error = UpstreamReportedError(words or "the provider reported an error", status=status)
     run.row.error_code = error.code
     return Failure(decision.next_target, error)
-
-
-def _fill_tokens(run: _Run) -> None:
-    """Put the counts into the row: the provider's, or an estimate where it generated without."""
-    metering = run.job.operation.metering
-    if metering is Metering.FREE:
-        return
-    usage = run.usage
-    if usage is None and metering is Metering.GENERATED and run.output_chars:
-        usage = estimate_usage(len(run.job.body), run.output_chars)
-    if usage is None:
-        return
-    row = run.row
-    row.input_tokens = usage.input_tokens
-    row.output_tokens = usage.output_tokens
-    row.cache_read_tokens = usage.cache_read_tokens
-    row.cache_write_tokens = usage.cache_write_tokens
-    row.reasoning_tokens = usage.reasoning_tokens
-    row.estimated = usage.estimated
 
 
 def _list_dialects(provider: str) -> list[str]:

@@ -280,6 +280,15 @@ async def test_a_stream_without_counts_is_estimated(sim: RunningSimulator) -> No
     assert row.output_tokens
 
 
+async def test_the_time_a_stream_takes_is_no_overhead(sim: RunningSimulator) -> None:
+    async with Rig(endpoint("chat", sim, "chunks=10,slow-chunk-ms=20")) as rig:
+        answer = await ask(rig, "chat")
+    text = rig.metrics.render().decode()
+    overhead_s = float(re.findall(r"lockgate_overhead_seconds_sum ([0-9.e-]+)", text)[0])
+    assert overhead_s == pytest.approx(float(answer.own("overhead-ms")) / 1000, abs=1e-5)
+    assert overhead_s < rig.ledger.rows[0].duration_ms / 1000
+
+
 # --- clients that leave, clients that read slowly -------------------------------------------
 
 
