@@ -17,7 +17,7 @@
     │   ├── ConflictError             409   ├── InUseError             409
     │   ├── CredentialRebindError     409   ├── StaleVersionError      412
     │   ├── PayloadTooLargeError      413   ├── UnsupportedMediaError  415
-    │   ├── RequestTimeoutError       408   ├── HostNotAllowedError    421
+    │   ├── RequestTimeoutError       408   ├── HostNotAllowedError    403
     │   └── InvalidValueError         422
     │       ├── UnknownFieldError     422   └── IdempotencyMismatchError 422
     ├── UpstreamError                 the model provider failed
@@ -235,7 +235,7 @@ class HostNotAllowedError(RequestError):
     """The Host header is not on the control plane's allow-list."""
 
     code = "host_not_allowed"
-    status = 421
+    status = 403
 
 
 class InvalidValueError(RequestError):

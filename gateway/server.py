@@ -150,12 +150,13 @@ async def _listen(
     draining: asyncio.Event,
     runners: list[web.AppRunner],
 ) -> None:
-    async def say_close(_: web.Request, response: web.StreamResponse) -> None:
+    async def finish_headers(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers[hdrs.SERVER] = "lockgate"  # not which library in which version
         if draining.is_set():
             response.headers[hdrs.CONNECTION] = "close"
             response.force_close()
 
-    app.on_response_prepare.append(say_close)
+    app.on_response_prepare.append(finish_headers)
     runner = web.AppRunner(
         app,
         access_log=None,  # the proxy writes its own line, with the facts that matter

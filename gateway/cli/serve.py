@@ -49,7 +49,10 @@ def serve(
 
 def announce(server: RunningServer) -> None:
     """Print where the gateway listens and, at the first start, its admin token."""
-    lines = [f"Lockgate serves at {server.url}, its control plane at {server.admin_url}/api/v1"]
+    lines = [
+        f"Lockgate serves at {server.url}, its control plane at {server.admin_url}/api/v1",
+        f"Web page: {server.admin_url}/ui/",
+    ]
     token = server.gateway.admin_token
     if token is not None:
         lines += [

@@ -168,7 +168,7 @@ def _describe_answers(
 
 def list_error_statuses(row: Operation) -> set[int]:
     """List the statuses of failure that an operation can answer."""
-    statuses = {400, 421, 422, 500, 503, *row.errors}
+    statuses = {400, 403, 422, 500, 503, *row.errors}
     if row.policy is Policy.ADMIN:
         statuses |= {401, 403}
     if _PATH_PARAMETER.search(row.path):
