@@ -5,6 +5,7 @@ Rule: every call of an upstream is booked once, however it ended.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from gateway.dialects import Usage, estimate_usage
@@ -15,6 +16,8 @@ from gateway.proxy.exchange import Exchange, Job
 from gateway.proxy.operations import Metering
 from gateway.proxy.parts import ProxyParts
 from gateway.routing.snapshot import Target
+
+logger = logging.getLogger("lockgate.proxy")
 
 
 @dataclass(slots=True)
@@ -59,6 +62,21 @@ def book(attempt: Attempt, parts: ProxyParts) -> None:
     )
     if endpoint.usage_tracking:
         parts.usage.record(row)
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("attempt", extra={"fields": _describe(row)})
+
+
+def _describe(row: UsageRow) -> dict[str, object]:
+    return {
+        "request_id": row.request_id,
+        "attempt": row.attempt,
+        "endpoint": row.endpoint_name,
+        "model": row.model_definition_name,
+        "provider": row.provider,
+        "status": row.status,
+        "code": row.error_code or "-",
+        "ms": row.duration_ms,
+    }
 
 
 def _fill_tokens(attempt: Attempt) -> None:

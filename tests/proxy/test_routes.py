@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import struct
 from typing import Any
 
@@ -346,3 +347,22 @@ async def test_livez_readyz_and_metrics() -> None:
         assert await status("/metrics", "Bearer half") == 403
         assert await status("/metrics", "Bearer admin") == 200
     await runner.cleanup()
+
+
+async def test_the_log_has_successes_at_debug_and_failures_at_info(
+    sim: RunningSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "lockgate")
+    async with Rig(endpoints(sim)) as rig:
+        good = await rig.post("/v1/chat/completions", chat_body("gpt"))
+        bad = await rig.post("/v1/chat/completions", chat_body("nothing"))
+    lines = [
+        (record.name, record.levelname, record.fields["request_id"])
+        for record in caplog.records
+        if hasattr(record, "fields")
+    ]
+    assert lines == [
+        ("lockgate.proxy", "DEBUG", good.own("request-id")),
+        ("lockgate.access", "DEBUG", good.own("request-id")),
+        ("lockgate.access", "INFO", bad.own("request-id")),
+    ]
