@@ -34,6 +34,47 @@ async def test_weights_show_their_shares_while_typed_and_are_saved(admin: Admin)
     assert [mapping["share"] for mapping in stored["model_mappings"]] == [0.8, 0.2]
 
 
+@pytest.mark.parametrize(
+    "weights",
+    [[80, 20], [0.8, 0.2], [7, 2, 1], [0, 3], [1e308, 1e308], [5e-324, 5e-324], [1, 1e-300], [1]],
+)
+async def test_the_page_computes_the_shares_that_the_gateway_computes(
+    admin: Admin, weights: list[float]
+) -> None:
+    secret = await admin.make_secret("openai-prod")
+    models = [await admin.make_model(f"m{number}", secret) for number in range(len(weights))]
+    mappings = [
+        {"model_definition_id": model["model_definition_id"], "weight": weight}
+        for model, weight in zip(models, weights, strict=True)
+    ]
+    made = await admin.call("POST", "/endpoints", {"name": "chat", "model_mappings": mappings})
+    await admin.page.goto(f"{admin.url}/ui/")
+    shares = await admin.page.evaluate(
+        "async (weights) => (await import('/ui/components/shares.js')).computeShares(weights)",
+        weights,
+    )
+    assert shares == pytest.approx([row["share"] for row in made["model_mappings"]])
+
+
+@pytest.mark.parametrize(
+    ("status", "base"),
+    [
+        ({"listen": "127.0.0.1:8700", "admin_listen": None}, "https://gate.example"),
+        ({"listen": "[::1]:8700", "admin_listen": "[::1]:8701"}, "https://gate.example:8700"),
+    ],
+)
+async def test_the_snippets_name_the_data_plane(
+    admin: Admin, status: dict[str, str | None], base: str
+) -> None:
+    await admin.page.goto(f"{admin.url}/ui/")
+    found = await admin.page.evaluate(
+        """async (status) => (await import('/ui/snippet_text.js'))
+             .findBase(status, new URL('https://gate.example/ui/'))""",
+        status,
+    )
+    assert found == base
+
+
 async def test_fallbacks_are_put_in_order_and_capped(admin: Admin) -> None:
     secret = await admin.make_secret("openai-prod")
     models = [await admin.make_model(name, secret) for name in ("mini", "big", "old")]

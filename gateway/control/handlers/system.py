@@ -24,6 +24,8 @@ async def get_status(call: Call) -> Answer:
     value = {
         "version": __version__,
         "now": parts.clock.now_ms(),
+        "listen": str(parts.settings.listen),
+        "admin_listen": parts.settings.admin_listen and str(parts.settings.admin_listen),
         "epoch": snapshot.epoch,
         "stored_epoch": stored_epoch,
         "secrets": secrets,

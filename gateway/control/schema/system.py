@@ -29,6 +29,10 @@ class Status(BaseModel):
 
     version: str
     now: int
+    listen: str
+    """Where the data plane listens."""
+    admin_listen: str | None
+    """Where the control plane listens, if it has an address of its own."""
     epoch: int
     """Of the configuration that is served."""
     stored_epoch: int

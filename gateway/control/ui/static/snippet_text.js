@@ -44,6 +44,13 @@ function gemini(base, name) {
 
 const BY_DIALECT = { openai_chat: openai, anthropic_messages: anthropic, gemini };
 
+/** Where applications find the data plane, seen from a page at `page` (a Location). */
+export function findBase(status, page) {
+  if (!status.admin_listen) return page.origin;
+  // The control plane has an address of its own: the data plane is the same host's other port.
+  return `${page.protocol}//${page.hostname}:${status.listen.split(":").at(-1)}`;
+}
+
 /** The ways to call an endpoint whose targets speak `dialects`: [{key, title, curl, sdk}]. */
 export function buildSnippets(base, name, dialects) {
   return Object.entries(BY_DIALECT)

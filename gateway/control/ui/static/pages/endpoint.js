@@ -13,6 +13,7 @@ import { Table } from "../components/table.js";
 import { formatCount, formatPlural, formatShare, formatTime } from "../format.js";
 import { useLoad } from "../load.js";
 import { go, href } from "../route.js";
+import { findBase } from "../snippet_text.js";
 import { html, useState } from "../view.js";
 import { BindingDialog, DeleteBinding, keyOf, listColumns } from "./bindings.js";
 
@@ -89,17 +90,23 @@ function Traffic({ endpoint }) {
   <//>`;
 }
 
-/** The formats that every path of the endpoint can be reached with. */
-function useDialects(endpoint) {
-  const { data } = useLoad(readProviders, []);
+/** What the snippets hang on: the data plane's address and the formats that the models speak. */
+function useCallFacts(endpoint) {
+  const { data, error, reload } = useLoad(
+    (signal) => Promise.all([readProviders(signal), read("/status", {}, signal)]), [],
+  );
   const used = new Set(endpoint.model_mappings.map((mapping) => mapping.model_definition.provider));
-  return data && new Set(data.filter(({ name }) => used.has(name)).flatMap(({ dialects }) => dialects));
+  const [providers, status] = data ?? [[], null];
+  const dialects = new Set(providers.filter(({ name }) => used.has(name)).flatMap((provider) => provider.dialects));
+  return { base: status && findBase(status, location), dialects, error, reload };
 }
 
 function Connect({ endpoint }) {
-  const dialects = useDialects(endpoint);
+  const { base, dialects, error, reload } = useCallFacts(endpoint);
   return html`<${Section} title="Call it" lead="The endpoint's name stands where the model's name stood.">
-    ${dialects ? html`<${Snippets} base=${location.origin} name=${endpoint.name} dialects=${dialects} />` : html`<${Skeleton} lines=${5} />`}
+    ${error && html`<${LoadProblem} error=${error} reload=${reload} />`}
+    ${base && html`<${Snippets} base=${base} name=${endpoint.name} dialects=${dialects} />`}
+    ${!base && !error && html`<${Skeleton} lines=${8} />`}
   <//>`;
 }
 

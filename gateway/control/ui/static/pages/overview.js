@@ -125,7 +125,7 @@ function Installation({ status }) {
   const backlog = status.ledger_backlog ?? 0;
   const rows = [
     ["State", html`<${Badge} kind=${sound ? "good" : "warn"}>${sound ? "in order" : "needs a look"}<//>`],
-    ["Vault", `${formatPlural(sealed, "record")}, ${broken ? `${formatCount(broken)} not opening` : "all in order"}`],
+    ["Vault", formatPlural(sealed, "record") + (broken ? `, ${formatCount(broken)} not opening` : "")],
     ["Key term", formatCount(status.vault.active_term)],
     ["Ledger", backlog ? `${formatPlural(backlog, "row")} waiting` : "up to date"],
     ["Database", status.database_fault ? "does not answer" : "answers"],
