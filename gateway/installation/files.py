@@ -15,6 +15,7 @@ from pathlib import Path
 from gateway.errors import InstallationError, RootKeyError
 from gateway.secret import Secret
 from gateway.settings import Settings
+from gateway.store.sqlite_files import find_size_bytes
 from gateway.vault import aead
 
 DATABASE_NAME = "lockgate.db"
@@ -22,6 +23,10 @@ KEY_NAME = "root.key"
 _SQLITE_SCHEME = "sqlite:///"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _MAX_PASSPHRASE_BYTES = 4096
+_NO_PLAIN_FILE = (
+    "the key file {} is not a plain file: remove it if it is an empty mount point, "
+    "or name the key file with LOCKGATE_KEY_FILE"
+)
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # a pipe in the key file's place must not hang a start
 
 
@@ -65,7 +70,7 @@ def prepare_data_dir(path: Path) -> None:
 
 def check_database_exists(path: Path) -> None:
     """Raise InstallationError unless a database file is at `path`."""
-    if not path.is_file():
+    if find_size_bytes(path) is None:
         raise InstallationError(
             f"there is no database at {path}: give the data directory with --data, "
             "or start `lockgate serve` once to make one",
@@ -83,6 +88,8 @@ def find_key(path: Path) -> Secret | None:
         raw, mode = _read(path, aead.KEY_BYTES + 1, _NO_WAITING)
     except FileNotFoundError:
         return None
+    except IsADirectoryError:
+        raise RootKeyError(_NO_PLAIN_FILE.format(path), field="key_file") from None
     except OSError as error:
         raise RootKeyError(
             f"the key file {path} cannot be read ({error.strerror}): "
@@ -90,7 +97,7 @@ def find_key(path: Path) -> Secret | None:
             field="key_file",
         ) from None
     if not stat.S_ISREG(mode):
-        raise RootKeyError(f"the key file {path} is not a plain file", field="key_file")
+        raise RootKeyError(_NO_PLAIN_FILE.format(path), field="key_file")
     if os.name == "posix" and mode & _OTHERS:
         raise RootKeyError(
             f"the key file {path} is open to other users: chmod 600 {path}", field="key_file"

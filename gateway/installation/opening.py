@@ -31,7 +31,7 @@ from gateway.ports import Clock, Opener, Sealer, Store
 from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.store.migrate import load_migrations
-from gateway.store.sqlite import open_sqlite
+from gateway.store.sqlite import is_empty_database, open_sqlite
 from gateway.store.sqlite_files import inspect_file
 from gateway.vault import aead
 from gateway.vault.envelope import RecordOpener, RecordSealer
@@ -92,14 +92,14 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except (DatabaseDamagedError, RootKeyError, SchemaTooNewError) as error:
-        if str(path.parent) in error.detail:
-            raise
+        if error.field is not None or str(path.parent) in error.detail:
+            raise  # it is about a setting or names its file itself
         raise type(error)(f"{path}: {error.detail}", field=error.field) from None
 
 
 async def _open(settings: Settings, clock: Clock, path: Path) -> Installation:
     await asyncio.to_thread(files.prepare_data_dir, settings.data)
-    if not await asyncio.to_thread(path.is_file):
+    if await asyncio.to_thread(is_empty_database, path):
         protected = await asyncio.to_thread(_protect, settings)
         return await _open_for_writing(settings, clock, path, None, protected)
     return await _open_for_writing(settings, clock, path, await _look_at(settings, clock, path))

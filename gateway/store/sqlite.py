@@ -183,11 +183,14 @@ class SqliteStore:
         await settle(self._close_all())
 
     async def _close_all(self) -> None:
-        with suppress(TimeoutError):  # who takes longer finds the database closed
+        try:
             async with asyncio.timeout(CLOSE_WAIT_S):
                 for _ in self._readers:
                     await self._free.get()
                 await self._turn.acquire()
+        except TimeoutError:  # who takes longer finds the database closed, in mid-query too
+            for reader in self._readers:
+                await reader.interrupt()
         for connection in (*self._readers, self._watcher):
             await connection.close()
         if self._writer is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -50,12 +51,31 @@ def build_uri(path: Path, mode: str) -> str:
     return f"{path.absolute().as_uri()}?mode={mode}"
 
 
+def find_size_bytes(path: Path) -> int | None:
+    """Find how long a file is; None where there is no plain file.
+
+    Raises:
+        InstallationError: a folder on the way may not be looked into.
+    """
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as exc:
+        raise InstallationError(
+            f"{path} cannot be looked at ({exc.strerror}): check the permissions of its folders."
+        ) from exc
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
 def create_file(path: Path) -> None:
     """Create an empty file, 0600, unless there is one; SQLite gives its WAL the same mode.
 
     Raises:
         InstallationError: the folder is missing or cannot be written.
+        DatabaseDamagedError: a WAL lies there without its database.
     """
+    _is_blank(path)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
     except OSError as exc:
@@ -74,7 +94,7 @@ def inspect_file(path: Path, known: tuple[Migration, ...]) -> tuple[Migration, .
         SchemaTooNewError: a newer Lockgate wrote it.
     """
     _require_readable(path)
-    if path.stat().st_size == 0:
+    if _is_blank(path):
         return known
     with _reading(path) as connection, converted():
         pending = plan_migrations(known, _list_applied(connection))
@@ -89,9 +109,10 @@ def is_empty_database(path: Path) -> bool:
     A first start that was killed early leaves such a file.
 
     Raises:
-        DatabaseDamagedError: it is no database.
+        InstallationError: a folder on the way may not be looked into.
+        DatabaseDamagedError: it is no database, or a WAL lies there without its database.
     """
-    if not path.is_file() or path.stat().st_size == 0:
+    if _is_blank(path):
         return True
     with _reading(path) as connection, converted():
         return not _list_applied(connection)
@@ -167,8 +188,23 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
         tidy_file(path)
 
 
+def _is_blank(path: Path) -> bool:
+    """Tell whether there is no file or one without a byte.
+
+    A WAL beside it may hold all that was ever acknowledged, and SQLite would delete it.
+    """
+    if find_size_bytes(path):
+        return False
+    if find_size_bytes(Path(f"{path}-wal")):
+        raise DatabaseDamagedError(
+            f"The database {path} is missing or empty, but its log {path.name}-wal is there: "
+            "put the file back that belongs to it, or restore a backup."
+        )
+    return True
+
+
 def _require_readable(path: Path) -> None:
-    if not path.is_file():
+    if find_size_bytes(path) is None:
         raise InstallationError(f"There is no database at {path}.")
     if not os.access(path, os.R_OK):
         raise InstallationError(f"The database {path} cannot be read; check its permissions.")
@@ -176,12 +212,13 @@ def _require_readable(path: Path) -> None:
 
 def _list_applied(connection: sqlite3.Connection) -> list[AppliedMigration]:
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
-    if "schema_migrations" in tables:
-        rows = connection.execute(sql.MIGRATIONS_LIST)
-        return [AppliedMigration(version=row[0], name=row[1], checksum=row[2]) for row in rows]
-    if tables:
-        raise DatabaseDamagedError("The file is a database, but not one of Lockgate's.")
-    return []
+    rows = connection.execute(sql.MIGRATIONS_LIST) if "schema_migrations" in tables else ()
+    applied = [AppliedMigration(version=row[0], name=row[1], checksum=row[2]) for row in rows]
+    if tables and not applied:
+        raise DatabaseDamagedError(
+            "The file is a database, but not one of Lockgate's: give another, or restore a backup."
+        )
+    return applied
 
 
 def _require_sound(connection: sqlite3.Connection) -> None:

@@ -7,8 +7,9 @@ connection is outside of any transaction when it is given back.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar, cast
 
 import aiosqlite
@@ -84,16 +85,18 @@ async def open_session(
         # has already rolled back by itself.
         await settle(session.execute("COMMIT", {}))
     except BaseException as exc:
-        if isinstance(exc, asyncio.CancelledError):
-            await connection.interrupt()  # a long query need not run to its end
-        await settle(_roll_back(connection))
+        await settle(_roll_back(connection, interrupt=isinstance(exc, asyncio.CancelledError)))
         raise
     finally:
         session.end()
 
 
-async def _roll_back(connection: aiosqlite.Connection) -> None:
-    with converted():
+async def _roll_back(connection: aiosqlite.Connection, *, interrupt: bool) -> None:
+    # Why it is rolled back is what must be told, not that the connection was closed meanwhile,
+    # which has rolled back too.
+    with suppress(sqlite3.Error, ValueError):
+        if interrupt:
+            await connection.interrupt()  # a long query need not run to its end
         await connection.rollback()  # waits for a running statement; nothing to do is no error
 
 

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,17 @@ async def test_a_key_file_elsewhere(start: Start, settings: Settings, tmp_path: 
     assert (await start(elsewhere)).opener.open(CONTEXT, record) == VALUE
 
 
+async def test_a_complaint_about_another_file_does_not_name_the_database(
+    start: Start, settings: Settings, tmp_path: Path
+) -> None:
+    """A folder is what a container makes of a mount whose source is missing."""
+    (tmp_path / "mount").mkdir()
+    with pytest.raises(RootKeyError) as caught:
+        await start(replace(settings, key_file=tmp_path / "mount"))
+    assert caught.value.detail.startswith(f"the key file {tmp_path / 'mount'} is not a plain file")
+    assert "LOCKGATE_KEY_FILE" in caught.value.detail
+
+
 # --- crashes between the steps of a first start -------------------------------------------
 
 
@@ -269,6 +281,23 @@ async def test_no_new_root_key_beside_stored_keys(start: Start, settings: Settin
     with closing(sqlite3.connect(get_database_path(settings))) as database, database:
         database.execute("DELETE FROM vault_meta")
     await refuse(start, settings, DatabaseDamagedError, "no vault_meta row", "backup")
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, partial(os.truncate, length=0)])
+async def test_no_new_root_key_beside_the_log_of_a_lost_database(
+    start: Start, settings: Settings, lose: Callable[[Path], None]
+) -> None:
+    """The log may hold all secrets; SQLite would delete it, were a new database made."""
+    await start_and_stop(start, settings)
+    database = get_database_path(settings)
+    lose(database)
+    get_key_path(settings).unlink()
+    log = database.with_name(f"{database.name}-wal")
+    log.write_bytes(b"frames")
+    await refuse(start, settings, DatabaseDamagedError, "lockgate.db-wal is there", "put the file")
+    await refuse(start, settings, LockgateError, "lockgate.db", read_only=True)
+    assert log.read_bytes() == b"frames"
+    assert not get_key_path(settings).exists()
 
 
 async def test_a_file_that_is_no_database(start: Start, settings: Settings) -> None:

@@ -143,6 +143,37 @@ async def test_closing_waits_for_the_transactions_under_way(path: Path) -> None:
     await store.close()
 
 
+async def test_closing_ends_what_takes_too_long_and_says_so(path: Path) -> None:
+    store = await open_sqlite(path, clock=SetClock())
+    endless = (
+        "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT MAX(x) FROM n"
+    )
+    entered = asyncio.Event()
+
+    async def query() -> None:
+        async with store.read() as tx:
+            await tx._session.fetch_all(endless, {})  # type: ignore[attr-defined]
+
+    async def hold() -> None:
+        async with store.write() as tx:
+            await tx.bump_epoch()
+            entered.set()
+            await asyncio.Event().wait()
+
+    querying, holding = asyncio.create_task(query()), asyncio.create_task(hold())
+    await entered.wait()
+    await store.close()
+    with pytest.raises(StoreUnavailableError):
+        await querying
+    holding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await holding
+    store = await open_sqlite(path, clock=SetClock())
+    async with store.read() as tx:
+        assert await tx.get_epoch() == 0
+    await store.close()
+
+
 async def test_closing_beside_another_process_does_not_wait_for_it(
     store: SqliteStore, path: Path
 ) -> None:
@@ -255,6 +286,7 @@ async def test_newer_schema_is_refused_and_kept(store: SqliteStore, path: Path) 
     [
         "UPDATE schema_migrations SET checksum = 'x' WHERE version = 2",
         "DELETE FROM schema_migrations WHERE version = 2",
+        "DELETE FROM schema_migrations",
     ],
 )
 async def test_other_history_is_refused_and_kept(

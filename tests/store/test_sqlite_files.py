@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ from gateway.store.sqlite import (
     open_sqlite,
     restore_sqlite,
 )
+from gateway.store.sqlite_files import find_size_bytes
 from tests.store.samples import SetClock, add_secret
 
 
@@ -217,3 +219,12 @@ async def test_empty_is_what_nothing_was_stored_in(
     (tmp_path / "text").write_bytes(b"no database " * 500)
     with pytest.raises(DatabaseDamagedError):
         is_empty_database(tmp_path / "text")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look anywhere")
+async def test_folder_that_may_not_be_looked_into_is_one_line(tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(0o600)
+    for look in (find_size_bytes, is_empty_database, check_database):
+        with pytest.raises(InstallationError, match="check the permissions"):
+            look(locked / "lockgate.db")
