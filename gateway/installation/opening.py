@@ -5,7 +5,8 @@ transaction. A crash after any of them is taken up by the next start: a key file
 without vault rows is used, a database without them is filled.
 
 Rule: an existing database is read first and written only after its root key was
-found right. No path through here makes a new root key beside stored secrets.
+found right, but for an older schema, which is brought up before it can be read.
+No path through here makes a new root key beside stored secrets.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from gateway.store.migrate import (
     load_migrations,
     plan_migrations,
 )
-from gateway.store.sqlite_errors import converted
+from gateway.store.sqlite_errors import convert_error, converted
 
 BUSY_TIMEOUT_S = 5.0  # as long as a writer waits for its turn
 _PROBLEMS_SHOWN = 20
@@ -37,13 +37,14 @@ _MODE = 0o600
 
 def connect_file(path: Path, mode: str) -> sqlite3.Connection:
     """Connect for work on the file itself; `mode` is SQLite's: ro, rw or rwc."""
-    return sqlite3.connect(
-        build_uri(path, mode),
-        uri=True,
-        isolation_level=None,
-        timeout=BUSY_TIMEOUT_S,
-        check_same_thread=False,
-    )
+    with converted():
+        return sqlite3.connect(
+            build_uri(path, mode),
+            uri=True,
+            isolation_level=None,
+            timeout=BUSY_TIMEOUT_S,
+            check_same_thread=False,
+        )
 
 
 def build_uri(path: Path, mode: str) -> str:
@@ -173,7 +174,7 @@ def restore_file(source: Path, target: Path, *, replace: bool = False) -> None:
 def tidy_file(path: Path) -> None:
     """Remove the empty WAL that reading alone leaves behind, unless the database is in use."""
     wal = Path(f"{path}-wal")
-    with suppress(OSError, sqlite3.Error):
+    with suppress(OSError, sqlite3.Error, LockgateError):
         if wal.stat().st_size == 0:
             with closing(connect_file(path, "rw")) as connection:
                 connection.execute("PRAGMA schema_version")  # the last to close it removes it
@@ -291,10 +292,12 @@ def _taken_out_of_use(target: Path) -> Iterator[None]:
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as exc:
             code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
-            if code not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
                 raise InstallationError(
                     f"{target} is in use; stop the server before restoring."
                 ) from exc
+            if code not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+                raise convert_error(exc) from exc
         yield
         with suppress(sqlite3.Error):  # the file it was has gone
             connection.execute("ROLLBACK")

@@ -16,6 +16,7 @@ from gateway.errors import (
     DatabaseDamagedError,
     InstallationError,
     SchemaTooNewError,
+    StoreUnavailableError,
 )
 from gateway.store.sqlite import (
     SqliteStore,
@@ -228,3 +229,15 @@ async def test_folder_that_may_not_be_looked_into_is_one_line(tmp_path: Path) ->
     for look in (find_size_bytes, is_empty_database, check_database):
         with pytest.raises(InstallationError, match="check the permissions"):
             look(locked / "lockgate.db")
+
+
+async def test_folder_in_the_place_of_the_database_is_not_said_to_be_in_use(
+    store: SqliteStore, path: Path, copy: Path
+) -> None:
+    await _fill(store)
+    await store.backup(copy)
+    folder = path.parent / "folder.db"
+    folder.mkdir()
+    with pytest.raises(StoreUnavailableError, match="cannot be read or written"):
+        await restore_sqlite(copy, folder, replace=True)
+    assert folder.is_dir()
