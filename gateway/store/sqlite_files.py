@@ -267,7 +267,7 @@ def _new_file(target: Path) -> Iterator[Path]:
 def _copy(source: Path, draft: Path) -> None:
     with (
         converted(),
-        closing(connect_file(source, "ro")) as reading,
+        _reading(source) as reading,
         closing(connect_file(draft, "rw")) as writing,
     ):
         writing.execute("PRAGMA synchronous = FULL")

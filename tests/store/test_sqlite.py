@@ -24,6 +24,8 @@ from gateway.store.sqlite import SqliteStore, open_sqlite
 from tests.store import conformance
 from tests.store.samples import OpenStore, SetClock, add_secret
 
+ENDLESS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT MAX(x) FROM n"
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -145,14 +147,11 @@ async def test_closing_waits_for_the_transactions_under_way(path: Path) -> None:
 
 async def test_closing_ends_what_takes_too_long_and_says_so(path: Path) -> None:
     store = await open_sqlite(path, clock=SetClock())
-    endless = (
-        "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT MAX(x) FROM n"
-    )
     entered = asyncio.Event()
 
     async def query() -> None:
         async with store.read() as tx:
-            await tx._session.fetch_all(endless, {})  # type: ignore[attr-defined]
+            await tx._session.fetch_all(ENDLESS, {})  # type: ignore[attr-defined]
 
     async def hold() -> None:
         async with store.write() as tx:
@@ -172,6 +171,19 @@ async def test_closing_ends_what_takes_too_long_and_says_so(path: Path) -> None:
     async with store.read() as tx:
         assert await tx.get_epoch() == 0
     await store.close()
+
+
+async def test_cancelled_query_does_not_run_to_its_end(store: SqliteStore) -> None:
+    async def query() -> None:
+        async with store.read() as tx:
+            await tx._session.fetch_all(ENDLESS, {})  # type: ignore[attr-defined]
+
+    querying = asyncio.create_task(query())
+    await asyncio.sleep(0.05)
+    querying.cancel()
+    done, _ = await asyncio.wait([querying], timeout=30)
+    assert done == {querying}
+    assert querying.cancelled()
 
 
 async def test_closing_beside_another_process_does_not_wait_for_it(

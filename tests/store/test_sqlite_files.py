@@ -25,7 +25,7 @@ from gateway.store.sqlite import (
     open_sqlite,
     restore_sqlite,
 )
-from gateway.store.sqlite_files import find_size_bytes
+from gateway.store.sqlite_files import backup_file, find_size_bytes
 from tests.store.samples import SetClock, add_secret
 
 
@@ -241,3 +241,19 @@ async def test_folder_in_the_place_of_the_database_is_not_said_to_be_in_use(
     with pytest.raises(StoreUnavailableError, match="cannot be read or written"):
         await restore_sqlite(copy, folder, replace=True)
     assert folder.is_dir()
+
+
+async def test_backup_of_a_damaged_database_is_refused(
+    store: SqliteStore, path: Path, copy: Path
+) -> None:
+    async with store.write() as tx:
+        for n in range(200):
+            await add_secret(tx, n)
+    await store.close()
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2 // 4096 * 4096
+    content[middle : middle + 4096] = b"\xa5" * 4096
+    path.write_bytes(content)
+    with pytest.raises(DatabaseDamagedError):
+        backup_file(path, copy)
+    assert [file.name for file in path.parent.iterdir()] == ["lockgate.db"]
