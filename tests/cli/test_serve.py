@@ -42,8 +42,9 @@ def test_the_first_start_prints_the_admin_token_once(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with start_gateway(data) as first:
         assert first.process.stdout is not None
-        line = first.process.stdout.readline()
-        token = line.removeprefix("Admin token (shown only now): ").strip()
+        label = "Admin token (shown only now): "
+        line = next(line for line in first.process.stdout if line.startswith(label))
+        token = line.removeprefix(label).strip()
         assert token.startswith("lgadm-")
         answer = Cli({"LOCKGATE_URL": first.url, "LOCKGATE_ADMIN_TOKEN": token})
         assert answer.json("secrets", "list") == []
