@@ -14,8 +14,9 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from aiohttp import hdrs, web
 
@@ -24,6 +25,7 @@ from gateway.errors import InstallationError
 from gateway.installation import harden_process
 from gateway.settings import Address, Settings
 from gateway.telemetry.logs import configure_logging
+from gateway.web import Handler
 
 logger = logging.getLogger("lockgate.server")
 
@@ -32,6 +34,30 @@ logger = logging.getLogger("lockgate.server")
 _SETTLE_S = 1.0
 _BACKLOG = 1024  # connections waiting for accept(); a burst beyond it is refused by the kernel
 _KEEPALIVE_S = 75.0  # longer than the 60 s that load balancers commonly keep an idle connection
+_CANCEL_S = 3.0  # what is cut at the end of the drain books its row and says its last word, 1 s
+_CLOSE_S = 0.5  # for connections without a request; the library takes it twice
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The requests that are being answered now, and whether new ones are still wanted."""
+
+    requests: set[asyncio.Task[Any]] = field(default_factory=set)
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def end(self, limit_s: float) -> None:
+        """Wait until no request runs; after `limit_s` seconds cut what still does."""
+        loop = asyncio.get_running_loop()
+        end_at = loop.time() + limit_s
+        while self.requests and (left_s := end_at - loop.time()) > 0:
+            await asyncio.wait(self.requests, timeout=left_s)
+        if not self.requests:
+            return
+        logger.warning("%d requests are cut: the drain time is over", len(self.requests))
+        cut = set(self.requests)
+        for task in cut:
+            task.cancel()
+        await asyncio.wait(cut, timeout=_CANCEL_S)
 
 
 @dataclass(slots=True)
@@ -41,8 +67,8 @@ class RunningServer:
     gateway: Gateway
     address: Address
     admin_address: Address
-    _runners: list[web.AppRunner] = field(default_factory=list)
-    _draining: asyncio.Event = field(default_factory=asyncio.Event)
+    _runners: list[web.AppRunner]
+    _traffic: Traffic
 
     @property
     def url(self) -> str:
@@ -56,13 +82,16 @@ class RunningServer:
 
     async def stop(self) -> None:
         """Close the listeners, let running work finish, close everything else."""
-        self._draining.set()
+        self._traffic.draining.set()
         for runner in self._runners:
             for site in list(runner.sites):
                 await site.stop()
-        busy = any(runner.server and runner.server.connections for runner in self._runners)
-        if busy:
+        servers = [runner.server for runner in self._runners if runner.server is not None]
+        if any(server.connections for server in servers):
             await asyncio.sleep(_SETTLE_S)
+        for server in servers:
+            server.pre_shutdown()  # idle connections close now, busy ones with their answer
+        await self._traffic.end(self.gateway.settings.drain_timeout_ms / 1000)
         await asyncio.gather(*(runner.cleanup() for runner in self._runners))
         await self.gateway.close()
 
@@ -77,7 +106,7 @@ async def start_server(settings: Settings) -> RunningServer:
     if settings.admin_listen is not None:
         addresses.append(settings.admin_listen)
     sockets = _bind_all(addresses)  # first: a taken port must leave no new installation behind
-    draining = asyncio.Event()
+    traffic = Traffic()
     runners: list[web.AppRunner] = []
     try:
         gateway = await build_gateway(_with_real_ports(settings, sockets))
@@ -86,7 +115,7 @@ async def start_server(settings: Settings) -> RunningServer:
         raise
     try:
         for app, opened in zip(gateway.apps, sockets, strict=True):
-            await _listen(app, opened, settings, draining, runners)
+            await _listen(app, opened, traffic, runners)
     except BaseException:
         for runner in runners:
             await runner.cleanup()
@@ -97,7 +126,7 @@ async def start_server(settings: Settings) -> RunningServer:
         Address(address.host, opened.getsockname()[1])
         for address, opened in zip(addresses, sockets, strict=True)
     ]
-    return RunningServer(gateway, bound[0], bound[-1], runners, draining)
+    return RunningServer(gateway, bound[0], bound[-1], runners, traffic)
 
 
 def _with_real_ports(settings: Settings, sockets: list[socket.socket]) -> Settings:
@@ -146,16 +175,24 @@ def _close_all(sockets: list[socket.socket]) -> None:
 async def _listen(
     app: web.Application,
     opened: socket.socket,
-    settings: Settings,
-    draining: asyncio.Event,
+    traffic: Traffic,
     runners: list[web.AppRunner],
 ) -> None:
+    @web.middleware
+    async def note_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+        task = asyncio.current_task()  # the request's own, which also writes its answer
+        if task is not None:
+            traffic.requests.add(task)
+            task.add_done_callback(traffic.requests.discard)
+        return await handler(request)
+
     async def finish_headers(_: web.Request, response: web.StreamResponse) -> None:
         response.headers[hdrs.SERVER] = "lockgate"  # not which library in which version
-        if draining.is_set():
+        if traffic.draining.is_set():
             response.headers[hdrs.CONNECTION] = "close"
             response.force_close()
 
+    app.middlewares.insert(0, note_request)  # before all others: no request goes unseen
     app.on_response_prepare.append(finish_headers)
     runner = web.AppRunner(
         app,
@@ -164,7 +201,9 @@ async def _listen(
         handler_cancellation=True,  # else a client that hangs up goes unnoticed
         auto_decompress=False,  # compressed bodies are refused with 415, by name, unread
         keepalive_timeout=_KEEPALIVE_S,
-        shutdown_timeout=settings.drain_timeout_ms / 1000,
+        # By then `Traffic.end` has waited. The library's own wait would come once more before
+        # it cancels: a stop took twice the drain time.
+        shutdown_timeout=_CLOSE_S,
     )
     runners.append(runner)
     await runner.setup()
@@ -184,7 +223,9 @@ def _explain_bind(address: Address, error: OSError) -> str:
 
 
 def run_server(settings: Settings, announce: Callable[[RunningServer], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `announce` is called once the listeners are open.
+    """Serve until SIGTERM or SIGINT, then end the process with 0.
+
+    `announce` is called once the listeners are open.
 
     Raises:
         StartError: the server could not start.
@@ -211,6 +252,19 @@ async def _serve(settings: Settings, announce: Callable[[RunningServer], None]) 
     await stopped.wait()
     logger.info("stopping: listeners close, running requests finish")
     await server.stop()
+    _leave()
+
+
+def _leave() -> NoReturn:
+    """End the process now: everything is stored, and threads that still run hold nothing.
+
+    A thread that resolves a name while no name server answers sits there for minutes; the
+    interpreter would wait for it.
+    """
+    logging.shutdown()
+    with suppress(OSError):
+        sys.stdout.flush()
+    os._exit(0)
 
 
 def stop_event() -> asyncio.Event:
