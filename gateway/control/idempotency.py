@@ -105,10 +105,11 @@ def _replay(
         )
     location = known.location or ""
     row_id = location.rpartition("/")[2]
+    version, representation = orjson.loads(known.body)
     stored = Stored(
         row_id=row_id,
-        representation=orjson.loads(known.body),
-        version=1,  # every entity begins with it
+        representation=representation,
+        version=version,
         shown_once=show_again(row_id),
     )
     return Creation(stored, location, replayed=True)
@@ -124,6 +125,6 @@ def _build_answer(
         body_mac=ticket.body_mac,
         status=201,
         location=location,
-        body=orjson.dumps(stored.representation),
+        body=orjson.dumps([stored.version, stored.representation]),
         created_at=change.now_ms,
     )

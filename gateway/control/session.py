@@ -62,4 +62,7 @@ def build_csrf_token(key: bytes, cookie: str) -> str:
 
 def check_csrf_token(key: bytes, cookie: str, given: str) -> bool:
     """Tell whether a CSRF token belongs to the cookie."""
-    return hmac.compare_digest(build_csrf_token(key, cookie).encode(), given.encode())
+    # A header may hold bytes that are no UTF-8: they come as lone surrogates.
+    return hmac.compare_digest(
+        build_csrf_token(key, cookie).encode(), given.encode(errors="replace")
+    )

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from gateway.errors import InvalidValueError
+from gateway.errors import InvalidValueError, UnknownFieldError
 from gateway.providers.origin import parse_base_url
 from gateway.providers.table import PROVIDERS, Field, Provider, get_provider, hint
 
@@ -87,7 +87,7 @@ def _check_known(part: str, values: Mapping[str, Any], known: Mapping[str, Field
     for name, value in values.items():
         path = f"{part}.{name}"
         if name not in known:
-            raise InvalidValueError(f"unknown field{hint(name, known)}", field=path)
+            raise UnknownFieldError(f"unknown field{hint(name, known)}", field=path)
         if value is not None or part == "secret_value":
             _check_value(path, value)
 

@@ -125,6 +125,8 @@ async def test_a_session_reads_and_with_its_token_writes(control: Any) -> None:
     assert (refused.status, refused.json["field"]) == (403, "X-CSRF-Token")
     wrong = with_cookie(cookie, "0" * 64)
     assert (await control.call("POST", "/api-keys", {"name": "a"}, **wrong)).status == 403
+    no_text = with_cookie(cookie, "\udcff\udcfe")  # bytes that are no UTF-8
+    assert (await control.call("POST", "/api-keys", {"name": "a"}, **no_text)).status == 403
     right = with_cookie(cookie, session["csrf_token"])
     assert (await control.call("POST", "/api-keys", {"name": "a"}, **right)).status == 201
 

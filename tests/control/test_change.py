@@ -76,6 +76,21 @@ async def test_a_detach_is_recorded_for_everything_that_it_touches(control: Any)
     assert control.parts.snapshots.current.epoch == epoch + 1
 
 
+async def test_bindings_that_go_with_their_endpoint_are_recorded(control: Any) -> None:
+    endpoint = await control.add_endpoint()
+    key = {"endpoint_id": endpoint["endpoint_id"], "resource_type": "job"}
+    for resource_id in ("1", "2"):
+        await control.call("PUT", "/bindings", key | {"resource_id": resource_id})
+    await control.call("DELETE", f"/endpoints/{endpoint['endpoint_id']}?force=true")
+    rows = (await control.get("/audit", params={"action": "delete"})).json["items"]
+    assert [(row["entity_type"], row["after"]) for row in rows] == [
+        ("endpoint", None),
+        ("binding", None),
+        ("binding", None),
+    ]
+    assert sorted(row["before"]["resource_id"] for row in rows[1:]) == ["1", "2"]
+
+
 async def test_a_refused_write_leaves_nothing(control: Any) -> None:
     async def work(change: Any) -> None:
         await change.record("create", "secret", "s-1", "s")

@@ -38,6 +38,13 @@ async def test_the_contracts_own_example_is_accepted(control: Any) -> None:
     assert seen.json == reply.json
 
 
+async def test_a_weight_of_minus_zero_is_zero(control: Any) -> None:
+    one, two, _ = await three_models(control)
+    mappings = [{"model_definition_id": one}, {"model_definition_id": two, "weight": -0.0}]
+    drained = (await control.add_endpoint(model_mappings=mappings))["model_mappings"][1]
+    assert (str(drained["weight"]), str(drained["share"])) == ("0.0", "0.0")
+
+
 @pytest.mark.parametrize("weights", [(80, 20), (0.8, 0.2), (4, 1), (8e307, 2e307)])
 async def test_shares_are_relative(control: Any, weights: Any) -> None:
     ids = await three_models(control)

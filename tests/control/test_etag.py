@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -66,6 +67,40 @@ async def test_a_mappings_change_is_conditional_on_its_endpoint_too(control: Any
     ]:
         reply = await control.call(method, path + below, body, headers={"If-Match": tag})
         assert reply.status == 412, below
+
+
+async def test_a_change_of_a_mapping_to_what_it_is_makes_its_tag_stale_too(control: Any) -> None:
+    endpoint = await control.add_endpoint()
+    mapping_id = endpoint["model_mappings"][0]["mapping_id"]
+    path = f"/endpoints/{endpoint['endpoint_id']}/mappings/{mapping_id}"
+    condition = {"If-Match": (await control.get(path)).headers["ETag"]}
+    same = await control.call("PATCH", path, {"weight": 1}, headers=condition)
+    assert same.status == 200
+    assert (await control.get(path)).headers["ETag"] == same.headers["ETag"]
+    assert (await control.call("PATCH", path, {"weight": 2}, headers=condition)).status == 412
+
+
+@pytest.mark.parametrize("of_mapping", [False, True])
+async def test_of_changes_at_the_same_time_under_one_tag_one_wins(
+    control: Any, of_mapping: Any
+) -> None:
+    endpoint = await control.add_endpoint()
+    path = f"/endpoints/{endpoint['endpoint_id']}"
+    mapping = endpoint["model_mappings"][0]
+    if of_mapping:
+        path += f"/mappings/{mapping['mapping_id']}"
+    condition = {"If-Match": (await control.get(path)).headers["ETag"]}
+
+    def build_body(weight: int) -> Any:
+        if of_mapping:
+            return {"weight": weight}
+        rows = [{"model_definition_id": mapping["model_definition_id"], "weight": weight}]
+        return {"model_mappings": rows}
+
+    replies = await asyncio.gather(
+        *(control.call("PATCH", path, build_body(n), headers=condition) for n in range(1, 21))
+    )
+    assert sorted(reply.status for reply in replies) == [200] + [412] * 19
 
 
 def test_a_list_of_tags_matches_if_one_does() -> None:

@@ -32,6 +32,18 @@ async def test_the_same_request_gets_the_first_answer_again(control: Any) -> Non
     assert current.headers["ETag"] == first.headers["ETag"]
 
 
+async def test_a_mappings_first_answer_comes_again_with_its_tag(control: Any) -> None:
+    endpoint, model = await control.add_endpoint(), await control.add_model("more")
+    path = f"/endpoints/{endpoint['endpoint_id']}/mappings"
+    body = {"model_definition_id": model["model_definition_id"]}
+    first = await control.call("POST", path, body, headers=keyed())
+    again = await control.call("POST", path, body, headers=keyed())
+    assert (again.status, again.json) == (201, first.json)
+    assert again.headers["ETag"] == first.headers["ETag"]
+    current = await control.get(f"{path}/{first.json['mapping_id']}")
+    assert current.headers["ETag"] == first.headers["ETag"]
+
+
 async def test_an_api_keys_value_is_given_again_although_it_is_not_stored(control: Any) -> None:
     first = await control.call("POST", "/api-keys", {"name": "a"}, headers=keyed())
     again = await control.call("POST", "/api-keys", {"name": "a"}, headers=keyed())

@@ -31,10 +31,10 @@ JSON = {"Content-Type": "application/json"}
         ({"secret_value": {"api_key": 5}}, "invalid_value", "secret_value.api_key"),
         ({"secret_value": {"api_key": ""}}, "invalid_value", "secret_value.api_key"),
         ({"secret_value": {"api_key": "a\r\nb"}}, "invalid_value", "secret_value.api_key"),
-        ({"secret_value": {"api_kee": CANARY}}, "invalid_value", "secret_value.api_kee"),
+        ({"secret_value": {"api_kee": CANARY}}, "unknown_field", "secret_value.api_kee"),
         ({"secret_value": {CANARY: "x"}}, "invalid_value", "secret_value"),
         ({"auth_config": []}, "invalid_value", "auth_config"),
-        ({"auth_config": {"apibase": "x"}}, "invalid_value", "auth_config.apibase"),
+        ({"auth_config": {"apibase": "x"}}, "unknown_field", "auth_config.apibase"),
         ({"auth_config": {"api_base": 5}}, "invalid_value", "auth_config.api_base"),
         ({"auth_config": {"auth_mode": "iam"}}, "invalid_value", "auth_config.auth_mode"),
     ],
@@ -89,11 +89,7 @@ async def test_what_is_immutable_is_refused(control: Any, name: str) -> None:
 )
 async def test_what_is_no_json_object_is_malformed(control: Any, raw: bytes) -> None:
     reply = await control.call("POST", "/api-keys", data=raw, headers=JSON)
-    assert reply.status in (400, 422)
-    if reply.status == 422:  # a number too long for some readers is still JSON
-        assert reply.json["field"] == "expires_at"
-    else:
-        assert reply.json["code"] == "malformed"
+    assert (reply.status, reply.json["code"]) == (400, "malformed")
 
 
 async def test_a_field_twice_is_named(control: Any) -> None:

@@ -5,7 +5,7 @@ Rule: a write that some workers do not serve yet is answered with 202 and their 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from aiohttp import hdrs
@@ -82,15 +82,13 @@ async def create(
     headers: dict[str, str] = {hdrs.LOCATION: outcome.result.location}
     if outcome.result.replayed:
         headers[REPLAYED_HEADER] = "true"
-    return _entity_answer(outcome.result.stored, outcome.stragglers, _CREATED, headers)
+    return entity_answer(outcome.result.stored, outcome.stragglers, _CREATED, headers)
 
 
-async def update(
-    call: Call, work: Callable[[Change], Awaitable[Stored]], *, status: int = _OK
-) -> Answer:
+async def update(call: Call, work: Callable[[Change], Awaitable[Stored]]) -> Answer:
     """Change an entity and answer with it."""
     outcome = await write(call, work)
-    return _entity_answer(outcome.result, outcome.stragglers, status, {})
+    return entity_answer(outcome.result, outcome.stragglers, _OK)
 
 
 async def delete(call: Call, work: Callable[[Change], Awaitable[None]]) -> Answer:
@@ -101,10 +99,14 @@ async def delete(call: Call, work: Callable[[Change], Awaitable[None]]) -> Answe
     return Answer(status=_NO_CONTENT)
 
 
-def _entity_answer(
-    stored: Stored, stragglers: tuple[str, ...], status: int, headers: dict[str, str]
+def entity_answer(
+    stored: Stored,
+    stragglers: tuple[str, ...],
+    status: int,
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
+    """Answer with an entity as it stands after a write; 202 with the stragglers, if any."""
     value = stored.representation | stored.shown_once
     if stragglers:
         status, value = _ACCEPTED, value | {"stragglers": list(stragglers)}
-    return Answer(status=status, value=value, etag=stored.etag, headers=headers)
+    return Answer(status=status, value=value, etag=stored.etag, headers=headers or {})

@@ -7,7 +7,6 @@ from gateway.control.handlers import answers
 from gateway.control.represent import represent_binding, represent_endpoint
 from gateway.control.schema.bindings import BindingKey
 from gateway.control.service import bindings as service
-from gateway.control.service.change import Change, Stored
 from gateway.entities import GatewayEndpoint, Page, PageRequest
 from gateway.errors import InvalidValueError
 from gateway.ports import Transaction
@@ -29,22 +28,13 @@ async def list_bindings(call: Call) -> Answer:
 
 async def put_binding(call: Call) -> Answer:
     """Bind a resource: 201 if the binding is new, else 200."""
-    created = False
-
-    async def put(change: Change) -> Stored:
-        nonlocal created
-        done = await service.put_binding(change, call.body)
-        created = done.created
-        return done.stored
-
-    answer = await answers.update(call, put)
-    if created and answer.status == 200:  # noqa: PLR2004  202 has its own meaning
-        return Answer(status=201, value=answer.value, etag=answer.etag)
-    return answer
+    outcome = await answers.write(call, lambda change: service.put_binding(change, call.body))
+    status = 201 if outcome.result.created else 200
+    return answers.entity_answer(outcome.result.stored, outcome.stragglers, status)
 
 
 async def delete_binding(call: Call) -> Answer:
-    """Remove the binding that the query or the body names."""
+    """Remove the binding that the body, or else the query, names."""
     key = call.body or _parse_key(call)
     return await answers.delete(call, lambda change: service.delete_binding(change, key))
 

@@ -89,7 +89,7 @@ async def get_mapping(call: Call) -> Answer:
 
     async def get(tx: Transaction) -> Stored:
         endpoint = await tx.endpoints.get(endpoint_id)
-        return endpoint_mappings.describe_mapping(endpoint, mapping_id)
+        return endpoint_mappings.describe_mapping(service.describe(endpoint), mapping_id)
 
     return await answers.read_one(call, get)
 

@@ -7,7 +7,6 @@ from gateway.control.handlers import api_keys, model_definitions, secrets
 from gateway.control.idempotency import HEADER as IDEMPOTENCY_KEY
 from gateway.control.query import FORCE
 from gateway.control.routes.shared import (
-    CONFLICT,
     IF_MATCH,
     IF_NONE_MATCH,
     NAME,
@@ -43,7 +42,6 @@ SECRETS = (
         answers={201: secret_schema.GatewaySecretInfo, 202: Accepted},
         body=secret_schema.SecretCreate,
         headers=(IDEMPOTENCY_KEY,),
-        errors=CONFLICT,
     ),
     Operation(
         method="GET",
@@ -67,7 +65,6 @@ SECRETS = (
         answers={200: secret_schema.GatewaySecretInfo, 202: Accepted},
         body=secret_schema.SecretPatch,
         headers=(IF_MATCH,),
-        errors=CONFLICT,
     ),
     Operation(
         method="DELETE",
@@ -80,7 +77,6 @@ SECRETS = (
         answers={204: None, 202: Accepted},
         query=(FORCE,),
         headers=(IF_MATCH,),
-        errors=CONFLICT,
     ),
 )
 
@@ -107,7 +103,6 @@ MODEL_DEFINITIONS = (
         answers={201: model_schema.GatewayModelDefinition, 202: Accepted},
         body=model_schema.ModelDefinitionCreate,
         headers=(IDEMPOTENCY_KEY,),
-        errors=CONFLICT,
     ),
     Operation(
         method="GET",
@@ -131,7 +126,6 @@ MODEL_DEFINITIONS = (
         answers={200: model_schema.GatewayModelDefinition, 202: Accepted},
         body=model_schema.ModelDefinitionPatch,
         headers=(IF_MATCH,),
-        errors=CONFLICT,
     ),
     Operation(
         method="DELETE",
@@ -144,7 +138,6 @@ MODEL_DEFINITIONS = (
         answers={204: None, 202: Accepted},
         query=(FORCE,),
         headers=(IF_MATCH,),
-        errors=CONFLICT,
     ),
 )
 
@@ -171,7 +164,6 @@ API_KEYS = (
         answers={201: api_key_schema.NewApiKey, 202: Accepted},
         body=api_key_schema.ApiKeyCreate,
         headers=(IDEMPOTENCY_KEY,),
-        errors=CONFLICT,
     ),
     Operation(
         method="GET",
@@ -195,7 +187,6 @@ API_KEYS = (
         answers={200: api_key_schema.GatewayApiKey, 202: Accepted},
         body=api_key_schema.ApiKeyPatch,
         headers=(IF_MATCH,),
-        errors=CONFLICT,
     ),
     Operation(
         method="DELETE",

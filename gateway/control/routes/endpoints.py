@@ -7,7 +7,6 @@ from gateway.control.handlers import endpoints, explain
 from gateway.control.idempotency import HEADER as IDEMPOTENCY_KEY
 from gateway.control.query import FORCE, Parameter
 from gateway.control.routes.shared import (
-    CONFLICT,
     IF_MATCH,
     IF_NONE_MATCH,
     NAME,
@@ -48,7 +47,6 @@ ENDPOINTS = (
         answers={201: endpoint_schema.GatewayEndpoint, 202: Accepted},
         body=endpoint_schema.EndpointCreate,
         headers=(IDEMPOTENCY_KEY,),
-        errors=CONFLICT,
     ),
     Operation(
         method="GET",
@@ -72,7 +70,6 @@ ENDPOINTS = (
         answers={200: endpoint_schema.GatewayEndpoint, 202: Accepted},
         body=endpoint_schema.EndpointPatch,
         headers=(IF_MATCH,),
-        errors=CONFLICT,
     ),
     Operation(
         method="DELETE",
@@ -85,7 +82,6 @@ ENDPOINTS = (
         answers={204: None, 202: Accepted},
         query=(FORCE,),
         headers=(IF_MATCH,),
-        errors=CONFLICT,
     ),
     Operation(
         method="GET",
@@ -121,7 +117,6 @@ MAPPINGS = (
         answers={201: endpoint_schema.GatewayEndpointModelMapping, 202: Accepted},
         body=endpoint_schema.MappingCreate,
         headers=(IDEMPOTENCY_KEY, IF_MATCH),
-        errors=CONFLICT,
     ),
     Operation(
         method="PUT",
@@ -169,7 +164,6 @@ MAPPINGS = (
         handler=endpoints.delete_mapping,
         answers={204: None, 202: Accepted},
         headers=(IF_MATCH,),
-        errors=CONFLICT,
     ),
 )
 

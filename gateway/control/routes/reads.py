@@ -36,7 +36,11 @@ READS = (
             Parameter(name="error", kind="boolean", meaning="Only failed ones, or only others."),
             _SINCE,
             _UNTIL,
-            Parameter(name="group_by", choices=_GROUPS, meaning="Sum instead of listing."),
+            Parameter(
+                name="group_by",
+                choices=_GROUPS,
+                meaning="Sum instead of listing: the first `limit` groups, on one page.",
+            ),
             *PAGING,
         ),
     ),

@@ -1,4 +1,4 @@
-"""What rows of the table share: parameters, headers, statuses.
+"""What rows of the table share: parameters and headers.
 
 Rule: nothing here belongs to one resource alone.
 """
@@ -9,7 +9,6 @@ from gateway.control.query import CURSOR, LIMIT, Parameter
 
 IF_MATCH = "If-Match"
 IF_NONE_MATCH = "If-None-Match"
-CONFLICT = frozenset({409})
 
 
 def build_id_parameter(name: str, prefix: str, meaning: str) -> Parameter:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field, RootModel, StringConstraints
+from pydantic import AfterValidator, Field, RootModel, StringConstraints
 
 from gateway.control.schema.base import Content, Entity, Name, Stamped, Strict, absent
 from gateway.control.schema.model_definitions import GatewayModelDefinition
@@ -22,7 +22,7 @@ _GIB = 1 << 30
 EndpointName = Annotated[
     str, StringConstraints(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9_.-]+$")
 ]
-Weight = Annotated[float, Field(ge=0)]
+Weight = Annotated[float, Field(ge=0), AfterValidator(abs)]  # abs: -0.0 is 0
 FallbackOrder = Annotated[int, Field(ge=0, le=10_000)]
 TimeLimit = Annotated[int, Field(ge=1, le=_DAY_MS)]
 Tags = Annotated[dict[Name, Content], Field(max_length=MAX_TAGS)]

@@ -99,9 +99,14 @@ async def delete_binding(change: Change, key: BindingKey) -> None:
     row = await change.tx.bindings.get(
         EndpointId(key.endpoint_id), key.resource_type, key.resource_id
     )
-    before = describe(row)
-    change.require_match(before)
+    change.require_match(describe(row))
     await change.tx.bindings.delete(row.endpoint_id, row.resource_type, row.resource_id)
+    await record_removal(change, row)
+
+
+async def record_removal(change: Change, row: GatewayEndpointBinding) -> None:
+    """Write the audit row of a removed binding."""
+    before = describe(row)
     await change.record(
         "delete",
         _KIND,

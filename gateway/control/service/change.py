@@ -15,12 +15,14 @@ from typing import Any, Generic, TypeVar
 from gateway.control.call import Caller
 from gateway.control.etag import build_etag, check_if_match
 from gateway.control.parts import ControlParts
-from gateway.entities import AuditRow
+from gateway.entities import AuditRow, Page, PageRequest
 from gateway.ports import Transaction
 from gateway.routing import build_snapshot
 
 ResultT = TypeVar("ResultT")
+RowT = TypeVar("RowT")
 MASKED = "***"
+_PAGE_ROWS = 500
 
 # A task that nobody refers to may be collected in the middle of its work.
 _running: set[asyncio.Task[Any]] = set()
@@ -149,6 +151,18 @@ async def _commit(
         # In a thread: with 10,000 endpoints it takes long enough to hold up running streams.
         snapshot = await asyncio.to_thread(build_snapshot, configuration)
     return Outcome(result, tuple(await parts.publish(snapshot)))
+
+
+async def list_all(fetch: Callable[[PageRequest], Awaitable[Page[RowT]]]) -> list[RowT]:
+    """List the rows of all pages."""
+    rows: list[RowT] = []
+    after: tuple[int, str] | None = None
+    while True:
+        page = await fetch(PageRequest(limit=_PAGE_ROWS, after=after))
+        rows.extend(page.items)
+        if page.next_after is None:
+            return rows
+        after = page.next_after
 
 
 def new_id(prefix: str) -> str:

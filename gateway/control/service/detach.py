@@ -5,31 +5,27 @@ Rule: an endpoint keeps a PRIMARY with a weight above 0, or nothing is deleted a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
 
-from gateway.control.represent import represent_endpoint, represent_model_definition
-from gateway.control.service.change import Change
+from gateway.control.represent import represent_model_definition
+from gateway.control.service.change import Change, list_all
+from gateway.control.service.endpoints import save
 from gateway.entities import (
     GatewayEndpoint,
     GatewayModelDefinition,
     LinkageType,
     ModelDefinitionId,
-    Page,
-    PageRequest,
     SecretId,
 )
 from gateway.errors import ConflictError
 
-RowT = TypeVar("RowT")
-_PAGE_ROWS = 500
 _NAMED = 20  # endpoints that an error lists, as with the users of a row
 
 
 async def list_definitions(change: Change, secret_id: SecretId) -> list[GatewayModelDefinition]:
     """List all model definitions of a secret."""
-    return await _list_all(
+    return await list_all(
         lambda page: change.tx.model_definitions.list_page(page, secret_id=secret_id)
     )
 
@@ -59,7 +55,7 @@ async def delete_definitions(change: Change, definitions: Sequence[GatewayModelD
 async def _list_endpoints(change: Change, gone: set[ModelDefinitionId]) -> list[GatewayEndpoint]:
     found: dict[str, GatewayEndpoint] = {}
     for definition_id in sorted(gone):
-        rows = await _list_all(
+        rows = await list_all(
             lambda page, wanted=definition_id: change.tx.endpoints.list_page(  # type: ignore[misc]
                 page, model_definition_id=wanted
             )
@@ -89,31 +85,5 @@ def _keeps_primary(endpoint: GatewayEndpoint, gone: set[ModelDefinitionId]) -> b
 
 async def _detach(change: Change, endpoint: GatewayEndpoint, gone: set[ModelDefinitionId]) -> None:
     kept = tuple(row for row in endpoint.model_mappings if row.model_definition_id not in gone)
-    new = replace(
-        endpoint,
-        model_mappings=kept,
-        last_updated_at=change.now_ms,
-        last_updated_by=change.actor,
-        version=endpoint.version + 1,
-    )
     await change.tx.endpoints.replace_mappings(endpoint.endpoint_id, kept)
-    await change.tx.endpoints.update(new)
-    await change.record(
-        "update",
-        "endpoint",
-        endpoint.endpoint_id,
-        endpoint.name,
-        before=represent_endpoint(endpoint),
-        after=represent_endpoint(new),
-    )
-
-
-async def _list_all(fetch: Callable[[PageRequest], Awaitable[Page[RowT]]]) -> list[RowT]:
-    rows: list[RowT] = []
-    after: tuple[int, str] | None = None
-    while True:
-        page = await fetch(PageRequest(limit=_PAGE_ROWS, after=after))
-        rows.extend(page.items)
-        if page.next_after is None:
-            return rows
-        after = page.next_after
+    await save(change, endpoint, replace(endpoint, model_mappings=kept))

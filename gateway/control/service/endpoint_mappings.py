@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.control.represent import represent_mappings
 from gateway.control.schema import endpoints as schema
 from gateway.control.service.change import Change, Stored, new_id
 from gateway.control.service.endpoints import describe, save
@@ -25,11 +24,14 @@ from gateway.errors import ConflictError, InvalidValueError, NotFoundError
 from gateway.routing import build_specs, check_mappings, fill_fallback_orders
 
 
-def describe_mapping(endpoint: GatewayEndpoint, mapping_id: str) -> Stored:
-    """Return one mapping of an endpoint as answers have it. Raises NotFoundError."""
-    for found in represent_mappings(endpoint):
+def describe_mapping(endpoint: Stored, mapping_id: str) -> Stored:
+    """Return one mapping of an endpoint as answers have it; its version is the endpoint's.
+
+    Raises NotFoundError.
+    """
+    for found in endpoint.representation["model_mappings"]:
         if found["mapping_id"] == mapping_id:
-            return Stored(row_id=mapping_id, representation=found, version=1)
+            return Stored(row_id=mapping_id, representation=found, version=endpoint.version)
     raise NotFoundError("the endpoint has no such mapping", field="mapping_id")
 
 
@@ -74,8 +76,9 @@ async def update_mapping(
         InvalidValueError: the mapping cannot be, or the endpoint could not be routed.
     """
     endpoint = await change.tx.endpoints.get(endpoint_id)
-    before = describe_mapping(endpoint, mapping_id)
-    change.require_match(before, describe(endpoint))
+    whole = describe(endpoint)
+    before = describe_mapping(whole, mapping_id)
+    change.require_match(before, whole)
     if not body.model_fields_set:
         return before
     rows = list(endpoint.model_mappings)
@@ -115,10 +118,9 @@ async def _replace_one(
     mapping_id: MappingId,
 ) -> Stored:
     _check(rows)
-    new = replace(endpoint, model_mappings=tuple(rows))
     await change.tx.endpoints.replace_mappings(endpoint.endpoint_id, rows)
-    await save(change, endpoint, new)
-    return describe_mapping(new, mapping_id)
+    stored = await save(change, endpoint, replace(endpoint, model_mappings=tuple(rows)))
+    return describe_mapping(stored, mapping_id)
 
 
 def _check(rows: Sequence[GatewayEndpointModelMapping]) -> None:
@@ -156,7 +158,8 @@ async def delete_mapping(change: Change, endpoint_id: EndpointId, mapping_id: Ma
         ConflictError: it is the last PRIMARY that takes traffic.
     """
     endpoint = await change.tx.endpoints.get(endpoint_id)
-    change.require_match(describe_mapping(endpoint, mapping_id), describe(endpoint))
+    whole = describe(endpoint)
+    change.require_match(describe_mapping(whole, mapping_id), whole)
     rows = tuple(row for row in endpoint.model_mappings if row.mapping_id != mapping_id)
     try:
         check_mappings(build_specs(rows), field=FIELD)

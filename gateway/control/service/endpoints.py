@@ -10,7 +10,8 @@ from typing import Any
 
 from gateway.control.represent import represent_endpoint, represent_users
 from gateway.control.schema import endpoints as schema
-from gateway.control.service.change import Change, Stored, new_id
+from gateway.control.service.bindings import record_removal
+from gateway.control.service.change import Change, Stored, list_all, new_id
 from gateway.control.service.mappings import plan_mappings
 from gateway.entities import (
     EndpointId,
@@ -146,15 +147,13 @@ async def delete_endpoint(change: Change, endpoint_id: EndpointId, *, force: boo
             f"{users.count} binding(s) use it; force=true removes them",
             extra=represent_users(users),
         )
-    removed = await change.tx.bindings.delete_of_endpoint(endpoint_id)
+    for binding in await list_all(
+        lambda page: change.tx.bindings.list_page(page, endpoint_id=endpoint_id)
+    ):
+        await record_removal(change, binding)
+    await change.tx.bindings.delete_of_endpoint(endpoint_id)
     await change.tx.endpoints.delete(endpoint_id)
-    await change.record(
-        "delete",
-        _KIND,
-        endpoint_id,
-        row.name,
-        before=before.representation | ({"bindings": removed} if removed else {}),
-    )
+    await change.record("delete", _KIND, endpoint_id, row.name, before=before.representation)
 
 
 async def put_tag(change: Change, endpoint_id: EndpointId, key: str, value: str) -> Stored:
