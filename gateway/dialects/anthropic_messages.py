@@ -163,7 +163,6 @@ class MessagesWatch(SseWatch):
 SPEC: Final = DialectSpec(
     name=Dialect.ANTHROPIC_MESSAGES,
     vendor=VENDOR,
-    content_type_stream="text/event-stream",
     watch=MessagesWatch,
     parse_usage=parse_usage,
     dump_error=dump_error,

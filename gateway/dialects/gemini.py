@@ -182,15 +182,7 @@ class GeminiWatch(SseWatch):
         self._any_element = True
         return block
 
-    def _open(self, block: bytes, *, cut: bool) -> None:
-        self._keep_usage(block)
-        super()._open(block, cut=cut)
-
-    def _follow(self, block: bytes, *, cut: bool) -> None:
-        self._keep_usage(block)
-        super()._follow(block, cut=cut)
-
-    def _keep_usage(self, block: bytes) -> None:
+    def _remember(self, block: bytes) -> None:
         if b'"usageMetadata"' in block:
             self._usage_block = block
 
@@ -243,7 +235,6 @@ def _has_ended(value: dict[str, Any]) -> bool:
 SPEC: Final = DialectSpec(
     name=Dialect.GEMINI,
     vendor=VENDOR,
-    content_type_stream="text/event-stream",
     watch=GeminiWatch,
     parse_usage=parse_usage,
     dump_error=dump_error,

@@ -2,7 +2,7 @@
 
 Source: OpenAI's API reference; recordings of OpenAI, Azure, Groq, Mistral,
 DeepSeek and OpenRouter. A stream is `data:` lines of chunks and ends with
-``data: [DONE]``.
+``data: [DONE]``, which some compatible servers leave out.
 
 Rule: a chunk that names only the role commits to nothing.
 """
@@ -20,7 +20,7 @@ from gateway.dialects.openai import (
     dump_error,
     parse_usage,
 )
-from gateway.dialects.spec import DialectSpec, StreamFailure, Usage, dump_json
+from gateway.dialects.spec import DialectSpec, StreamFailure, Usage, dump_json, load_object
 from gateway.dialects.watch import SseWatch
 from gateway.entities import Dialect
 from gateway.errors import LockgateError
@@ -45,16 +45,33 @@ class ChatWatch(SseWatch):
     text_anchor: ClassVar = b'"choices"'
     of_interest: ClassVar = (b'_tokens"', b'"error"', b"[DONE]")
 
-    __slots__ = ("_usage",)
+    __slots__ = ("_last_choice", "_usage")
 
     def __init__(self) -> None:
         super().__init__()
         self._usage: Usage | None = None
+        self._last_choice = b""  # the last event with a choice: the counts may come after it
+
+    @property
+    def complete(self) -> bool:
+        """Whether the end marker has come, or the last choice has said why it ends."""
+        if self.finished or not self.at_boundary:
+            return self.finished
+        value = load_object(self._find_data(self._last_choice) or b"") or {}
+        choices = value.get("choices")
+        return isinstance(choices, list) and any(
+            isinstance(choice, dict) and isinstance(choice.get("finish_reason"), str)
+            for choice in choices
+        )
 
     @property
     def usage(self) -> Usage | None:
         """The last counts that a chunk gave; most servers give them at the end, if asked."""
         return self._usage
+
+    def _remember(self, block: bytes) -> None:
+        if b'"finish_reason"' in block or b'"delta"' in block:
+            self._last_choice = block
 
     def _has_content(self, value: dict[str, Any]) -> bool:
         choices = value.get("choices")
@@ -91,7 +108,6 @@ def _build_spec(name: Dialect) -> DialectSpec:
     return DialectSpec(
         name=name,
         vendor=VENDOR,
-        content_type_stream="text/event-stream",
         watch=ChatWatch,
         parse_usage=parse_usage,
         dump_error=dump_error,

@@ -17,7 +17,6 @@ from gateway.entities import Dialect
 SPEC: Final = DialectSpec(
     name=Dialect.OPENAI_EMBEDDINGS,
     vendor=VENDOR,
-    content_type_stream="application/json",
     watch=partial(OpaqueWatch, dump_error),
     parse_usage=parse_usage,
     dump_error=dump_error,

@@ -87,13 +87,8 @@ class ResponsesWatch(SseWatch):
         """The counts of the last event."""
         return self._usage
 
-    def _open(self, block: bytes, *, cut: bool) -> None:
+    def _remember(self, block: bytes) -> None:
         self._last_block = block
-        super()._open(block, cut=cut)
-
-    def _follow(self, block: bytes, *, cut: bool) -> None:
-        self._last_block = block
-        super()._follow(block, cut=cut)
 
     def _has_content(self, value: dict[str, Any]) -> bool:
         kind = value.get("type")
@@ -125,7 +120,6 @@ class ResponsesWatch(SseWatch):
 SPEC: Final = DialectSpec(
     name=Dialect.OPENAI_RESPONSES,
     vendor=VENDOR,
-    content_type_stream="text/event-stream",
     watch=ResponsesWatch,
     parse_usage=parse_usage,
     dump_error=dump_error,

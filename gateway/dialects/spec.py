@@ -86,6 +86,11 @@ class StreamWatch(ABC):
         """Whether the provider's own end of the answer has been seen."""
 
     @property
+    def complete(self) -> bool:
+        """Whether a stream that ends in order here lacks nothing, its end marker apart."""
+        return self.finished
+
+    @property
     @abstractmethod
     def usage(self) -> Usage | None:
         """The provider's counts as far as they have come."""
@@ -115,7 +120,6 @@ class DialectSpec:
 
     name: Dialect
     vendor: str
-    content_type_stream: str
     watch: Callable[[], StreamWatch]
     parse_usage: Callable[[bytes], Usage | None]
     dump_error: Callable[[LockgateError, str], bytes]

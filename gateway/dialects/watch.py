@@ -66,6 +66,7 @@ class SseWatch(StreamWatch):
         blocks = self._blocks.feed(chunk)
         cut = self._blocks.cut
         for block in blocks:
+            self._remember(block)
             if self.committed:
                 self._follow(block, cut=cut)
             else:
@@ -94,6 +95,9 @@ class SseWatch(StreamWatch):
         """Return the dialect's error event, after a blank line where an event is half sent."""
         event = self._dump_event(error, request_id)
         return event if self.at_boundary else b"\n\n" + event
+
+    def _remember(self, block: bytes) -> None:
+        """Keep of an event what is needed once the stream has ended."""
 
     def _has_failed(self) -> bool:
         return self.failure is not None

@@ -24,6 +24,7 @@ from gateway.errors import (
     UpstreamError,
     UpstreamRedirectError,
     UpstreamReportedError,
+    UpstreamTruncatedError,
     VaultIntegrityError,
 )
 from gateway.providers import PROVIDERS
@@ -114,7 +115,11 @@ class Attempts:
         self, exchange: Exchange, job: Job, failure: Failure, target: Target
     ) -> Target | None:
         """Return the same target for the one retry of an endpoint that has no other."""
-        if not failure.retry_same or exchange.attempts != 1:
+        if (
+            not failure.retry_same
+            or exchange.attempts != 1
+            or self._parts.settings.max_attempts == 1
+        ):
             return None
         delay_s = self._parts.draw() * _RETRY_WITHIN_S
         if now_s() + delay_s >= job.limits.deadline_at_s:
@@ -182,7 +187,7 @@ class Attempts:
             exchange.waited_s += now_s() - asked_s
         run.note_headers(answer.status, now_s())
         try:
-            if answer.status < _FIRST_ERROR and is_stream(exchange, job, answer):
+            if answer.status < _FIRST_ERROR and is_stream(job, answer):
                 return await self._relay(run, answer)
             return await self._buffer(run, answer)
         finally:
@@ -198,6 +203,8 @@ class Attempts:
         now_ms = self._parts.clock.now_ms()
         decision = classify_answer(run.target.provider, answer.status, body)
         if decision.kind == "ok":
+            if not body:
+                raise UpstreamTruncatedError("the provider's answer ended before any content")
             run.usage = run.exchange.spec.parse_usage(body)
             buffered = build_buffered(answer, body, run.wiring, now_ms)
             return send_buffered(run.exchange, buffered)

@@ -18,7 +18,12 @@ from aiohttp import web
 
 from gateway.dialects import StreamWatch
 from gateway.dialects.json_stream import ElementSplitter
-from gateway.errors import ClientGoneError, LockgateError, UpstreamTruncatedError
+from gateway.errors import (
+    ClientGoneError,
+    LockgateError,
+    UpstreamMalformedError,
+    UpstreamTruncatedError,
+)
 from gateway.proxy.answer import clean_headers
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.deadline import Limits, now_s
@@ -34,16 +39,13 @@ _JSON: Final = "application/json"
 _BLANK_LINES: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
 
-def is_stream(exchange: Exchange, job: Job, answer: UpstreamAnswer) -> bool:
+def is_stream(job: Job, answer: UpstreamAnswer) -> bool:
     """Tell whether an answer is to be relayed event by event.
 
     A streamed request that the provider answers with plain JSON is not; Gemini's stream
-    without `alt=sse` is a JSON array, and is.
+    without `alt=sse` is a JSON array, and is. Some servers name no type, or a wrong one.
     """
-    if not job.stream:
-        return False
-    kind = answer.content_type
-    return kind == exchange.spec.content_type_stream or (job.operation.streams and kind == _JSON)
+    return job.stream and (answer.content_type != _JSON or job.operation.streams)
 
 
 class EventHold:
@@ -140,7 +142,7 @@ class Relay:
         self._chunks: AsyncIterator[bytes] = answer.iter_chunks()
         self._held: list[bytes] = []
         self._ended = False
-        self._events = EventHold() if answer.content_type == _SSE else ElementHold()
+        self._events = ElementHold() if answer.content_type == _JSON else EventHold()
         self._scrubber = StreamScrubber(wiring.needles)
         self.error: LockgateError | None = None  # what ended the stream after the commit point
 
@@ -152,6 +154,7 @@ class Relay:
 
         Raises:
             UpstreamTruncatedError: it ended without content and without an end.
+            UpstreamMalformedError: so did what was never called a stream, such as a web page.
             LockgateError: no content in time, connection broken.
         """
         moment = self._limits.first_byte(began_s)
@@ -162,6 +165,8 @@ class Relay:
             raise moment.fail() from None
         watch = self._watch
         if self._ended and not watch.committed and watch.failure is None:
+            if self._answer.content_type not in (_SSE, _JSON, ""):
+                raise UpstreamMalformedError("the provider's answer is no stream")
             raise UpstreamTruncatedError("the provider's stream ended before any content")
 
     async def _hold(self) -> None:
@@ -225,7 +230,7 @@ class Relay:
         watch = self._watch
         if watch.finished or (watch.late_failure and self.error is None):
             self.error = None  # what broke after the end marker broke nothing
-        elif self.error is None and self._exchange.spec.end_required:
+        elif self.error is None and self._exchange.spec.end_required and not watch.complete:
             self.error = UpstreamTruncatedError("the provider's stream ended before its end marker")
         if self.error is None:
             tail = self._scrubber.feed(self._events.flush()) + self._scrubber.flush()
