@@ -13,14 +13,14 @@ from gateway.control.schema.base import Entity, Name, Stamped, Strict, Time, abs
 
 MAX_GLOBS = 1_000  # of one key; each is tried in turn when a request names an endpoint
 
-Globs = Annotated[list[Name], Field(max_length=MAX_GLOBS)]
+Globs = Annotated[tuple[Name, ...], Field(max_length=MAX_GLOBS)]
 
 
 class ApiKeyCreate(Strict):
     """A credential for an application."""
 
     name: Name
-    allowed_endpoints: Globs = Field(default_factory=lambda: ["*"])
+    allowed_endpoints: Globs = ("*",)
     """Globs over endpoint names, such as `chat*`."""
     expires_at: Time | None = None
     disabled: bool = False

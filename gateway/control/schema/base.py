@@ -30,6 +30,10 @@ class Strict(BaseModel):
         """Tell whether the body has this field."""
         return name in self.model_fields_set
 
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that the body has, by name."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
 
 class Entity(BaseModel):
     """A body that we answer with: every field always present."""

@@ -48,13 +48,10 @@ async def create_api_key(
         key_id=key_id,
         name=body.name,
         masked_value=mask(value),
-        allowed_endpoints=tuple(body.allowed_endpoints),
+        allowed_endpoints=body.allowed_endpoints,
         expires_at=body.expires_at,
         disabled=body.disabled,
-        created_at=change.now_ms,
-        last_updated_at=change.now_ms,
-        created_by=change.actor,
-        last_updated_by=change.actor,
+        **change.stamp_created(),
     )
     await change.tx.api_keys.insert(StoredApiKey(key=row, digest=Secret(value).digest()))
     stored = replace(describe(row), shown_once={"value": value})
@@ -80,17 +77,8 @@ async def update_api_key(change: Change, key_id: ApiKeyId, body: ApiKeyPatch) ->
         return before
     new = replace(
         row,
-        name=body.name if body.given("name") else row.name,
-        allowed_endpoints=(
-            tuple(body.allowed_endpoints)
-            if body.given("allowed_endpoints")
-            else row.allowed_endpoints
-        ),
-        expires_at=body.expires_at if body.given("expires_at") else row.expires_at,
-        disabled=body.disabled if body.given("disabled") else row.disabled,
-        last_updated_at=change.now_ms,
-        last_updated_by=change.actor,
-        version=row.version + 1,
+        **body.changes(),
+        **change.stamp_updated(row.version),
     )
     await change.tx.api_keys.update(new)
     stored = describe(new)

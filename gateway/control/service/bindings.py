@@ -50,9 +50,7 @@ async def put_binding(change: Change, body: BindingPut) -> Put:
         row = replace(
             known,
             display_name=body.display_name,
-            last_updated_at=change.now_ms,
-            last_updated_by=change.actor,
-            version=known.version + 1,
+            **change.stamp_updated(known.version),
         )
     await change.tx.bindings.put(row)
     stored = describe(row)
@@ -87,10 +85,7 @@ async def _build(change: Change, body: BindingPut) -> GatewayEndpointBinding:
         resource_id=body.resource_id,
         endpoint_name=endpoint.name,
         display_name=body.display_name,
-        created_at=change.now_ms,
-        last_updated_at=change.now_ms,
-        created_by=change.actor,
-        last_updated_by=change.actor,
+        **change.stamp_created(),
     )
 
 

@@ -62,6 +62,23 @@ class Change:
         """The name that goes into `created_by` and `last_updated_by`."""
         return self.caller.actor
 
+    def stamp_created(self) -> dict[str, Any]:
+        """Return the times and users of a new row."""
+        return {
+            "created_at": self.now_ms,
+            "created_by": self.actor,
+            "last_updated_at": self.now_ms,
+            "last_updated_by": self.actor,
+        }
+
+    def stamp_updated(self, version: int) -> dict[str, Any]:
+        """Return the time, user and version of a row that had `version` before its change."""
+        return {
+            "last_updated_at": self.now_ms,
+            "last_updated_by": self.actor,
+            "version": version + 1,
+        }
+
     def require_match(self, *current: Stored) -> None:
         """Check the caller's `If-Match` against the entity before the change.
 

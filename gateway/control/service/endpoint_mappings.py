@@ -9,9 +9,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.control.schema import endpoints as schema
-from gateway.control.service.change import Change, Stored, new_id
+from gateway.control.service.change import Change, Stored
 from gateway.control.service.endpoints import describe, save
-from gateway.control.service.mappings import FIELD, build_spec, get_definition, plan_mappings
+from gateway.control.service.mappings import (
+    FIELD,
+    build_row,
+    build_spec,
+    get_definition,
+    plan_mappings,
+)
 from gateway.entities import (
     EndpointId,
     GatewayEndpoint,
@@ -52,17 +58,7 @@ async def add_mapping(
         change, ModelDefinitionId(body.model_definition_id), "model_definition_id"
     )
     *_, spec = fill_fallback_orders([*build_specs(endpoint.model_mappings), build_spec(body)])
-    row = GatewayEndpointModelMapping(
-        mapping_id=MappingId(new_id("m-")),
-        endpoint_id=endpoint_id,
-        model_definition_id=definition.model_definition_id,
-        model_definition=definition,
-        weight=spec.weight,
-        linkage_type=spec.linkage_type,
-        fallback_order=spec.fallback_order,
-        created_at=change.now_ms,
-        created_by=change.actor,
-    )
+    row = build_row(change, endpoint_id, spec, definition)
     return await _replace_one(change, endpoint, (*endpoint.model_mappings, row), row.mapping_id)
 
 

@@ -49,10 +49,7 @@ async def create_endpoint(change: Change, body: schema.EndpointCreate) -> Stored
         fallback_config=_build_fallback(body.fallback_config),
         usage_tracking=body.usage_tracking,
         limits=_build_limits(body.limits),
-        created_at=change.now_ms,
-        last_updated_at=change.now_ms,
-        created_by=change.actor,
-        last_updated_by=change.actor,
+        **change.stamp_created(),
     )
     await change.tx.endpoints.insert(row)
     stored = describe(row)
@@ -112,12 +109,7 @@ def _changed_columns(body: schema.EndpointPatch) -> dict[str, Any]:
 
 async def save(change: Change, before: GatewayEndpoint, after: GatewayEndpoint) -> Stored:
     """Write an endpoint's own columns under a new version, with the audit row of the change."""
-    new = replace(
-        after,
-        last_updated_at=change.now_ms,
-        last_updated_by=change.actor,
-        version=before.version + 1,
-    )
+    new = replace(after, **change.stamp_updated(before.version))
     await change.tx.endpoints.update(new)
     stored = describe(new)
     await change.record(

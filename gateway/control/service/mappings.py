@@ -45,7 +45,16 @@ async def plan_mappings(
             change, spec.model_definition_id, f"{FIELD}[{index}].model_definition_id"
         )
         same = kept.get((spec.model_definition_id, spec.linkage_type))
-        rows.append(_build_row(change, endpoint_id, spec, definition, same))
+        rows.append(
+            build_row(change, endpoint_id, spec, definition)
+            if same is None
+            else replace(
+                same,
+                model_definition=definition,
+                weight=spec.weight,
+                fallback_order=spec.fallback_order,
+            )
+        )
     return tuple(rows)
 
 
@@ -69,20 +78,13 @@ async def get_definition(
         raise InvalidValueError("there is no such model definition", field=field) from None
 
 
-def _build_row(
+def build_row(
     change: Change,
     endpoint_id: EndpointId,
     spec: MappingSpec,
     definition: GatewayModelDefinition,
-    same: GatewayEndpointModelMapping | None,
 ) -> GatewayEndpointModelMapping:
-    if same is not None:
-        return replace(
-            same,
-            model_definition=definition,
-            weight=spec.weight,
-            fallback_order=spec.fallback_order,
-        )
+    """Return a new mapping's row."""
     return GatewayEndpointModelMapping(
         mapping_id=MappingId(new_id("m-")),
         endpoint_id=endpoint_id,

@@ -49,10 +49,7 @@ async def create_model_definition(change: Change, body: ModelDefinitionCreate) -
         secret_name=secret.secret_name,
         provider=body.provider,
         model_name=body.model_name,
-        created_at=change.now_ms,
-        last_updated_at=change.now_ms,
-        created_by=change.actor,
-        last_updated_by=change.actor,
+        **change.stamp_created(),
     )
     await change.tx.model_definitions.insert(row)
     stored = describe(row)
@@ -99,14 +96,9 @@ async def update_model_definition(
     secret = await _get_secret(change, SecretId(wanted))
     new = replace(
         row,
-        name=body.name if body.given("name") else row.name,
-        provider=body.provider if body.given("provider") else row.provider,
-        model_name=body.model_name if body.given("model_name") else row.model_name,
-        secret_id=secret.secret_id,
+        **body.changes(),
         secret_name=secret.secret_name,
-        last_updated_at=change.now_ms,
-        last_updated_by=change.actor,
-        version=row.version + 1,
+        **change.stamp_updated(row.version),
     )
     _check_fit(new.provider, secret)
     await change.tx.model_definitions.update(new)

@@ -62,10 +62,7 @@ async def create_secret(change: Change, body: SecretCreate) -> Stored:
         masked_values=credential.masked,
         provider=body.provider,
         auth_config=body.auth_config,
-        created_at=change.now_ms,
-        last_updated_at=change.now_ms,
-        created_by=change.actor,
-        last_updated_by=change.actor,
+        **change.stamp_created(),
     )
     sealed = await _seal(change, info, credential.value, secret_version=1)
     await change.tx.secrets.insert(info, sealed)
@@ -130,9 +127,7 @@ async def update_secret(change: Change, secret_id: SecretId, body: SecretPatch) 
         info,
         provider=body.provider if body.given("provider") else info.provider,
         auth_config=body.auth_config if body.given("auth_config") else info.auth_config,
-        last_updated_at=change.now_ms,
-        last_updated_by=change.actor,
-        version=info.version + 1,
+        **change.stamp_updated(info.version),
     )
     if body.given("secret_value"):
         check_secret(new.provider, body.secret_value, new.auth_config)
