@@ -192,8 +192,14 @@ class Relay:
         )
         try:
             await self._send(response)
-        except ConnectionError:
-            raise ClientGoneError("the client went away") from None
+        except BaseException as error:
+            transport = self._exchange.request.transport
+            if response.prepared and transport is not None:
+                # Else the error on its way up is written as a second answer into this one.
+                transport.abort()
+            if isinstance(error, ConnectionError):
+                raise ClientGoneError("the client went away") from None
+            raise
         return response
 
     async def _send(self, response: web.StreamResponse) -> None:
@@ -236,7 +242,6 @@ class Relay:
             tail = self._scrubber.feed(self._events.flush()) + self._scrubber.flush()
             await response.write_eof(tail)
             return
-        response.force_close()
         event = self._scrubber.flush() + watch.dump_failure(self.error, self._exchange.request_id)
         try:
             async with asyncio.timeout(_LAST_WORD_S):

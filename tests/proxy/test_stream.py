@@ -6,7 +6,8 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -19,6 +20,7 @@ from gateway.proxy.stream import ElementHold, EventHold
 from gateway.simulator import RunningSimulator
 from tests.proxy.rig import (
     CANARY,
+    CLIENT_KEY,
     Answer,
     Endpoint,
     Model,
@@ -177,9 +179,45 @@ async def test_a_streamed_request_answered_with_plain_json(
     assert answer.headers["Content-Type"].startswith("application/json")
 
 
+CONTENT = b'data:{"choices":[{"delta":{"content":"hello"}}]}\r\n\r\n'
+FINISH = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+COUNTS = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}\n\n'
+
+
+@pytest.mark.parametrize("kind", [b"text/event-stream", b"text/plain", None])
+@pytest.mark.parametrize("end", [b"", b": done\n\n", COUNTS, COUNTS + b"data:[DONE]\n\n"])
+async def test_harmless_oddities_of_compatible_servers_pass(kind: bytes | None, end: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\n" + (b"Content-Type: %s\r\n" % kind if kind else b"") + b"\r\n"
+    text = b": OPENROUTER PROCESSING\n\n" + CONTENT + FINISH + end
+    async with serve_raw(head, text) as url:
+        models = {"e": Endpoint([Model(url, "openai_compatible")])}
+        async with Rig(models) as rig:
+            answer = await ask(rig, "chat")
+    assert (answer.status, answer.body) == (200, text)
+    assert rig.ledger.rows[0].error_code is None
+
+
+@pytest.mark.parametrize("end", [b"", b'data: {"choices":[{"delta":{}', FINISH + b"data: {"])
+async def test_an_end_without_marker_and_reason_is_a_cut(end: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+    async with serve_raw(head, CONTENT + end) as url:
+        models = {"e": Endpoint([Model(url, "openai_compatible")])}
+        async with Rig(models) as rig:
+            answer = await ask(rig, "chat")
+    assert code_of(read_error(answer, "chat")) == "upstream_truncated"
+
+
 # --- before the commit point ----------------------------------------------------------------
 
-EARLY = ["reset", "reset-after=0", "cut-after=0", "empty", "error-event-first", "status=503"]
+EARLY = [
+    "reset",
+    "reset-after=0",
+    "cut-after=0",
+    "empty",
+    "malformed=html",
+    "error-event-first",
+    "status=503",
+]
 
 
 @EVERY
@@ -317,26 +355,83 @@ async def test_a_client_that_leaves_cancels_the_upstream_call(
 
 
 async def test_a_slow_reader_stops_the_reading_upstream(sim: RunningSimulator) -> None:
-    body = orjson.dumps(chat_body("e", stream=True))
     async with Rig(endpoint("chat", sim, "huge=30000000,chunks=3000")) as rig:
-        host, port = rig.url.removeprefix("http://").split(":")
-        with socket.socket() as raw:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            raw.setblocking(False)
-            loop = asyncio.get_running_loop()
-            await loop.sock_connect(raw, (host, int(port)))
-            head = (
-                f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
-                "Authorization: Bearer lg-client-key-of-the-tests\r\n\r\n"
-            )
-            await loop.sock_sendall(raw, head.encode() + body)
-            await loop.sock_recv(raw, 4096)
+        async with read_slowly(rig):
             await asyncio.sleep(0.5)
             # Thirty megabytes are not in anybody's buffers: the provider is still sending.
             assert not sim.calls[0].done.is_set()
         async with asyncio.timeout(5):
             await sim.calls[0].done.wait()
         assert sim.calls[0].client_gone
+
+
+async def test_an_answer_that_cannot_be_ended_gets_no_second_one_behind_it() -> None:
+    chunk = b'data: {"choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n' % (b"x" * 60_000)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+    async with serve_raw(head, *[chunk] * 1_000) as url:
+        models = {"e": Endpoint([Model(url)])}
+        async with (
+            Rig(models, settings={"total_timeout_ms": 1_500}) as rig,
+            read_slowly(rig) as raw,
+        ):
+            await wait_for(lambda: bool(rig.ledger.rows))
+            text = await read_rest(raw)
+    assert text.count(b"HTTP/1.1 ") == 0  # the first one has been read
+    assert not text.endswith(b"0\r\n\r\n")
+    assert rig.ledger.rows[0].client_gone
+
+
+async def test_the_connection_serves_on_after_a_cut_stream(sim: RunningSimulator) -> None:
+    # A connection that is closed unannounced fails the client's next request.
+    async with Rig(endpoint("chat", sim, "cut-after=3")) as rig:
+        for _ in range(20):
+            answer = await ask(rig, "chat")
+            assert code_of(read_error(answer, "chat")) == "upstream_truncated"
+
+
+@asynccontextmanager
+async def read_slowly(rig: Rig) -> AsyncIterator[socket.socket]:
+    """Ask a stream, read its beginning and then nothing."""
+    body = orjson.dumps(chat_body("e", stream=True))
+    host, port = rig.url.removeprefix("http://").split(":")
+    with socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(raw, (host, int(port)))
+        head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+            f"Authorization: Bearer {CLIENT_KEY}\r\n\r\n"
+        )
+        await loop.sock_sendall(raw, head.encode() + body)
+        await loop.sock_recv(raw, 4096)
+        yield raw
+
+
+async def read_rest(raw: socket.socket) -> bytes:
+    loop = asyncio.get_running_loop()
+    text = bytearray()
+    with suppress(ConnectionError):
+        while part := await loop.sock_recv(raw, 1 << 20):
+            text += part
+    return bytes(text)
+
+
+@asynccontextmanager
+async def serve_raw(*parts: bytes) -> AsyncIterator[str]:
+    """A provider that answers whatever it is asked with these bytes, and closes."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 async def wait_for(condition: Callable[[], bool]) -> None:
