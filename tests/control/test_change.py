@@ -129,8 +129,9 @@ async def test_a_caller_that_hangs_up_does_not_stop_a_write_half_way(control: An
     with pytest.raises(asyncio.CancelledError):
         await task
     release.set()
-    while not control.published:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while not control.published:
+            await asyncio.sleep(0)
     rows = (await control.get("/audit")).json["items"]
     assert [row["entity_id"] for row in rows] == ["x-1"]
 

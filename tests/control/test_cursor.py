@@ -72,6 +72,13 @@ async def test_a_cursor_fits_its_own_list_and_filters_only(control: Any) -> None
         )
 
 
+def test_two_lists_with_the_same_filters_do_not_share_cursors() -> None:
+    query = {"limit": 5, "cursor": None}
+    cursor = CursorCodec(KEY, "/resources/job/1", query).dump((1, "e-1"))
+    with pytest.raises(InvalidValueError):
+        CursorCodec(KEY, "/resources/job/2", query).parse(cursor)
+
+
 @pytest.mark.parametrize("limit", ["0", "501", "-1", "1.5", "x", "", "1e2", "9" * 40])
 async def test_limit_is_bounded(control: Any, limit: Any) -> None:
     reply = await control.get("/secrets", params={"limit": limit})

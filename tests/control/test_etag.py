@@ -113,6 +113,13 @@ def test_a_list_of_tags_matches_if_one_does() -> None:
         check_if_match("b", '"b"')
 
 
+async def test_if_none_match_withholds_no_answer_of_a_write(control: Any) -> None:
+    key = await control.add_key()
+    path, condition = f"/api-keys/{key['key_id']}", {"If-None-Match": "*"}
+    reply = await control.call("PATCH", path, {"disabled": True}, headers=condition)
+    assert (reply.status, reply.json["disabled"]) == (200, True)
+
+
 def test_if_none_match_compares_weakly() -> None:
     assert is_not_modified('W/"a"', '"a"')
     assert is_not_modified("*", '"a"')

@@ -11,7 +11,7 @@ import pytest
 from gateway.entities import PageRequest
 from gateway.errors import VaultIntegrityError
 from gateway.providers import allowed_origin
-from gateway.vault.envelope import secret_context
+from gateway.vault.envelope import REFUSE_WRAP_AT, secret_context
 
 CANARY = "canary-key-of-the-provider-0001"
 OTHER = "canary-key-of-the-provider-0002"
@@ -167,6 +167,27 @@ async def test_an_origin_that_the_operator_does_not_allow_is_refused(
     body = {"secret_name": "s", "provider": "openai", "secret_value": {"api_key": CANARY}}
     reply = await control.call("POST", "/secrets", body | {"auth_config": {"api_base": api_base}})
     assert (reply.status, reply.json["field"]) == (422, "auth_config.api_base")
+    assert (await control.get("/secrets")).json["items"] == []
+
+
+async def test_a_changed_origin_must_be_allowed_too(control: Any) -> None:
+    secret = await control.add_secret()
+    path = f"/secrets/{secret['secret_id']}"
+    body = {
+        "secret_value": {"api_key": OTHER},
+        "auth_config": {"api_base": "https://169.254.169.254/v1"},
+    }
+    reply = await control.call("PATCH", path, body)
+    assert (reply.status, reply.json["field"]) == (422, "auth_config.api_base")
+    assert (await control.get(path)).json == secret
+
+
+async def test_a_key_that_has_wrapped_too_many_values_wraps_no_more(control: Any) -> None:
+    async with control.installation.store.write() as tx:
+        await tx.vault.add_wraps(control.parts.sealer.active_term, REFUSE_WRAP_AT)
+    body = {"secret_name": "s", "provider": "openai", "secret_value": {"api_key": CANARY}}
+    reply = await control.call("POST", "/secrets", body)
+    assert (reply.status, reply.json["code"]) == (409, "conflict")
     assert (await control.get("/secrets")).json["items"] == []
 
 
