@@ -12,6 +12,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
+from aiohttp.http_exceptions import HttpProcessingError
+
 from gateway.secret import MASK
 
 ACCESS_LOGGER: Final = "lockgate.access"
@@ -45,6 +47,15 @@ class RedactingFormatter(logging.Formatter):
         return redact(line)
 
 
+def is_no_rubbish(record: logging.LogRecord) -> bool:
+    """Tell whether a record of aiohttp's server is about more than bytes that are no HTTP.
+
+    Such a record quotes the line or the piece of body at fault, keys and prompts included, and
+    anybody can cause one; the sender was answered with 400.
+    """
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
 def redact(text: str) -> str:
     """Mask whatever looks like a credential."""
     return _CREDENTIALS.sub(lambda match: f"{match['name'] or ''}{MASK}", text)
@@ -58,6 +69,7 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(RedactingFormatter())
+    logging.getLogger("aiohttp.server").addFilter(is_no_rubbish)
     root = logging.getLogger()
     for old in tuple(root.handlers):
         root.removeHandler(old)

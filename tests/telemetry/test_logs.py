@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from aiohttp.http_exceptions import BadHttpMessage
 
 from gateway.telemetry.logs import configure_logging, redact
 
@@ -48,6 +49,15 @@ def test_levels_are_ours_and_others_stay_quiet(stream: io.StringIO) -> None:
     assert "ours" in stream.getvalue()
     assert "parameters" not in stream.getvalue()
     assert "theirs" in stream.getvalue()
+
+
+def test_what_a_stranger_sent_instead_of_http_is_not_quoted(stream: io.StringIO) -> None:
+    configure_logging("DEBUG", stream)
+    theirs = logging.getLogger("aiohttp.server")
+    for error in (BadHttpMessage("Invalid header: b'My-Key: canary'"), ValueError("a fault")):
+        theirs.error("Error handling request", exc_info=error)
+    assert "canary" not in stream.getvalue()
+    assert "a fault" in stream.getvalue()
 
 
 def test_a_second_call_does_not_log_twice(stream: io.StringIO) -> None:
