@@ -18,7 +18,6 @@ from gateway.dialects.estimate import estimate_tokens, estimate_usage
 from gateway.dialects.models import ModelEntry, dump_model, dump_models
 from gateway.dialects.request import parse_body, parse_head, replace_model, replace_named_model
 from gateway.dialects.spec import DialectSpec, RequestHead, StreamFailure, StreamWatch, Usage
-from gateway.dialects.sse import SseEvent, SseSplitter
 from gateway.entities import Dialect
 
 DIALECTS: Final[Mapping[Dialect, DialectSpec]] = MappingProxyType(
@@ -40,8 +39,6 @@ __all__ = [
     "DialectSpec",
     "ModelEntry",
     "RequestHead",
-    "SseEvent",
-    "SseSplitter",
     "StreamFailure",
     "StreamWatch",
     "Usage",

@@ -90,11 +90,6 @@ def dump_error(error: LockgateError, request_id: str) -> bytes:
     return dump_json(_build_error(error, request_id))
 
 
-def dump_stream_error(error: LockgateError, request_id: str) -> bytes:
-    """Return the error as an ``error`` event; no message_stop follows."""
-    return b"event: error\ndata: " + dump_error(error, request_id) + b"\n\n"
-
-
 class MessagesWatch(SseWatch):
     """Watches a stream of message events."""
 
@@ -157,7 +152,7 @@ class MessagesWatch(SseWatch):
         return value is not None and value.get("type") == "message_stop"
 
     def _dump_event(self, error: LockgateError, request_id: str) -> bytes:
-        return dump_stream_error(error, request_id)
+        return b"event: error\ndata: " + dump_error(error, request_id) + b"\n\n"
 
 
 SPEC: Final = DialectSpec(
@@ -166,6 +161,5 @@ SPEC: Final = DialectSpec(
     watch=MessagesWatch,
     parse_usage=parse_usage,
     dump_error=dump_error,
-    dump_stream_error=dump_stream_error,
     end_required=True,
 )

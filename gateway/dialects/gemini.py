@@ -119,11 +119,6 @@ def dump_error(error: LockgateError, request_id: str) -> bytes:
     return dump_json({"error": status})
 
 
-def dump_stream_error(error: LockgateError, request_id: str) -> bytes:
-    """Return the error as an event."""
-    return b"data: " + dump_error(error, request_id) + b"\r\n\r\n"
-
-
 class GeminiWatch(SseWatch):
     """Watches a stream of answers, framed as events or as a JSON array."""
 
@@ -213,7 +208,7 @@ class GeminiWatch(SseWatch):
         return value is not None and _has_ended(value)
 
     def _dump_event(self, error: LockgateError, request_id: str) -> bytes:
-        return dump_stream_error(error, request_id)
+        return b"data: " + dump_error(error, request_id) + b"\r\n\r\n"
 
 
 def _has_parts(candidate: dict[str, Any]) -> bool:
@@ -238,6 +233,5 @@ SPEC: Final = DialectSpec(
     watch=GeminiWatch,
     parse_usage=parse_usage,
     dump_error=dump_error,
-    dump_stream_error=dump_stream_error,
     end_required=True,
 )

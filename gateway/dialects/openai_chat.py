@@ -14,13 +14,12 @@ from typing import Any, ClassVar, Final
 
 from gateway.dialects.openai import (
     VENDOR,
-    build_error,
     build_failure,
     build_usage,
     dump_error,
     parse_usage,
 )
-from gateway.dialects.spec import DialectSpec, StreamFailure, Usage, dump_json, load_object
+from gateway.dialects.spec import DialectSpec, StreamFailure, Usage, load_object
 from gateway.dialects.watch import SseWatch
 from gateway.entities import Dialect
 from gateway.errors import LockgateError
@@ -28,11 +27,6 @@ from gateway.errors import LockgateError
 _DONE: Final = b"[DONE]"
 # Parts of a delta that say how the answer is labelled, not what it is.
 _LABELS: Final = frozenset({"role", "channel", "name"})
-
-
-def dump_stream_error(error: LockgateError, request_id: str) -> bytes:  # noqa: ARG001 - in a header
-    """Return the error as a chunk; no ``[DONE]`` follows."""
-    return b"data: " + dump_json({"error": build_error(error)}) + b"\n\n"
 
 
 class ChatWatch(SseWatch):
@@ -92,7 +86,7 @@ class ChatWatch(SseWatch):
         return data.strip() == _DONE
 
     def _dump_event(self, error: LockgateError, request_id: str) -> bytes:
-        return dump_stream_error(error, request_id)
+        return b"data: " + dump_error(error, request_id) + b"\n\n"
 
 
 def _has_content(choice: dict[str, Any]) -> bool:
@@ -111,7 +105,6 @@ def _build_spec(name: Dialect) -> DialectSpec:
         watch=ChatWatch,
         parse_usage=parse_usage,
         dump_error=dump_error,
-        dump_stream_error=dump_stream_error,
         end_required=True,
     )
 

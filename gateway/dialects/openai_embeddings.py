@@ -20,6 +20,5 @@ SPEC: Final = DialectSpec(
     watch=partial(OpaqueWatch, dump_error),
     parse_usage=parse_usage,
     dump_error=dump_error,
-    dump_stream_error=dump_error,
     end_required=False,
 )

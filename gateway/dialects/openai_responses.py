@@ -48,24 +48,6 @@ _ENDS: Final = frozenset({"response.completed", "response.incomplete", _FAILED})
 _SEQUENCE = re.compile(rb'"sequence_number"\s*:\s*([0-9]{1,15})')
 
 
-def dump_stream_error(error: LockgateError, request_id: str, sequence_number: int = 0) -> bytes:  # noqa: ARG001 - the id is in a header
-    """Return the error as an ``error`` event.
-
-    Its fields stand at the top, as the reference says, and once more under ``error``,
-    where the SDKs look before they raise.
-    """
-    body = build_error(error)
-    event = {
-        "type": "error",
-        "code": body["code"],
-        "message": body["message"],
-        "param": body["param"],
-        "sequence_number": sequence_number,
-        "error": body,
-    }
-    return b"event: error\ndata: " + dump_json(event) + b"\n\n"
-
-
 class ResponsesWatch(SseWatch):
     """Watches a stream of response events."""
 
@@ -112,9 +94,23 @@ class ResponsesWatch(SseWatch):
         value = load_object(data)
         return value is not None and value.get("type") in _ENDS
 
-    def _dump_event(self, error: LockgateError, request_id: str) -> bytes:
+    def _dump_event(self, error: LockgateError, request_id: str) -> bytes:  # noqa: ARG002  in a header
+        """Return the error as an ``error`` event.
+
+        Its fields stand at the top, as the reference says, and once more under ``error``,
+        where the SDKs look before they raise.
+        """
+        body = build_error(error)
         last = _SEQUENCE.search(self._last_block)
-        return dump_stream_error(error, request_id, int(last[1]) + 1 if last else 0)
+        event = {
+            "type": "error",
+            "code": body["code"],
+            "message": body["message"],
+            "param": body["param"],
+            "sequence_number": int(last[1]) + 1 if last else 0,
+            "error": body,
+        }
+        return b"event: error\ndata: " + dump_json(event) + b"\n\n"
 
 
 SPEC: Final = DialectSpec(
@@ -123,6 +119,5 @@ SPEC: Final = DialectSpec(
     watch=ResponsesWatch,
     parse_usage=parse_usage,
     dump_error=dump_error,
-    dump_stream_error=dump_stream_error,
     end_required=True,
 )

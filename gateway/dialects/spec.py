@@ -123,7 +123,6 @@ class DialectSpec:
     watch: Callable[[], StreamWatch]
     parse_usage: Callable[[bytes], Usage | None]
     dump_error: Callable[[LockgateError, str], bytes]
-    dump_stream_error: Callable[[LockgateError, str], bytes]
     end_required: bool
 
 

@@ -128,17 +128,3 @@ class BlockSplitter:
         del self._buffer[_KEPT_BYTES:-_KEPT_BYTES]
         self._scanned = max(0, len(self._buffer) - 3)
         self._overflown = True
-
-
-class SseSplitter:
-    """Cuts a stream into parsed events."""
-
-    __slots__ = ("_blocks",)
-
-    def __init__(self, limit_bytes: int = MAX_EVENT_BYTES) -> None:
-        self._blocks = BlockSplitter(limit_bytes)
-
-    def feed(self, chunk: bytes) -> list[SseEvent]:
-        """Return the events that `chunk` completes; blocks without data are none."""
-        parsed = (parse_block(block) for block in self._blocks.feed(chunk))
-        return [event for event in parsed if event is not None]

@@ -17,7 +17,7 @@ from gateway.entities import Dialect
 from gateway.errors import LockgateError
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.exchange import Exchange, find_exchange
-from gateway.proxy.headers import OWN_PREFIX, HeaderList, build_answer_headers
+from gateway.proxy.headers import HeaderList, build_answer_headers, build_own_headers
 from gateway.proxy.scrub import scrub
 from gateway.proxy.upstream import UpstreamAnswer
 from gateway.routing.retry import parse_retry_after
@@ -82,10 +82,7 @@ def render_error(error: LockgateError, request: web.Request) -> web.Response:
     if isinstance(allow, str):
         headers.append((hdrs.ALLOW, allow))
     request_id = get_request_id(request)
-    if exchange is None:
-        headers += _anonymous_headers(request_id)
-    else:
-        headers += exchange.own_headers()
+    headers += build_own_headers(request_id) if exchange is None else exchange.own_headers()
     body = DIALECTS[dialect].dump_error(error, request_id)
     return web.Response(status=error.status, body=body, headers=headers)
 
@@ -102,15 +99,3 @@ def guess_dialect(request: web.Request) -> Dialect:
     if "anthropic-version" in request.headers:
         return Dialect.ANTHROPIC_MESSAGES
     return Dialect.OPENAI_CHAT
-
-
-def _anonymous_headers(request_id: str) -> HeaderList:
-    return [
-        (OWN_PREFIX + "request-id", request_id),
-        (OWN_PREFIX + "endpoint", ""),
-        (OWN_PREFIX + "model", ""),
-        (OWN_PREFIX + "provider", ""),
-        (OWN_PREFIX + "attempts", "0"),
-        (OWN_PREFIX + "overhead-ms", "0.000"),
-        ("Server", "lockgate"),
-    ]

@@ -13,7 +13,7 @@ from aiohttp import web
 from gateway.dialects import DIALECTS, DialectSpec
 from gateway.entities import Dialect, UsageRow
 from gateway.proxy.deadline import Limits, now_s
-from gateway.proxy.headers import OWN_PREFIX, HeaderList
+from gateway.proxy.headers import HeaderList, build_own_headers
 from gateway.proxy.operations import Operation
 from gateway.routing.snapshot import ClientKey, EndpointRoute, Snapshot, Target
 from gateway.web import get_request_id
@@ -50,17 +50,16 @@ class Exchange:
         return max(0.0, now_s() - self.started_s - self.waited_s)
 
     def own_headers(self) -> HeaderList:
-        """Return the headers that every data-plane answer carries; what is not known is empty."""
+        """Return our own headers of the answer; from here on the overhead is fixed."""
         self.spent_s = self.overhead_s
-        return [
-            (OWN_PREFIX + "request-id", self.request_id),
-            (OWN_PREFIX + "endpoint", self.endpoint),
-            (OWN_PREFIX + "model", self.model),
-            (OWN_PREFIX + "provider", self.provider),
-            (OWN_PREFIX + "attempts", str(self.attempts)),
-            (OWN_PREFIX + "overhead-ms", f"{self.spent_s * 1000:.3f}"),
-            ("Server", "lockgate"),
-        ]
+        return build_own_headers(
+            self.request_id,
+            endpoint=self.endpoint,
+            model=self.model,
+            provider=self.provider,
+            attempts=self.attempts,
+            overhead_s=self.spent_s,
+        )
 
 
 _KEY: Final = web.RequestKey("lockgate.exchange", Exchange)

@@ -7,8 +7,9 @@ everything else passes unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Final
+from urllib.parse import unquote_plus
 
 from gateway.errors import MalformedRequestError
 
@@ -157,20 +158,29 @@ def strip_query_key(raw_query: str) -> str:
     return "&".join(part for part in raw_query.split("&") if not _names_key(part))
 
 
-def list_own_headers(values: Mapping[str, object]) -> HeaderList:
-    """Return our answer headers from their names without the prefix."""
-    return [(OWN_PREFIX + name, str(value)) for name, value in values.items()]
+def build_own_headers(
+    request_id: str,
+    *,
+    endpoint: str = "",
+    model: str = "",
+    provider: str = "",
+    attempts: int = 0,
+    overhead_s: float = 0.0,
+) -> HeaderList:
+    """Return the headers that every data-plane answer carries; what is not known is empty."""
+    return [
+        (OWN_PREFIX + "request-id", request_id),
+        (OWN_PREFIX + "endpoint", endpoint),
+        (OWN_PREFIX + "model", model),
+        (OWN_PREFIX + "provider", provider),
+        (OWN_PREFIX + "attempts", str(attempts)),
+        (OWN_PREFIX + "overhead-ms", f"{overhead_s * 1000:.3f}"),
+        ("Server", "lockgate"),
+    ]
 
 
 def _names_key(part: str) -> bool:
-    name = part.partition("=")[0]
-    return _unquote(name) == "key"
-
-
-def _unquote(text: str) -> str:
-    from urllib.parse import unquote_plus  # only for the rare query that needs it
-
-    return unquote_plus(text)
+    return unquote_plus(part.partition("=")[0]) == "key"
 
 
 def _is_sendable(value: str) -> bool:

@@ -176,7 +176,3 @@ class DataPlane:
         endpoint = get_endpoint(exchange.snapshot, key, name)
         exchange.endpoint = endpoint.name
         return endpoint
-
-
-def _find_vendor(exchange: Exchange) -> str:
-    return exchange.spec.vendor

@@ -58,7 +58,6 @@ class Call:
     url: URL = field(repr=False)
     headers: Sequence[tuple[str, str]] = field(repr=False)
     body: bytes = field(repr=False)
-    fresh: bool = False  # on a new connection, not one out of the pool
 
 
 class UpstreamAnswer:
@@ -182,8 +181,6 @@ class Upstreams:
         await self._fresh.close()
 
     async def _request(self, call: Call, limits: Limits) -> aiohttp.ClientResponse:
-        if call.fresh:
-            return await self._request_on(self._fresh, call, limits, SimpleNamespace())
         facts = SimpleNamespace(reused=False)
         try:
             return await self._request_on(self._pooled, call, limits, facts)

@@ -154,6 +154,6 @@ def test_our_errors_have_the_vendors_type_and_our_code(error: LockgateError, kin
 
 
 def test_our_stream_error_is_an_error_event_without_an_end() -> None:
-    text = DIALECTS[MESSAGES].dump_stream_error(UpstreamTruncatedError("cut"), "r-1")
+    text = DIALECTS[MESSAGES].watch().dump_failure(UpstreamTruncatedError("cut"), "r-1")
     assert text.startswith(b"event: error\ndata: {")
     assert b"message_stop" not in text

@@ -144,7 +144,7 @@ def test_our_error_in_an_array_is_one_more_element() -> None:
 
 
 def test_our_error_in_events() -> None:
-    text = DIALECTS[GEMINI].dump_stream_error(UpstreamTruncatedError("cut"), "r-1")
+    text = DIALECTS[GEMINI].watch().dump_failure(UpstreamTruncatedError("cut"), "r-1")
     assert text.startswith(b"data: {")
     assert text.endswith(b"\r\n\r\n")
 

@@ -21,6 +21,9 @@ def chunk(delta: dict[str, Any] | None = None, **more: Any) -> bytes:
     return b"data: " + orjson.dumps(value) + b"\n\n"
 
 
+FINISH = chunk(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])
+
+
 @pytest.mark.parametrize(
     "delta",
     [
@@ -154,7 +157,6 @@ def test_a_failure_ends_the_stream_without_an_end_marker() -> None:
         b'data: {"error":{"message":"cut","type":"server_error","param":null,'
         b'"code":"upstream_truncated"}}\n\n'
     )
-    assert event == DIALECTS[CHAT].dump_stream_error(UpstreamTruncatedError("cut"), "r-1")
 
 
 def test_a_failure_within_an_event_first_ends_that_event() -> None:
@@ -162,3 +164,22 @@ def test_a_failure_within_an_event_first_ends_that_event() -> None:
     watch.feed(chunk({"content": "x"}) + b'data: {"cho')
     event = watch.dump_failure(UpstreamStalledError("silent"), "r-1")
     assert event.startswith(b"\n\ndata: {")
+
+
+@pytest.mark.parametrize(
+    ("tail", "complete"),
+    [
+        (b"", False),
+        (FINISH, True),
+        (FINISH + chunk(None, usage={"prompt_tokens": 1}), True),
+        (FINISH + b": a comment\n\n", True),
+        (FINISH + chunk({"content": "another choice"}), False),
+        (FINISH + b'data: {"choi', False),
+        (DONE, True),
+    ],
+)
+def test_a_finish_reason_makes_a_stream_complete(tail: bytes, *, complete: bool) -> None:
+    watch = DIALECTS[CHAT].watch()
+    watch.feed(chunk(ROLE) + chunk({"content": "x"}) + tail)
+    assert watch.complete is complete
+    assert watch.finished is (tail == DONE)

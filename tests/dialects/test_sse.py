@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.dialects.sse import BlockSplitter, SseEvent, SseSplitter
+from gateway.dialects.sse import BlockSplitter, SseEvent, parse_block
 
 # Few characters, so that line ends of all kinds meet in every order.
 STREAMS = st.lists(
@@ -35,8 +35,9 @@ def read_reference(stream: bytes) -> list[SseEvent]:
 
 
 def split(chunks: list[bytes]) -> list[SseEvent]:
-    splitter = SseSplitter()
-    return [event for chunk in chunks for event in splitter.feed(chunk)]
+    splitter = BlockSplitter()
+    parsed = [parse_block(block) for chunk in chunks for block in splitter.feed(chunk)]
+    return [event for event in parsed if event is not None]
 
 
 @given(STREAMS, st.lists(st.integers(0, 60), max_size=6))
