@@ -91,6 +91,7 @@ OUTCOMES = [
     ("redirect", 502, "upstream_redirect", "upstream_redirect"),
     ("reset", 502, "upstream_reset", "upstream_reset"),
     ("truncate", 502, "upstream_truncated", "upstream_truncated"),
+    ("empty", 502, "upstream_truncated", "upstream_truncated"),
 ]
 
 
@@ -151,6 +152,17 @@ async def test_a_lone_target_gets_no_second_retry(sim: RunningSimulator) -> None
         answer = await rig.chat()
     assert answer.status == 500
     assert len(sim.calls) == 2
+
+
+async def test_a_cap_of_one_attempt_leaves_no_time_to_wait_for_a_retry(
+    sim: RunningSimulator,
+) -> None:
+    sim.set_fault("status=500")
+    models = {"chat": Endpoint([Model(sim.url)])}
+    async with Rig(models, settings={"max_attempts": 1}) as rig:
+        answer = await rig.chat()
+    assert answer.own("attempts") == "1"
+    assert rig.naps == []
 
 
 async def test_no_retry_of_a_lone_target_that_is_overloaded(sim: RunningSimulator) -> None:
