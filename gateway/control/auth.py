@@ -106,8 +106,7 @@ class AdminAuth:
     async def _list(self) -> list[Identity]:
         cache = self._cache
         age_s = self._parts.clock.monotonic_s() - cache.read_at_s
-        epoch = self._parts.snapshots.current.epoch
-        if cache.known is None or age_s >= _REFRESH_S or cache.epoch != epoch:
+        if cache.known is None or age_s >= _REFRESH_S:
             await self._read()
         return self._identities()
 
@@ -132,7 +131,6 @@ class AdminAuth:
             return  # those of before still count; what they may change needs the database anyway
         cache.known = tuple((row.name, row.digest) for row in rows if not row.disabled)
         cache.read_at_s = parts.clock.monotonic_s()
-        cache.epoch = parts.snapshots.current.epoch
 
 
 def _find(known: Iterable[Identity], digest: bytes) -> Identity | None:

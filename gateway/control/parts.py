@@ -22,7 +22,6 @@ class TokenCache:
 
     known: tuple[tuple[str, bytes], ...] | None = None
     read_at_s: float = 0.0
-    epoch: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,8 @@ async def test_a_token_of_the_database_works_and_its_name_is_recorded(control: A
     await control.call("POST", "/api-keys", {"name": "a"}, **bearer(OTHER_TOKEN))
     row = (await control.get("/audit")).json["items"][0]
     assert (row["actor"], row["after"]["created_by"]) == ("ops", "ops")
+    changed = await control.call("PATCH", f"/api-keys/{row['entity_id']}", {"disabled": True})
+    assert (changed.json["created_by"], changed.json["last_updated_by"]) == ("ops", "admin")
 
 
 async def test_a_disabled_token_does_not_work(control: Any) -> None:
