@@ -35,6 +35,8 @@ _SETTLE_S = 1.0
 _BACKLOG = 1024  # connections waiting for accept(); a burst beyond it is refused by the kernel
 _KEEPALIVE_S = 75.0  # longer than the 60 s that load balancers commonly keep an idle connection
 _CANCEL_S = 3.0  # what is cut at the end of the drain books its row and says its last word, 1 s
+_AGAIN_S = 0.5  # timeout(1) and others signal the process and its group: twice, for one wish
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _CLOSE_S = 0.5  # for connections without a request; the library takes it twice
 
 
@@ -92,8 +94,10 @@ class RunningServer:
         for server in servers:
             server.pre_shutdown()  # idle connections close now, busy ones with their answer
         await self._traffic.end(self.gateway.settings.drain_timeout_ms / 1000)
-        await asyncio.gather(*(runner.cleanup() for runner in self._runners))
-        await self.gateway.close()
+        try:
+            await asyncio.gather(*(runner.cleanup() for runner in self._runners))
+        finally:  # the threads of a database left open would keep the process for ever
+            await self.gateway.close()
 
 
 async def start_server(settings: Settings) -> RunningServer:
@@ -248,36 +252,41 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
 async def _serve(settings: Settings, announce: Callable[[RunningServer], None]) -> None:
     stopped = stop_event()
     server = await start_server(settings)
-    announce(server)
-    await stopped.wait()
-    logger.info("stopping: listeners close, running requests finish")
-    await server.stop()
-    _leave()
+    try:
+        announce(server)  # fails where nobody reads stdout
+        await stopped.wait()
+        logger.info("stopping: listeners close, running requests finish")
+    finally:
+        await server.stop()
+    _leave(0)
 
 
-def _leave() -> NoReturn:
-    """End the process now: everything is stored, and threads that still run hold nothing.
+def _leave(code: int) -> NoReturn:
+    """End the process now; the interpreter would first wait for its threads.
 
-    A thread that resolves a name while no name server answers sits there for minutes; the
-    interpreter would wait for it.
+    One that resolves a name while no name server answers sits there for minutes, one of a
+    database that was not closed for ever.
     """
     logging.shutdown()
     with suppress(OSError):
         sys.stdout.flush()
-    os._exit(0)
+    os._exit(code)
 
 
 def stop_event() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set; a second signal ends the process at once."""
+    """Return an event that SIGTERM and SIGINT set; a later signal ends the process at once."""
     stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    first_at = 0.0
 
     def stop() -> None:
-        if stopped.is_set():
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise KeyboardInterrupt
-        stopped.set()
+        nonlocal first_at
+        if not stopped.is_set():
+            first_at = loop.time()
+            stopped.set()
+        elif loop.time() - first_at > _AGAIN_S:
+            _leave(_INTERRUPTED)
 
-    loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         if sys.platform == "win32":
             signal.signal(name, lambda *_: loop.call_soon_threadsafe(stop))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sqlite3
 import subprocess
@@ -89,6 +90,41 @@ async def test_what_never_ends_is_cut_after_the_drain_time_and_booked(
     await asyncio.gather(*asked, return_exceptions=True)
     assert any("2 requests are cut" in line for line in serve.log)
     assert set(read_ledger(tmp_path / "data")) == {"hang", "stall"}
+
+
+async def test_two_signals_at_once_are_one_wish_and_a_later_one_ends_it_now(
+    start: Start, provider: RunningSimulator, tmp_path: Path
+) -> None:
+    serve = await start(LOCKGATE_ALLOWED_PRIVATE_ORIGINS=provider.url)
+    made = await set_up(serve, provider, {"hang": "gpt-x+hang"})
+    await serve.create(
+        "/endpoints",
+        {"name": "hang", "model_mappings": [{"model_definition_id": made.models["hang"]}]},
+    )
+    asked = asyncio.create_task(serve.ask("hang", made.key))
+    await wait_for_calls(provider, 1)
+    serve.process.send_signal(signal.SIGTERM)
+    await begin_to_stop(serve)
+    await asyncio.sleep(1.0)  # the least that makes a third one a wish of its own
+    assert serve.process.returncode is None
+
+    assert await serve.stop() == 130
+
+    await asyncio.gather(asked, return_exceptions=True)
+
+
+async def test_a_start_that_nobody_reads_ends(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "gateway", "serve", "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0"),
+        env=build_environ(),
+        stdout=writer,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    os.close(writer)
+    assert await process.wait() == 1
 
 
 async def test_a_thread_that_is_stuck_does_not_hold_up_the_end(tmp_path: Path) -> None:
