@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import orjson
 import pytest
@@ -43,12 +45,20 @@ async def test_the_limit_is_exact(sim: RunningSimulator) -> None:
 
 
 async def test_a_chunked_body_has_the_same_limit(sim: RunningSimulator) -> None:
+    answered = asyncio.Event()
+
     async def pieces() -> object:
         for _ in range(30):
             yield b" " * 100
+        await answered.wait()  # the refusal has to come before the end does
 
-    async with rig_with(sim) as rig, rig.client.post(PATH, data=pieces()) as response:
+    async with (
+        rig_with(sim) as rig,
+        asyncio.timeout(5),
+        rig.client.post(PATH, data=pieces()) as response,
+    ):
         assert response.status == 413
+        answered.set()
 
 
 async def test_an_endpoints_own_limit_is_smaller_or_larger(sim: RunningSimulator) -> None:
@@ -109,13 +119,34 @@ async def test_a_body_that_is_not_right(
 
 @pytest.mark.parametrize(("total_s", "idle_s"), [(60.0, 0.1), (0.1, 60.0)])
 async def test_a_client_that_stops_sending_is_let_go(total_s: float, idle_s: float) -> None:
-    caught: list[LockgateError] = []
+    async with reading(total_s, idle_s) as (results, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+        assert await asyncio.wait_for(results.get(), 5) == 408
+
+
+async def test_a_client_that_goes_on_sending_is_waited_for() -> None:
+    async with reading(60.0, 0.5) as (results, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n")
+        for _ in range(8):
+            await asyncio.sleep(0.1)
+            writer.write(b"a")
+        assert await asyncio.wait_for(results.get(), 5) == 200
+
+
+@asynccontextmanager
+async def reading(
+    total_s: float, idle_s: float
+) -> AsyncIterator[tuple[asyncio.Queue[int], asyncio.StreamWriter]]:
+    """A server that reads one body with these limits and tells the status; a connection to it."""
+    results: asyncio.Queue[int] = asyncio.Queue()
 
     async def handle(request: web.Request) -> web.Response:
         try:
             await read_body(request, 1000, total_s=total_s, idle_s=idle_s)
         except LockgateError as error:
-            caught.append(error)
+            results.put_nowait(error.status)
+        else:
+            results.put_nowait(200)
         return web.Response()
 
     app = web.Application()
@@ -123,13 +154,12 @@ async def test_a_client_that_stops_sending_is_let_go(total_s: float, idle_s: flo
     runner = web.AppRunner(app, lingering_time=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
-    await asyncio.wait_for(reader.readline(), 5)
-    writer.close()
-    await runner.cleanup()
-    assert [error.status for error in caught] == [408]
+    _, writer = await asyncio.open_connection("127.0.0.1", runner.addresses[0][1])
+    try:
+        yield results, writer
+    finally:
+        writer.close()
+        await runner.cleanup()
 
 
 async def test_a_body_in_many_pieces(sim: RunningSimulator) -> None:
