@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -31,6 +32,8 @@ MAX_BODY_BYTES = 1 << 20  # an endpoint with all its mappings and tags at their 
 _IDLE_S = 10  # a caller that is silent for longer has gone, or means harm
 _MAX_NAME = 64  # of a field that is repeated in an error
 
+_OWN = "Value error, "  # what pydantic puts before a sentence of a validator of ours
+_SUBJECT = re.compile(r"^(Input|String|List|Tuple|Dictionary) should ")
 _SENTENCES = {
     "missing": "is required",
     "string_type": "must be a string",
@@ -166,11 +169,9 @@ def _parent(loc: tuple[int | str, ...]) -> str:
 
 
 def _shorten(message: str) -> str:
-    for prefix in ("Value error, ", "Input should ", "String should ", "List should "):
-        if message.startswith(prefix):
-            rest = message[len(prefix) :]
-            return rest if prefix == "Value error, " else f"should {rest}"
-    return message
+    if message.startswith(_OWN):
+        return message.removeprefix(_OWN)
+    return _SUBJECT.sub("should ", message)
 
 
 def dump_path(loc: Sequence[int | str]) -> str:
