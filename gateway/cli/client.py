@@ -8,6 +8,8 @@ one line.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +29,12 @@ _PAGE: Final = 500  # the most that the control plane gives at once
 _CONNECT_TIMEOUT_S: Final = 5.0
 _TOTAL_TIMEOUT_S: Final = 60.0  # a write waits up to 5 s for stragglers; the rest is slack
 _FIRST_ERROR = 400
+# What the caller of a command can do about a refusal that speaks of REST.
+_HINTS: Final = {
+    "unauthenticated": "; set LOCKGATE_ADMIN_TOKEN or give --token-file",
+    "credential_rebind_required": "; add --new-value, --value-file or --value-stdin",
+    "in_use": "; --force does so",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +141,11 @@ class Api:
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             return Refused(f"the certificate of {self._url} is not trusted by this machine")
         if isinstance(error, aiohttp.ClientConnectorError):
-            reason = error.os_error.strerror or type(error.os_error).__name__
+            number = error.os_error.errno
+            if number is not None and number in errno.errorcode:
+                reason = os.strerror(number)
+            else:  # a failed handshake counts in the library's own numbers
+                reason = type(error.os_error).__name__
             return Refused(
                 f"no Lockgate answers at {self._url}: {reason}; "
                 "start one with `lockgate serve`, or name another with --url or LOCKGATE_URL"
@@ -220,9 +232,7 @@ def _dump_problem(problem: Mapping[str, Any]) -> str:
     users = problem.get("users")
     if isinstance(users, list) and users:
         line += ": used by " + _dump_users(users, problem.get("count"))
-    if code == "unauthenticated":
-        line += "; set LOCKGATE_ADMIN_TOKEN or give --token-file"
-    return line
+    return line + _HINTS.get(str(code), "")
 
 
 def _dump_users(users: list[Any], count: Any) -> str:

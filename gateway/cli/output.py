@@ -44,7 +44,11 @@ def dump_value(key: str, value: Any) -> str:
     """Return the text of one field: times in UTC, null as ``-``, the nested as JSON."""
     if value is None or value in ({}, []):
         return "-"
-    if key.endswith("_at") and isinstance(value, int) and not isinstance(value, bool):
+    if (
+        (key.endswith("_at") or key == "now")
+        and isinstance(value, int)
+        and not isinstance(value, bool)
+    ):
         return dump_time(value)
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -107,7 +107,9 @@ def add_delete(group: click.Group, resource: Resource, *, force_help: str | None
     @with_api
     def delete(api: Api, reference: str, force: bool, if_match: str | None, yes: bool) -> None:
         if force and force_help is None:
-            raise click.UsageError(f"nothing uses a {resource.noun}: --force has no meaning here")
+            raise click.UsageError(
+                f"no {resource.noun} is ever in use: --force has no meaning here"
+            )
         entity_id = find_id(api, resource, reference)
         confirm(f"Delete the {resource.noun} {reference}?", yes=yes)
         answer = api.call(

@@ -47,7 +47,7 @@ def test_a_problem_with_users_names_them(scripted: ScriptedServer, ask: Cli) -> 
     result = ask("secrets", "delete", "prod")
     assert (result.exit_code, result.stderr) == (
         1,
-        "error: is in use (in_use): used by mini and 2 more\n",
+        "error: is in use (in_use): used by mini and 2 more; --force does so\n",
     )
 
 
