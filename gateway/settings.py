@@ -285,7 +285,11 @@ def _read_environ(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
-    section = _load_yaml(path).get("settings", {})
+    loaded = _load_yaml(path)
+    unknown = next((str(name) for name in loaded if name != "settings"), None)
+    if unknown is not None:
+        raise SettingsError(f"{path}: {unknown}: is no section; known: settings:", field=unknown)
+    section = loaded.get("settings", {})
     if not isinstance(section, dict):
         raise SettingsError(f"{path}: settings: must be a mapping", field="settings")
     values = {}

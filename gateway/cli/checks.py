@@ -136,9 +136,7 @@ def check_database(settings: Settings) -> Findings:
     yield _check_mode("database file", path, 0o600)
     faults = find_faults(path)
     for fault in faults:
-        yield Finding(
-            "database", Verdict.FAIL, fault, "restore a backup: lockgate restore FILE --replace"
-        )
+        yield Finding("database", Verdict.FAIL, fault, "lockgate restore FILE --replace")
     if not faults:
         log = path.with_name(f"{path.name}-wal")  # what was written last may be there alone
         size = path.stat().st_size + (log.stat().st_size if log.is_file() else 0)

@@ -142,3 +142,11 @@ def test_a_wrong_flag_is_wrong_usage(tmp_path: Path) -> None:
     done = serve("--data", str(tmp_path / "data"), "--listen", "nowhere")
     assert done.returncode == 2
     assert "--listen" in done.stderr
+
+
+def test_a_misspelt_section_of_the_file_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "lockgate.yaml"
+    config.write_text("setings:\n  listen: 127.0.0.1:1\n")
+    message = refused(serve("--data", str(tmp_path / "data"), "--config", str(config)))
+    assert "setings" in message
+    assert not (tmp_path / "data").exists()
