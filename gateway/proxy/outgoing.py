@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from yarl import URL
-
 from gateway.dialects import replace_model, replace_named_model
 from gateway.entities import Dialect
 from gateway.providers import gemini_suffix, upstream_url
@@ -49,13 +47,13 @@ class Outgoing:
             body=self._build_body(target.upstream_model),
         )
 
-    def _build_url(self, target: Target, wiring: Wiring) -> URL:
+    def _build_url(self, target: Target, wiring: Wiring) -> str:
         operation = self._job.operation
         suffix = operation.suffix
         if operation.action is not None:
             suffix = gemini_suffix(suffix, target.upstream_model, operation.action)
         url = upstream_url(wiring.provider, wiring.base, operation.dialect, suffix)
-        return URL(f"{url}?{self._job.query}" if self._job.query else url, encoded=True)
+        return f"{url}?{self._job.query}" if self._job.query else url
 
     def _build_body(self, model: str) -> bytes:
         if self._model != model:

@@ -2,16 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
+import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 import trustme
-from aiohttp.abc import AbstractResolver, ResolveResult
-from yarl import URL
 
 from gateway.errors import (
     LockgateError,
@@ -24,90 +21,20 @@ from gateway.errors import (
     UpstreamTlsError,
     UpstreamTruncatedError,
 )
-from gateway.proxy.deadline import Limits, now_s
-from gateway.proxy.upstream import Call, GuardedResolver, Upstreams
-from gateway.settings import OriginPattern, parse_origin_pattern
+from gateway.proxy.upstream import Upstreams
+from gateway.settings import parse_origin_pattern
 from gateway.simulator import start_simulator
-
-LOOPBACK = parse_origin_pattern("http://127.0.0.1:1")
-LIMIT = 1 << 20
-
-
-class Names(AbstractResolver):
-    """Resolves every name to the addresses given."""
-
-    def __init__(self, *addresses: str) -> None:
-        self._addresses = addresses
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        if not self._addresses:
-            raise OSError(None, "no such name")
-        return [
-            ResolveResult(
-                hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0
-            )
-            for address in self._addresses
-        ]
-
-    async def close(self) -> None:
-        pass
-
-
-def limits(**changes: float) -> Limits:
-    values = {"connect_s": 2.0, "first_byte_s": 2.0, "idle_s": 2.0, **changes}
-    return Limits(deadline_at_s=now_s() + 10, **values)
-
-
-def call(url: str, body: bytes = b"{}") -> Call:
-    return Call("POST", URL(url, encoded=True), [("Authorization", "Bearer canary-key")], body)
-
-
-@asynccontextmanager
-async def upstreams(*allowed: OriginPattern, **more: Any) -> AsyncIterator[Upstreams]:
-    opened = Upstreams(allowed, environ={}, **more)
-    yield opened
-    await opened.close()
-
-
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def raw_server(serve: Serve) -> AsyncIterator[str]:
-    """Speak raw bytes on a socket: `serve` is called once per connection."""
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await serve(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-
-
-def say(*parts: bytes) -> Serve:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n{}")
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-
-    return serve
-
-
-async def fetch(opened: Upstreams, url: str, in_force: Limits | None = None) -> tuple[int, bytes]:
-    answer = await opened.send(call(url), in_force or limits())
-    try:
-        return answer.status, await answer.read(LIMIT)
-    finally:
-        answer.close()
-
+from tests.proxy.upstream.rig import (
+    LIMIT,
+    Names,
+    Repeated,
+    fetch,
+    limits,
+    plain,
+    raw_server,
+    say,
+    upstreams,
+)
 
 # --- what came back -------------------------------------------------------------------------
 
@@ -129,11 +56,12 @@ async def fetch(opened: Upstreams, url: str, in_force: Limits | None = None) -> 
         ((b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 40_000 + b"\r\n\r\n",), UpstreamMalformedError),
         ((b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (LIMIT + 1),), UpstreamMalformedError),
     ],
+    ids=range(7),
 )
 async def test_a_broken_answer_has_its_own_error(
     parts: tuple[bytes, ...], error: type[UpstreamError]
 ) -> None:
-    async with raw_server(say(*parts)) as url, upstreams(LOOPBACK) as opened:
+    async with raw_server(say(*parts)) as url, upstreams(url) as opened:
         with pytest.raises(error):
             await fetch(opened, url)
 
@@ -141,14 +69,14 @@ async def test_a_broken_answer_has_its_own_error(
 async def test_a_body_without_length_ends_with_the_connection() -> None:
     async with (
         raw_server(say(b"HTTP/1.1 200 OK\r\n\r\n", b"whole")) as url,
-        upstreams(LOOPBACK) as opened,
+        upstreams(url) as opened,
     ):
         assert await fetch(opened, url) == (200, b"whole")
 
 
 async def test_no_error_shows_url_headers_or_a_cause(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    async with raw_server(say(b"nonsense\r\n\r\n")) as url, upstreams(LOOPBACK) as opened:
+    async with raw_server(say(b"nonsense\r\n\r\n")) as url, upstreams(url) as opened:
         with pytest.raises(UpstreamMalformedError) as caught:
             await fetch(opened, url)
     assert "127.0.0.1" not in caught.value.detail
@@ -163,7 +91,7 @@ async def test_a_redirect_is_not_followed() -> None:
         seen.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(b"HTTP/1.1 307 X\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n")
 
-    async with raw_server(serve) as url, upstreams(LOOPBACK) as opened:
+    async with raw_server(serve) as url, upstreams(url) as opened:
         assert (await fetch(opened, url))[0] == 307
     assert len(seen) == 1
 
@@ -175,7 +103,7 @@ async def test_a_cookie_is_not_kept() -> None:
         seen.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(b"HTTP/1.1 200 X\r\nSet-Cookie: a=b\r\nConnection: close\r\n\r\n")
 
-    async with raw_server(serve) as url, upstreams(LOOPBACK) as opened:
+    async with raw_server(serve) as url, upstreams(url) as opened:
         await fetch(opened, url)
         await fetch(opened, url)
     assert b"ookie" not in seen[1]
@@ -188,7 +116,7 @@ async def test_only_the_headers_given_are_sent() -> None:
         seen.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(b"HTTP/1.1 200 X\r\nConnection: close\r\n\r\n")
 
-    async with raw_server(serve) as url, upstreams(LOOPBACK) as opened:
+    async with raw_server(serve) as url, upstreams(url) as opened:
         await fetch(opened, url)
     names = [line.split(b":")[0].lower() for line in seen[0].strip().split(b"\r\n")[1:]]
     assert sorted(names) == [b"authorization", b"content-length", b"host"]
@@ -209,7 +137,7 @@ async def test_a_dead_pooled_connection_is_replaced_once() -> None:
         # Take the second request and hang up on it: what an idle timeout looks like to a client.
         await reader.readuntil(b"\r\n\r\n{}")
 
-    async with raw_server(serve) as url, upstreams(LOOPBACK) as opened:
+    async with raw_server(serve) as url, upstreams(url) as opened:
         assert await fetch(opened, url) == (200, b"ok")
         assert await fetch(opened, url) == (200, b"ok")
     assert connections == 2
@@ -223,10 +151,101 @@ async def test_a_fresh_connection_that_resets_is_not_tried_again() -> None:
         connections += 1
         await reader.readuntil(b"\r\n\r\n{}")
 
-    async with raw_server(serve) as url, upstreams(LOOPBACK) as opened:
+    async with raw_server(serve) as url, upstreams(url) as opened:
         with pytest.raises(UpstreamResetError):
             await fetch(opened, url)
     assert connections == 1
+
+
+async def test_a_pooled_connection_that_broke_in_the_middle_is_not_tried_again() -> None:
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.readuntil(b"\r\n\r\n{}")
+        writer.write(plain())
+        await reader.readuntil(b"\r\n\r\n{}")
+        writer.write(b"HTTP/1.1 200 ")
+
+    async with raw_server(serve) as url, upstreams(url) as opened:
+        assert await fetch(opened, url) == (200, b"ok")
+        with pytest.raises(UpstreamResetError):
+            await fetch(opened, url)
+    assert connections == 1
+
+
+async def test_a_fresh_connection_is_a_new_one_and_may_be_used_again() -> None:
+    server = Repeated(plain())
+    async with raw_server(server) as url, upstreams(url) as opened:
+        await fetch(opened, url)
+        await fetch(opened, url, fresh=True)
+        assert server.connections == 2
+        await fetch(opened, url)
+    assert server.connections == 2
+
+
+class Echoing:
+    """Answers with the request's body many times over, in several packets."""
+
+    def __init__(self, draw: random.Random) -> None:
+        self.open = 0
+        self._draw = draw
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open += 1
+        try:
+            while True:
+                await self._answer(reader, writer)
+        finally:
+            self.open -= 1
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(re.findall(rb"Content-Length: ([0-9]+)", head)[0])
+        body = await reader.readexactly(length) * self._draw.randint(1, 4000)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
+        for start in range(0, len(body), 8_000):
+            writer.write(body[start : start + 8_000])
+            await asyncio.sleep(0)
+
+
+async def ask_marked(opened: Upstreams, url: str, number: int) -> None:
+    marker = b"<%06d>" % number
+    status, body = await fetch(opened, url, body=marker)
+    assert status == 200
+    assert body == marker * (len(body) // len(marker))
+
+
+async def ask_some(opened: Upstreams, url: str, numbers: range, draw: random.Random) -> int:
+    """Ask for all of them, abort some at any point; return how many were aborted."""
+    aborted = 0
+    for number in numbers:
+        asking = asyncio.create_task(ask_marked(opened, url, number))
+        if draw.random() < 0.3:
+            for _ in range(draw.randint(0, 12)):
+                await asyncio.sleep(0)
+            asking.cancel()
+        try:
+            await asking
+        except asyncio.CancelledError:
+            aborted += 1
+    return aborted
+
+
+async def test_aborted_and_finished_requests_never_get_each_others_bytes() -> None:
+    draw = random.Random(7)
+    server = Echoing(draw)
+    async with raw_server(server) as url:
+        tasks_before = len(asyncio.all_tasks())
+        async with upstreams(url) as opened:
+            parts = (range(start, start + 100) for start in range(0, 1000, 100))
+            aborted = await asyncio.gather(*(ask_some(opened, url, part, draw) for part in parts))
+            assert sum(aborted) > 50
+        while server.open:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+        assert len(asyncio.all_tasks()) <= tasks_before
 
 
 async def test_a_whole_answer_gives_its_connection_back() -> None:
@@ -248,9 +267,10 @@ async def test_a_connect_that_is_swallowed() -> None:
         for filler in fillers:
             filler.setblocking(False)
             filler.connect_ex(address)
-        async with upstreams(LOOPBACK) as opened:
+        url = f"http://127.0.0.1:{address[1]}/"
+        async with upstreams(url) as opened:
             with pytest.raises(UpstreamConnectTimeoutError):
-                await fetch(opened, f"http://127.0.0.1:{address[1]}/", limits(connect_s=0.2))
+                await fetch(opened, url, limits(connect_s=0.2))
         for filler in fillers:
             filler.close()
 
@@ -266,20 +286,6 @@ async def test_a_public_name_with_a_private_address_is_refused(address: str) -> 
     async with upstreams(resolve=Names(address)) as opened:
         with pytest.raises(UpstreamOriginError):
             await fetch(opened, "https://api.example.com/")
-
-
-async def test_private_addresses_beside_a_public_one_are_left_out() -> None:
-    resolver = GuardedResolver(Names("10.0.0.1", "8.8.8.8"), (), None)
-    found = await resolver.resolve("api.example.com", 443)
-    assert [entry["host"] for entry in found] == ["8.8.8.8"]
-
-
-async def test_the_operators_list_opens_exactly_its_port() -> None:
-    pattern = parse_origin_pattern("http://*.svc.internal:8000")
-    resolver = GuardedResolver(Names("10.0.0.1"), (pattern,), None)
-    assert await resolver.resolve("llm.svc.internal", 8000)
-    with pytest.raises(UpstreamOriginError):
-        await resolver.resolve("llm.svc.internal", 8001)
 
 
 async def test_a_name_that_does_not_resolve() -> None:
@@ -308,27 +314,9 @@ async def test_tls_is_checked_and_never_downgraded() -> None:
 
 
 async def test_plain_http_where_tls_was_expected() -> None:
-    async with raw_server(say(b"HTTP/1.1 200 OK\r\n\r\n")) as url, upstreams(LOOPBACK) as opened:
-        with pytest.raises(LockgateError) as caught:
-            await fetch(opened, url.replace("http:", "https:"), limits(connect_s=1.0))
+    async with raw_server(say(b"HTTP/1.1 200 OK\r\n\r\n")) as plain_url:
+        url = plain_url.replace("http:", "https:")
+        async with upstreams(url) as opened:
+            with pytest.raises(LockgateError) as caught:
+                await fetch(opened, url, limits(connect_s=1.0))
     assert caught.value.code in ("upstream_tls", "upstream_connect_timeout")
-
-
-# --- proxy ----------------------------------------------------------------------------------
-
-
-async def test_https_proxy_is_used_for_https_only() -> None:
-    seen: list[bytes] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        seen.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(b"HTTP/1.1 403 no\r\nContent-Length: 0\r\n\r\n")
-
-    async with raw_server(serve) as proxy:
-        opened = Upstreams((), environ={"HTTPS_PROXY": proxy})
-        with pytest.raises(UpstreamError) as caught:
-            await fetch(opened, "https://api.example.com/v1")
-        await opened.close()
-    assert caught.value.code == "upstream_connect"
-    assert seen[0].startswith(b"CONNECT api.example.com:443 ")
-    assert b"canary" not in seen[0]

@@ -1,0 +1,98 @@
+"""All connections of this process to model providers.
+
+Rule: a request is sent twice only if the first time it went to a connection out of the pool
+that was dead before any byte of an answer came back.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from gateway.errors import UpstreamResetError
+from gateway.proxy.deadline import Limits, now_s
+from gateway.proxy.upstream.addresses import Addresses, Resolve
+from gateway.proxy.upstream.answer import UpstreamAnswer
+from gateway.proxy.upstream.call import Call, Request, dump_request
+from gateway.proxy.upstream.connect import Connector
+from gateway.proxy.upstream.connection import Connection
+from gateway.proxy.upstream.pool import Pool
+from gateway.proxy.upstream.tunnel import find_proxy
+from gateway.proxy.upstream.waits import Waits
+from gateway.settings import OriginPattern
+
+
+class Upstreams:
+    """All connections of this process to model providers.
+
+    Args:
+        allowed: origins that may be private, loopback or plain http.
+        ssl_context: for upstreams whose certificates the system's store does not know; it is made
+            to offer HTTP/1.1 only.
+        resolve: looks up a host; the system's resolver unless a test gives another.
+        environ: where HTTPS_PROXY and NO_PROXY are looked up.
+    """
+
+    def __init__(
+        self,
+        allowed: Sequence[OriginPattern],
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        resolve: Resolve | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._addresses = Addresses(allowed, resolve)
+        self._connector = Connector(self._addresses, ssl_context, find_proxy(environ))
+        self._pool = Pool()
+        self._waits = Waits()
+
+    async def send(self, call: Call, limits: Limits) -> UpstreamAnswer:
+        """Send a request and return once the answer's headers are there.
+
+        A connection out of the pool that turns out to be dead before any byte came back is
+        replaced by a fresh one, once: providers close idle connections without notice.
+
+        Raises:
+            UpstreamError: of the class that names what failed.
+            DeadlineExceededError: the request's own deadline came first.
+        """
+        request = dump_request(call)
+        began_s = now_s()
+        pooled = None if call.fresh else self._pool.take(request.origin)
+        if pooled is not None:
+            answer = UpstreamAnswer(pooled, self._waits, limits, began_s)
+            try:
+                return await self._ask(pooled, request, answer)
+            except UpstreamResetError:
+                if answer.heard:
+                    raise
+        connection = await self._connector.open(
+            request.origin, partial(self._pool.build, request.origin), limits, began_s
+        )
+        self._pool.adopt(connection)
+        answer = UpstreamAnswer(connection, self._waits, limits, began_s)
+        return await self._ask(connection, request, answer)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        self._waits.close()
+        self._addresses.close()
+        await self._pool.close()
+
+    async def _ask(
+        self, connection: Connection, request: Request, answer: UpstreamAnswer
+    ) -> UpstreamAnswer:
+        self._waits.add(answer)
+        try:
+            connection.ask(request, answer)
+            if request.rest:
+                await connection.upload(request.rest, answer)
+            await answer.arrive()
+        except BaseException:
+            answer.close()
+            raise
+        finally:
+            self._waits.discard(answer)
+        return answer
