@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,12 +77,11 @@ def change_root_key(data: Path) -> None:
 
 
 def make_newer(data: Path) -> None:
-    with sqlite3.connect(data / "lockgate.db") as database:
+    with closing(sqlite3.connect(data / "lockgate.db")) as database, database:
         database.execute(
             "insert into schema_migrations (version, name, checksum, applied_at)"
             " values (9999, 'from_the_future', 'x', 0)"
         )
-    database.close()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from gateway.simulator import RunningSimulator
@@ -42,7 +43,7 @@ async def wait_for_calls(provider: RunningSimulator, calls: int) -> None:
 
 
 def read_ledger(data: Path) -> dict[str, tuple[int, str | None]]:
-    with sqlite3.connect(data / "lockgate.db") as database:
+    with closing(sqlite3.connect(data / "lockgate.db")) as database:
         rows = database.execute("SELECT endpoint_name, status, error_code FROM usage")
         return {name: (status, code) for name, status, code in rows}
 

@@ -40,17 +40,12 @@ class Call:
         url: absolute, percent-encoded.
         headers: without Host and Content-Length, which are made here.
         body: the whole body.
-        fresh: on a new connection, not one out of the pool.
-        prepared: header lines that are the same for many calls, as `dump_headers` returned them;
-            they follow `headers`.
     """
 
     method: str
     url: str = field(repr=False)
     headers: Sequence[tuple[str, str]] = field(repr=False)
     body: bytes = field(repr=False)
-    fresh: bool = False
-    prepared: bytes = field(default=b"", repr=False)
 
 
 class Request(NamedTuple):
@@ -77,7 +72,7 @@ def dump_request(call: Call) -> Request:
         raise _unsendable()
     length = f"Content-Length: {len(body)}\r\n" if body or call.method not in _BODILESS else ""
     start = f"{call.method} {target} HTTP/1.1\r\nHost: {host}\r\n{length}".encode()
-    head = b"".join((start, dump_headers(call.headers), call.prepared, b"\r\n"))
+    head = b"".join((start, dump_headers(call.headers), b"\r\n"))
     if len(body) <= _JOINED_BYTES:
         return Request(origin, call.method, head + body, b"")
     return Request(origin, call.method, head, body)

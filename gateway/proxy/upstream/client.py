@@ -60,7 +60,7 @@ class Upstreams:
         """
         request = dump_request(call)
         began_s = now_s()
-        pooled = None if call.fresh else self._pool.take(request.origin)
+        pooled = self._pool.take(request.origin)
         if pooled is not None:
             answer = UpstreamAnswer(pooled, self._waits, limits, began_s)
             try:

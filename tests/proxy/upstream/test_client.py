@@ -27,7 +27,6 @@ from gateway.simulator import start_simulator
 from tests.proxy.upstream.rig import (
     LIMIT,
     Names,
-    Repeated,
     fetch,
     limits,
     plain,
@@ -173,16 +172,6 @@ async def test_a_pooled_connection_that_broke_in_the_middle_is_not_tried_again()
         with pytest.raises(UpstreamResetError):
             await fetch(opened, url)
     assert connections == 1
-
-
-async def test_a_fresh_connection_is_a_new_one_and_may_be_used_again() -> None:
-    server = Repeated(plain())
-    async with raw_server(server) as url, upstreams(url) as opened:
-        await fetch(opened, url)
-        await fetch(opened, url, fresh=True)
-        assert server.connections == 2
-        await fetch(opened, url)
-    assert server.connections == 2
 
 
 class Echoing:
