@@ -85,9 +85,10 @@ class UsageWriter:
         Raises:
             StoreUnavailableError, StorageFullError: the store does not take them; they stay.
         """
-        while self._rows:
+        left = len(self._rows)  # those that come meanwhile wait for company: a batch costs the same
+        while left > 0 and self._rows:
             # Shielded: cancelled between commit and forgetting, a batch would be stored twice.
-            await asyncio.shield(self._write_batch())
+            left -= await asyncio.shield(self._write_batch())
 
     async def stop(self) -> None:
         """Write everything and end; rows that the store refuses for 20 s are lost, and logged."""
@@ -122,28 +123,29 @@ class UsageWriter:
             except LockgateError as error:
                 self._report(error)
                 await asyncio.sleep(self._retry_s)
-                self._filled.set()
             except Exception:
                 # The row at fault would come back for ever: give the batch up, keep the ledger.
                 logger.exception("a batch of usage rows cannot be stored")
                 self._give_up_batch()
+            if self._rows:
+                self._filled.set()
 
-    async def _write_batch(self) -> None:
+    async def _write_batch(self) -> int:
+        """Store up to a batch of rows and return how many."""
         async with self._writing:
             batch = list(islice(self._rows, _BATCH_ROWS))
             if not batch:
-                return
+                return 0
             async with self._store.write() as tx:
                 await tx.usage.insert_many(batch)
             for _ in batch:
                 self._rows.popleft()
+            return len(batch)
 
     def _give_up_batch(self) -> None:
         for _ in range(min(len(self._rows), _BATCH_ROWS)):
             self._rows.popleft()
             self.dropped += 1
-        if self._rows:
-            self._filled.set()
 
     def _drop(self) -> None:
         if self.dropped == 0:

@@ -99,6 +99,34 @@ async def test_rows_that_come_while_writing_are_not_forgotten() -> None:
     await usage.stop()
 
 
+class Busy(Shelf):
+    """A store during whose every write another row comes in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.usage: UsageWriter | None = None
+
+    async def insert_many(self, rows: Sequence[UsageRow]) -> None:
+        await super().insert_many(rows)
+        if self.usage is not None and len(self.batches) < 100:
+            self.usage.record(row(1000 + len(self.batches)))
+
+
+async def test_a_flush_leaves_what_came_meanwhile_to_the_next_batch() -> None:
+    shelf = Busy()
+    usage = writer(shelf)
+    shelf.usage = usage
+    usage.record(row(0))
+    usage.record(row(1))
+    await usage.flush()
+    assert shelf.batches == [2]
+    assert usage.backlog == 1
+    usage.start()
+    await usage.flush()
+    await usage.stop()
+    assert usage.backlog == 0
+
+
 async def test_a_store_that_is_away_loses_no_row(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     shelf = Shelf()
