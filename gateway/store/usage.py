@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from gateway.entities import Page, PageRequest, UsageRow
@@ -19,6 +20,7 @@ from gateway.store.session import Row, Session
 _FIRST_ERROR_STATUS = 400
 _FLAGS = ("estimated", "streamed", "client_gone")
 _PLAIN = tuple(name for name in UsageRow.__slots__ if name not in _FLAGS)
+_get_plain = attrgetter(*_PLAIN)
 _ID = re.compile(r"[de]-[0-9a-f]{32}")
 _BY_ID_OR_NAME = {
     "endpoint": ("endpoint_id", "endpoint_name"),
@@ -27,8 +29,11 @@ _BY_ID_OR_NAME = {
 
 
 def _dump(row: UsageRow) -> dict[str, Any]:
-    params = {name: getattr(row, name) for name in _PLAIN}
-    params.update((name, int(getattr(row, name))) for name in _FLAGS)
+    # Written for speed: it runs on the event loop, once per attempt.
+    params: dict[str, Any] = dict(zip(_PLAIN, _get_plain(row), strict=True))
+    params["estimated"] = int(row.estimated)
+    params["streamed"] = int(row.streamed)
+    params["client_gone"] = int(row.client_gone)
     params["failed"] = int(row.error_code is not None or row.status >= _FIRST_ERROR_STATUS)
     return params
 
