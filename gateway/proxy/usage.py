@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final
 
 from gateway.entities import UsageRow
-from gateway.errors import LockgateError
+from gateway.errors import DatabaseDamagedError, GatewayError, LockgateError
 from gateway.ports import Clock, Store
 
 logger = logging.getLogger("lockgate.usage")
@@ -123,10 +123,6 @@ class UsageWriter:
             except LockgateError as error:
                 self._report(error)
                 await asyncio.sleep(self._retry_s)
-            except Exception:
-                # The row at fault would come back for ever: give the batch up, keep the ledger.
-                logger.exception("a batch of usage rows cannot be stored")
-                self._give_up_batch()
             if self._rows:
                 self._filled.set()
 
@@ -136,16 +132,31 @@ class UsageWriter:
             batch = list(islice(self._rows, _BATCH_ROWS))
             if not batch:
                 return 0
-            async with self._store.write() as tx:
-                await tx.usage.insert_many(batch)
-            for _ in batch:
-                self._rows.popleft()
+            try:
+                await self._store_rows(batch)
+            except (GatewayError, DatabaseDamagedError):
+                raise  # the store's trouble: the rows wait for it
+            except Exception:  # noqa: BLE001  a row that no store takes, whatever it says of it
+                await self._store_singly(batch)
             return len(batch)
 
-    def _give_up_batch(self) -> None:
-        for _ in range(min(len(self._rows), _BATCH_ROWS)):
+    async def _store_rows(self, rows: list[UsageRow]) -> None:
+        async with self._store.write() as tx:
+            await tx.usage.insert_many(rows)
+        for _ in rows:
             self._rows.popleft()
-            self.dropped += 1
+
+    async def _store_singly(self, rows: list[UsageRow]) -> None:
+        """Store a batch row by row and give up only those at fault: they would block the rest."""
+        for row in rows:
+            try:
+                await self._store_rows([row])
+            except (GatewayError, DatabaseDamagedError):
+                raise
+            except Exception:
+                logger.exception("the usage row of request %s cannot be stored", row.request_id)
+                self._rows.popleft()
+                self.dropped += 1
 
     def _drop(self) -> None:
         if self.dropped == 0:

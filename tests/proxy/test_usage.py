@@ -3,13 +3,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from gateway.entities import UsageRow
+from gateway.entities import PageRequest, UsageRow
 from gateway.errors import StoreUnavailableError
 from gateway.proxy import UsageWriter
 from gateway.store.sqlite import open_sqlite
@@ -208,6 +209,21 @@ async def test_a_batch_that_cannot_be_stored_does_not_block_the_ledger(
     assert shelf.stored == ["r1"]
     assert usage.dropped == 1
     await usage.stop()
+
+
+async def test_a_row_that_no_database_holds_costs_none_of_those_beside_it(tmp_path: Path) -> None:
+    store = await open_sqlite(tmp_path / "ledger.db", clock=Clock())
+    usage = UsageWriter(store, Clock())
+    for number in range(1, 6):
+        usage.record(row(number))
+    usage.record(replace(row(6), input_tokens=2**63))
+    usage.record(row(7))
+    await usage.flush()
+    assert (usage.backlog, usage.dropped) == (0, 1)
+    async with store.read() as tx:
+        page = await tx.usage.list_page(PageRequest(limit=50))
+    await store.close()
+    assert {item["request_id"] for item in page.items} == {f"r{n}" for n in (1, 2, 3, 4, 5, 7)}
 
 
 async def test_rows_reach_a_real_database(tmp_path: Path) -> None:
