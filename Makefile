@@ -51,11 +51,13 @@ $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Lockgate needs Python 3.11 or newer; none was found on PATH." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
+# The locks are complete, so nothing is left to resolve (--no-deps): pip's resolver looks for an extra
+# beside its locked package and stumbles as soon as a newer release is out.
 $(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
 	@touch $@
