@@ -81,7 +81,7 @@ async def test_a_wiring_shows_and_copies_nothing(sim: RunningSimulator) -> None:
         snapshot = rig.parts.snapshots.current
         wirings = Wirings(rig.parts.configs, rig.parts.settings.allowed_private_origins)
         (target,) = snapshot.endpoints["e"].targets
-        wiring = wirings.find(snapshot, target)
+        wiring = wirings.find(snapshot, "e", target)
     assert wiring is not None
     assert CANARY not in repr(wiring)
     with pytest.raises(TypeError):
