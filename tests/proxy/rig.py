@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import aiohttp
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 from multidict import CIMultiDictProxy
 
 from gateway.entities import (
@@ -208,7 +208,7 @@ def _build_mapping(
 
 
 class Rig:
-    """A running data plane; `async with` starts and stops it."""
+    """A running data plane; `async with` starts and stops it. `front_limits` are of its `Front`."""
 
     def __init__(
         self,
@@ -218,7 +218,9 @@ class Rig:
         settings: dict[str, Any] | None = None,
         draw: Callable[[], float] | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        **front_limits: float,
     ) -> None:
+        self._front_limits = front_limits
         origins = [
             parse_origin_pattern(model.url)
             for endpoint in endpoints.values()
@@ -258,9 +260,12 @@ class Rig:
 
     async def __aenter__(self) -> Self:
         app = web.Application(middlewares=[build_rescue(find_renderer)], client_max_size=1 << 40)
+        app.on_response_prepare.append(_close)  # as the server does
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         self.plane = ProxyPlane(self.parts, build_pass_on(self._runner))
+        for name, limit_s in self._front_limits.items():
+            setattr(self.plane.front, name, limit_s)
         self.plane.start()
         self._listener = await asyncio.get_running_loop().create_server(
             self.plane.front, "127.0.0.1", 0
@@ -294,6 +299,11 @@ class Rig:
     async def chat(self, endpoint: str = "chat", **fields: Any) -> Answer:
         """Ask a chat completion."""
         return await self.post("/v1/chat/completions", chat_body(endpoint, **fields))
+
+
+async def _close(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers[hdrs.CONNECTION] = "close"
+    response.force_close()
 
 
 @dataclass(frozen=True, slots=True)
