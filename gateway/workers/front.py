@@ -127,8 +127,10 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Look at the first line, or give on."""
         if self._inner is not None:
-            self._inner.data_received(data)
-            return
+            if not self._is_idle() or is_data_plane(data):
+                self._inner.data_received(data)
+                return
+            self._head = b""
         self._head += data
         if b"\n" not in self._head and len(self._head) < _MAX_LINE_BYTES:
             return
@@ -141,6 +143,10 @@ class _Connection(asyncio.Protocol):
             self._passed = True
             self._front.discard(self)
             self._front.pass_on(self._transport, self._head)
+
+    def _is_idle(self) -> bool:
+        """Tell whether what comes now is the beginning of a request."""
+        return self._inner._current_request is None and not self._inner._messages  # noqa: SLF001  no other sign
 
     def eof_received(self) -> bool | None:
         """Give on."""
