@@ -15,7 +15,8 @@ import orjson
 import pytest
 
 from gateway.simulator import RunningSimulator
-from tests.acceptance.conftest import TOKEN, Serve, Set, Start, set_up
+from tests.acceptance.conftest import ROOT, TOKEN, Serve, Set, Start, set_up
+from tests.acceptance.test_bad_start import run_serve
 
 WORKERS = 2
 LIMIT_S = 60  # of waiting for what comes within a second: a busy machine is no failure
@@ -242,3 +243,17 @@ async def test_a_worker_is_told_nothing_secret_in_the_open(serve: Serve) -> None
             pytest.skip("this system does not show them")
         assert TOKEN.encode() not in arguments + environ
         assert b"LOCKGATE_" not in environ
+
+
+def test_workers_that_never_come_up_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\nif 'gateway.workers' in sys.orig_argv:\n    os._exit(3)\n"
+    )
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    done = run_serve(tmp_path / "data", "--workers", "2", PYTHONPATH=path)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: worker ")
+    assert "5 times before it served" in last
+    assert "exit code 3" in last
+    assert "Traceback" not in done.stderr
