@@ -99,7 +99,12 @@ async def _serve(settings: Settings, announce: Callable[[RunningParent], None]) 
         for supervisor in supervisors:
             supervisor.kill()
 
+    def replace_workers() -> None:
+        for supervisor in supervisors:
+            supervisor.reload()
+
     stopped = stop_event(kill_workers)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, replace_workers)
     starting = asyncio.create_task(start_parent(settings, supervisors))
     waiting = asyncio.create_task(stopped.wait())
     await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -109,7 +114,6 @@ async def _serve(settings: Settings, announce: Callable[[RunningParent], None]) 
         await asyncio.wait({starting})
         leave(0)
     running = starting.result()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, running.supervisor.reload)
     try:
         announce(running)  # fails where nobody reads stdout
         await stopped.wait()

@@ -136,7 +136,8 @@ class Supervisor:
 
     def reload(self) -> None:
         """Replace the workers one by one; a wish that comes meanwhile is the same wish."""
-        if not self._reloading and not self._stopping:
+        is_up = self._started is not None and self._started.done()
+        if is_up and not self._reloading and not self._stopping:
             self._reloading = True
             self._spawn(self._reload())
 

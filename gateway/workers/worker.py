@@ -229,7 +229,7 @@ class Worker:
         self._left.set()
 
     async def _finish(self, acceptor: Acceptor, front: Front, limit_s: float) -> None:
-        self._descriptors.receive()  # what was passed here before the parent knew
+        self._descriptors.receive_all()  # what was passed here before the parent knew
         acceptor.stop()
         await acceptor.settle()
         front.draining = True

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -257,3 +258,26 @@ def test_workers_that_never_come_up_are_one_sentence(tmp_path: Path) -> None:
     assert "5 times before it served" in last
     assert "exit code 3" in last
     assert "Traceback" not in done.stderr
+
+
+async def test_a_credential_that_does_not_open_is_told_to_the_operator(
+    start: Start, provider: RunningSimulator, tmp_path: Path
+) -> None:
+    arguments = ("--workers", str(WORKERS))
+    environ = {"LOCKGATE_ALLOWED_PRIVATE_ORIGINS": provider.url}
+    first = await start(*arguments, **environ)
+    made = await set_up(first, provider, {"one": "gpt-4o-mini"})
+    await create_endpoint(first, made, "chat")
+    assert await first.stop() == 0
+    with closing(sqlite3.connect(tmp_path / "data" / "lockgate.db")) as database, database:
+        database.execute("UPDATE secrets SET secret_name = 'another'")
+
+    serve = await start(*arguments, **environ)
+    assert (await serve.ask("chat", made.key))[0] >= 500
+
+    async def is_told() -> bool:
+        _, facts = await serve.call("GET", "/status")
+        return [row["secret_id"] for row in facts["quarantined"]] == [made.secret_id]
+
+    await wait_until(is_told)
+    assert await read_metric(serve, "lockgate_quarantined_credentials") == 1
