@@ -24,10 +24,11 @@ from gateway.fleet import Alone, Fleet
 from gateway.installation import Installation, open_installation
 from gateway.ports import Clock, Store
 from gateway.proxy import (
+    PassOn,
     ProxyParts,
+    ProxyPlane,
     UsageWriter,
     add_operation_routes,
-    add_proxy_routes,
     find_renderer,
 )
 from gateway.routing.snapshot import Snapshot, SnapshotHolder, build_snapshot
@@ -175,12 +176,16 @@ async def build_gateway(settings: Settings, fleet: Fleet | None = None) -> Gatew
 def _build_apps(gateway: Gateway) -> None:
     control = _build_control(gateway)
     data_app = _build_root()
-    add_proxy_routes(data_app, _proxy_parts(gateway))
     gateway.metrics.watch(
         "ledger_backlog", "Usage rows not yet stored", lambda: gateway.usage.backlog
     )
     gateway.metrics.watch(
         "ledger_dropped", "Usage rows given up since the start", lambda: gateway.usage.dropped
+    )
+    gateway.metrics.watch(
+        "snapshot_epoch",
+        "Number of the snapshot served",
+        lambda: gateway.serving.snapshots.current.epoch,
     )
     gateway.metrics.watch(
         "quarantined_credentials",
@@ -217,8 +222,9 @@ def _find_renderer(request: web.Request) -> Renderer:
     return find_renderer(request)
 
 
-def _proxy_parts(gateway: Gateway) -> ProxyParts:
-    return ProxyParts(
+def build_plane(gateway: Gateway, pass_on: PassOn) -> ProxyPlane:
+    """Build the data plane; `pass_on` takes what is none of its requests."""
+    parts = ProxyParts(
         snapshots=gateway.serving.snapshots,
         configs=gateway.serving.configs,
         usage=gateway.usage,
@@ -227,6 +233,7 @@ def _proxy_parts(gateway: Gateway) -> ProxyParts:
         metrics=gateway.metrics,
         draw=random.random,
     )
+    return ProxyPlane(parts, pass_on)
 
 
 def _build_control(gateway: Gateway) -> ControlParts:

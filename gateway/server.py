@@ -20,9 +20,10 @@ from typing import Any, NoReturn
 
 from aiohttp import hdrs, web
 
-from gateway.app import Gateway, build_gateway
+from gateway.app import Gateway, build_gateway, build_plane
 from gateway.errors import InstallationError
 from gateway.process import harden_process
+from gateway.proxy import PassOn, ProxyPlane
 from gateway.settings import Address, Settings
 from gateway.telemetry.logs import configure_logging
 from gateway.web import Handler
@@ -69,6 +70,8 @@ class RunningServer:
     gateway: Gateway
     address: Address
     admin_address: Address
+    _plane: ProxyPlane
+    _listener: asyncio.Server
     _runners: list[web.AppRunner]
     _traffic: Traffic
 
@@ -85,17 +88,23 @@ class RunningServer:
     async def stop(self) -> None:
         """Close the listeners, let running work finish, close everything else."""
         self._traffic.draining.set()
+        self._plane.front.draining = True
+        self._listener.close()
         for runner in self._runners:
             for site in list(runner.sites):
                 await site.stop()
         servers = [runner.server for runner in self._runners if runner.server is not None]
-        if any(server.connections for server in servers):
+        if self._plane.front.connections or any(server.connections for server in servers):
             await asyncio.sleep(_SETTLE_S)
         for server in servers:
             server.pre_shutdown()  # idle connections close now, busy ones with their answer
-        await self._traffic.end(self.gateway.settings.drain_timeout_ms / 1000)
+        limit_s = self.gateway.settings.drain_timeout_ms / 1000
+        cut, _ = await asyncio.gather(self._plane.drain(limit_s), self._traffic.end(limit_s))
+        if cut:
+            logger.warning("%d requests are cut: the drain time is over", cut)
         try:
             await asyncio.gather(*(runner.cleanup() for runner in self._runners))
+            await self._plane.close()
         finally:  # the threads of a database left open would keep the process for ever
             await self.gateway.close()
 
@@ -110,16 +119,15 @@ async def start_server(settings: Settings) -> RunningServer:
     if settings.admin_listen is not None:
         addresses.append(settings.admin_listen)
     sockets = bind_all(addresses)  # first: a taken port must leave no new installation behind
-    traffic = Traffic()
-    runners: list[web.AppRunner] = []
     try:
         gateway = await build_gateway(with_real_ports(settings, sockets))
     except BaseException:
         close_all(sockets)
         raise
+    traffic = Traffic()
+    runners: list[web.AppRunner] = []
     try:
-        for app, opened in zip(gateway.apps, sockets, strict=True):
-            await listen(await open_runner(app, traffic, runners), opened)
+        plane, listener = await _listen_all(gateway, sockets, traffic, runners)
     except BaseException:
         for runner in runners:
             await runner.cleanup()
@@ -130,7 +138,38 @@ async def start_server(settings: Settings) -> RunningServer:
         Address(address.host, opened.getsockname()[1])
         for address, opened in zip(addresses, sockets, strict=True)
     ]
-    return RunningServer(gateway, bound[0], bound[-1], runners, traffic)
+    return RunningServer(gateway, bound[0], bound[-1], plane, listener, runners, traffic)
+
+
+async def _listen_all(
+    gateway: Gateway, sockets: list[socket.socket], traffic: Traffic, runners: list[web.AppRunner]
+) -> tuple[ProxyPlane, asyncio.Server]:
+    data_app, *admin_apps = gateway.apps
+    shared = await open_runner(data_app, traffic, runners, close=True)
+    plane = build_plane(gateway, build_pass_on(shared))
+    for app, opened in zip(admin_apps, sockets[1:], strict=True):
+        await listen(await open_runner(app, traffic, runners, close=False), opened)
+    listener = await asyncio.get_running_loop().create_server(
+        plane.front, sock=sockets[0], backlog=_BACKLOG
+    )
+    plane.start()
+    return plane, listener
+
+
+def build_pass_on(runner: web.AppRunner) -> PassOn:
+    """Return what gives a connection, with the bytes that have come on it, to an application."""
+
+    def pass_on(transport: asyncio.Transport, data: bytes) -> None:
+        server = runner.server
+        if server is None:  # it has been stopped
+            transport.abort()
+            return
+        protocol = server()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        protocol.data_received(data)
+
+    return pass_on
 
 
 def with_real_ports(settings: Settings, sockets: list[socket.socket]) -> Settings:
@@ -213,11 +252,11 @@ async def open_runner(
     traffic: Traffic,
     runners: list[web.AppRunner],
     *,
-    keeps_connections: bool = True,
+    close: bool,
 ) -> web.AppRunner:
     """Start an application, without a listener; `runners` gets its runner before it starts.
 
-    Without `keeps_connections` each answer ends its connection.
+    With `close` each answer is its connection's last: the next request may be the data plane's.
     """
 
     @web.middleware
@@ -230,7 +269,7 @@ async def open_runner(
 
     async def finish_headers(_: web.Request, response: web.StreamResponse) -> None:
         response.headers[hdrs.SERVER] = "lockgate"  # not which library in which version
-        if traffic.draining.is_set() or not keeps_connections:
+        if close or traffic.draining.is_set():
             response.headers[hdrs.CONNECTION] = "close"
             response.force_close()
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -30,7 +30,21 @@ _ANSWER_BOUNDS_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0
 _OVERHEAD_BOUNDS_S: Final = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1.0)
 
 _Family = type[GaugeMetricFamily] | type[CounterMetricFamily]
-_TOKEN_KINDS: Final = ("input", "output", "cache_read", "cache_write", "reasoning")
+
+
+class TokenCounts(Protocol):
+    """Token counts of one answer; None is "not said"."""
+
+    @property
+    def input_tokens(self) -> int | None: ...  # noqa: D102  the class says it
+    @property
+    def output_tokens(self) -> int | None: ...  # noqa: D102  the class says it
+    @property
+    def cache_read_tokens(self) -> int | None: ...  # noqa: D102  the class says it
+    @property
+    def cache_write_tokens(self) -> int | None: ...  # noqa: D102  the class says it
+    @property
+    def reasoning_tokens(self) -> int | None: ...  # noqa: D102  the class says it
 
 
 class Histogram:
@@ -99,11 +113,19 @@ class Metrics:
         if first_byte_s is not None:
             self._observe(self._first_bytes, provider, first_byte_s)
 
-    def count_tokens(self, endpoint: str, provider: str, tokens: tuple[int | None, ...]) -> None:
-        """Add tokens in the order input, output, cache read, cache write, reasoning."""
-        for kind, count in zip(_TOKEN_KINDS, tokens, strict=True):
-            if count:
-                self._tokens[endpoint, provider, kind] += count
+    def count_tokens(self, endpoint: str, provider: str, usage: TokenCounts) -> None:
+        """Add the tokens of one answer."""
+        tokens = self._tokens
+        if usage.input_tokens:
+            tokens[endpoint, provider, "input"] += usage.input_tokens
+        if usage.output_tokens:
+            tokens[endpoint, provider, "output"] += usage.output_tokens
+        if usage.cache_read_tokens:
+            tokens[endpoint, provider, "cache_read"] += usage.cache_read_tokens
+        if usage.cache_write_tokens:
+            tokens[endpoint, provider, "cache_write"] += usage.cache_write_tokens
+        if usage.reasoning_tokens:
+            tokens[endpoint, provider, "reasoning"] += usage.reasoning_tokens
 
     def watch(self, name: str, help_text: str, read: Callable[[], float]) -> None:
         """Show the value of `read` as the gauge `lockgate_<name>` from now on."""

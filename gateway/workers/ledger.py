@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import fields
-from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -23,8 +21,6 @@ logger = logging.getLogger("lockgate.workers")
 
 _BATCH_ROWS: Final = 500
 _INTERVAL_S: Final = 0.2  # with the parent's 0.25 s well within the second that a crash may cost
-_NAMES: Final = tuple(field.name for field in fields(UsageRow))
-_READ: Final = attrgetter(*_NAMES)
 
 
 class RowSender:
@@ -82,13 +78,13 @@ class RowSender:
 
     def _dump(self, rows: list[UsageRow]) -> bytes:
         try:
-            return orjson.dumps([self._sent, [_READ(row) for row in rows]])
+            return orjson.dumps([self._sent, [tuple(row) for row in rows]])
         except TypeError:  # a provider counted beyond 64 bits, or sent half a character
-            return orjson.dumps([self._sent, [_READ(row) for row in rows if self._fits(row)]])
+            return orjson.dumps([self._sent, [tuple(row) for row in rows if self._fits(row)]])
 
     def _fits(self, row: UsageRow) -> bool:
         try:
-            orjson.dumps(_READ(row))
+            orjson.dumps(tuple(row))
         except TypeError:
             self.dropped += 1
             logger.error("the usage row of request %s cannot be stored", row.request_id)  # noqa: TRY400  the stack is of no use
@@ -100,9 +96,5 @@ def book_rows(payload: bytes, sink: UsageSink, acknowledge: Callable[[int], None
     """Give the rows of a ROWS frame to the ledger's writer and acknowledge the batch."""
     number, rows = orjson.loads(payload)
     for values in rows:
-        sink.record(_build_row(values))
+        sink.record(UsageRow(*values))
     acknowledge(number)
-
-
-def _build_row(values: list[Any]) -> UsageRow:
-    return UsageRow(**dict(zip(_NAMES, values, strict=True)))

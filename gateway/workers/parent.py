@@ -168,11 +168,9 @@ async def _open(running: RunningParent, admin_sockets: list[socket.socket]) -> N
         "worker_restarts", "Worker processes that had to be replaced", lambda: supervisor.restarts
     )
     # A client's next request goes to a worker: a connection is answered here once.
-    handed = await open_runner(
-        gateway.apps[0], running.traffic, running.runners, keeps_connections=False
-    )
+    handed = await open_runner(gateway.apps[0], running.traffic, running.runners, close=True)
     for app, opened in zip(gateway.apps[1:], admin_sockets, strict=True):
-        await listen(await open_runner(app, running.traffic, running.runners), opened)
+        await listen(await open_runner(app, running.traffic, running.runners, close=False), opened)
     assert handed.server is not None  # noqa: S101  it was set up
     await supervisor.start(
         gateway.settings,

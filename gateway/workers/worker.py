@@ -24,7 +24,7 @@ import orjson
 
 from gateway.clock import SystemClock
 from gateway.process import harden_process
-from gateway.proxy.parts import ProxyParts
+from gateway.proxy import ProxyParts, ProxyPlane
 from gateway.routing.snapshot import Snapshot, SnapshotHolder
 from gateway.telemetry.logs import configure_logging
 from gateway.telemetry.metrics import Metrics
@@ -34,7 +34,6 @@ from gateway.vault.keyring import KekSet
 from gateway.workers.accept import Acceptor
 from gateway.workers.channel import Channel, Kind, open_channel
 from gateway.workers.descriptors import FRESH, Descriptors
-from gateway.workers.front import Front
 from gateway.workers.handover import PassOn
 from gateway.workers.keys import parse_keys
 from gateway.workers.ledger import RowSender
@@ -81,7 +80,7 @@ class Worker:
         self._configs = ModelConfigCache(RecordOpener(self._keys))
         self._rows: RowSender | None = None
         self._pass_on: PassOn | None = None
-        self._front: Front | None = None
+        self._plane: ProxyPlane | None = None
         self._acceptor: Acceptor | None = None
 
     async def run(self, channel: socket.socket) -> None:
@@ -159,9 +158,12 @@ class Worker:
         )
         seat = Seat(self._board, self._setup.seat)
         self._pass_on = PassOn(self._channel, self._descriptors)
-        self._front = Front(parts, self._pass_on, lambda _: self._publish(seat))
-        await self._front.start()
-        self._acceptor = Acceptor(self._listener, seat, self._front, self._count, self._pass_to)
+        self._plane = ProxyPlane(parts, self._pass_on)
+        self._plane.front.on_count = lambda _: self._publish(seat)
+        self._plane.start()
+        self._acceptor = Acceptor(
+            self._listener, seat, self._plane.front, self._count, self._pass_to
+        )
         gc.freeze()  # the program itself: nothing of it is ever rubbish
         self._say_serving()
 
@@ -180,7 +182,7 @@ class Worker:
     # --- connections ------------------------------------------------------------------------
 
     def _count(self) -> int:
-        return 0 if self._front is None else self._front.connections
+        return 0 if self._plane is None else self._plane.front.connections
 
     def _publish(self, seat: Seat) -> None:
         if self._acceptor is not None:
@@ -216,8 +218,8 @@ class Worker:
         self._drain_limit_s = (
             0.0 if self._setup is None else (self._setup.settings.drain_timeout_ms / 1000)
         )
-        if self._acceptor is not None and self._front is not None:
-            await self._finish(self._acceptor, self._front, self._drain_limit_s)
+        if self._acceptor is not None and self._plane is not None:
+            await self._finish(self._acceptor, self._plane, self._drain_limit_s)
         if self._pass_on is not None:
             await self._pass_on.flush()
         if self._rows is not None and self._channel.is_open:
@@ -228,14 +230,15 @@ class Worker:
         self._descriptors.close()
         self._left.set()
 
-    async def _finish(self, acceptor: Acceptor, front: Front, limit_s: float) -> None:
+    async def _finish(self, acceptor: Acceptor, plane: ProxyPlane, limit_s: float) -> None:
         self._descriptors.receive_all()  # what was passed here before the parent knew
         acceptor.stop()
         await acceptor.settle()
-        front.draining = True
-        if front.connections:
+        plane.front.draining = True
+        if plane.front.connections:
             await asyncio.sleep(SETTLE_S)
-        cut = await front.drain(limit_s)
+        cut = await plane.drain(limit_s)
+        await plane.close()
         if cut:
             logger.warning("%d requests are cut: the drain time is over", cut)
 

@@ -81,7 +81,7 @@ async def test_a_wiring_shows_and_copies_nothing(sim: RunningSimulator) -> None:
         snapshot = rig.parts.snapshots.current
         wirings = Wirings(rig.parts.configs, rig.parts.settings.allowed_private_origins)
         (target,) = snapshot.endpoints["e"].targets
-        wiring = wirings.find(snapshot, target)
+        wiring = wirings.find(snapshot, "e", target)
     assert wiring is not None
     assert CANARY not in repr(wiring)
     with pytest.raises(TypeError):
@@ -111,8 +111,8 @@ async def test_a_new_epoch_drops_what_was_made_of_the_old_credentials(
         snapshot = rig.parts.snapshots.current
         wirings = Wirings(rig.parts.configs, rig.parts.settings.allowed_private_origins)
         (target,) = snapshot.endpoints["e"].targets
-        assert wirings.find(snapshot, target) is not None
+        assert wirings.find(snapshot, "e", target) is not None
         rig.parts.configs.advance(snapshot.epoch + 1)  # at the swap, before any request
         assert not wirings._ready
-        assert wirings.find(snapshot, target) is not None  # a request that still runs
+        assert wirings.find(snapshot, "e", target) is not None  # a request that still runs
         assert not wirings._ready

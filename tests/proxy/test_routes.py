@@ -13,8 +13,7 @@ import pytest
 from aiohttp import web
 
 from gateway.errors import ForbiddenError
-from gateway.proxy import add_operation_routes
-from gateway.proxy.answer import find_renderer
+from gateway.proxy import add_operation_routes, find_renderer
 from gateway.proxy.operations import OPERATIONS
 from gateway.simulator import RunningSimulator
 from gateway.telemetry import Metrics
@@ -308,7 +307,7 @@ async def test_the_route_decides_not_the_url(sim: RunningSimulator, path: str) -
 
 
 def test_every_operation_is_routed_once() -> None:
-    paths = [prefix + row.path for prefix, rows in OPERATIONS for row in rows]
+    paths = [(prefix + row.path, row.action) for prefix, rows in OPERATIONS for row in rows]
     assert len(paths) == len(set(paths))
 
 

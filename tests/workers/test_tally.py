@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 
+from gateway.dialects import Usage
 from gateway.telemetry.metrics import Metrics
 from gateway.workers.tally import Tally
 from tests.telemetry.test_metrics import key, read
@@ -15,7 +16,7 @@ def count(requests: int, in_flight: int = 0) -> dict[str, Any]:
     for _ in range(requests):
         metrics.count_request("chat", "openai_chat", 200, 0.2, 0.0003)
         metrics.count_attempt("openai", "ok", 0.1)
-        metrics.count_tokens("chat", "openai", (3, None, None, None, None))
+        metrics.count_tokens("chat", "openai", Usage(3))
     metrics.in_flight = in_flight
     return dict(orjson.loads(orjson.dumps(metrics.dump())))
 
