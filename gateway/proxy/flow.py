@@ -92,7 +92,9 @@ class Flow:
                 _leave(waited)
         except StopIteration:
             self._coroutine = None
-        except BaseException:
+        except asyncio.CancelledError:  # the loop is being closed
+            self._coroutine = None
+        except Exception:
             self._coroutine = None
             logger.exception("a request ended without an answer")
         finally:
@@ -102,6 +104,8 @@ class Flow:
             self._on_end()
         elif isinstance(waited, Gate):
             self._waiting = waited
+        elif waited is None:  # `asyncio.sleep(0)`: in the next turn
+            asyncio.get_running_loop().call_soon(self.step)
         else:
             self._wait_for(waited)
 

@@ -225,4 +225,4 @@ class Relay:
             event = watch.dump_failure(self.error, self._exchange.request_id)
             last = self._scrubber.flush() + event
         connection.write(last)
-        connection.finish()
+        connection.finish(failed=self.error is not None)

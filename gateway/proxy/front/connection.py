@@ -34,6 +34,7 @@ MAX_HEAD_BYTES: Final = 64 << 10  # SDKs send 1 KiB; cookies and tokens of proxi
 _AHEAD_BYTES: Final = 256 << 10  # of requests that are not yet at their turn
 _LINGER_S: Final = 2.0  # to read on after a refusal, so that it arrives
 _LAST_WORD_S: Final = 1.0  # to write the end of a failed stream to a client that may not be reading
+_UNREAD_S: Final = 600.0  # for a client to take a large answer; a stream has limits of its own
 _HEAD_END: Final = b"\r\n\r\n"
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -115,15 +116,15 @@ class ClientConnection(asyncio.Protocol):
             else:
                 self._buffer = data
                 self.since_s = self._front.at_s
-            if not self._advancing:
+            if self.is_write_paused:
+                self._hold_back()
+            elif not self._advancing:
                 self._advance()
         elif self._wanted:
             self._take(data)
         else:
             self._buffer += data
-            if len(self._buffer) > _AHEAD_BYTES and not self._paused:
-                self._paused = True
-                self.transport.pause_reading()
+            self._hold_back()
 
     def eof_received(self) -> bool:
         """Treat a client that has closed its side as gone: nobody sends a request so."""
@@ -146,15 +147,31 @@ class ClientConnection(asyncio.Protocol):
         self.is_write_paused = False
         if self.on_writable is not None:
             self.on_writable.open()
+        elif self._flow is None and not self._closing:
+            self._resume()
+            if self._buffer and not self._advancing:
+                self._advance()
 
     # --- from bytes to requests -------------------------------------------------------------
 
+    def _hold_back(self) -> None:
+        """Let a client wait that sends more ahead than is kept."""
+        if len(self._buffer) > _AHEAD_BYTES and not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
     def _advance(self) -> None:
-        """Begin the requests that are in the buffer, as long as each is answered at once."""
+        """Begin the requests that are in the buffer, as long as each is answered at once.
+
+        A client that does not read its answers gets no further ones.
+        """
         self._advancing = True
         try:
-            while self._flow is None and self._buffer and not self._closing and self._begin():
-                pass
+            while (
+                self._flow is None and self._buffer and not (self._closing or self.is_write_paused)
+            ):
+                if not self._begin():
+                    break
         except LockgateError as error:
             self._refuse(error)
         finally:
@@ -172,6 +189,8 @@ class ClientConnection(asyncio.Protocol):
             if end < 0:
                 self._wait_for_head(data)
                 return False
+            if end > MAX_HEAD_BYTES:
+                raise _head_too_large()
             start = end + len(_HEAD_END)
             head = parse_head(data[:start])
             if head.route is None:
@@ -201,7 +220,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _wait_for_head(self, data: bytes) -> None:
         if len(data) > MAX_HEAD_BYTES:
-            raise MalformedRequestError(f"the request's head is over {MAX_HEAD_BYTES} bytes")
+            raise _head_too_large()
         if b"\n\n" in data:  # it would never end for us
             raise MalformedRequestError("the request is no valid HTTP/1.1")
 
@@ -317,6 +336,8 @@ class ClientConnection(asyncio.Protocol):
             framing = b"Content-Length: %d\r\n\r\n" % len(body)
         else:
             framing = b"%bContent-Length: %d\r\n\r\n" % (self._build_connection(), len(body))
+        if self.head.method == "HEAD":  # its length is told, its content is not (RFC 9110 9.3.2)
+            body = b""
         self.transport.write(b"".join((start, lines, framing, body)))
 
     def begin(self, status: int, lines: bytes) -> None:
@@ -338,12 +359,12 @@ class ClientConnection(asyncio.Protocol):
         if data:
             self.transport.write(data if self.head.is_old else b"%x\r\n%b\r\n" % (len(data), data))
 
-    def finish(self) -> None:
-        """End a streamed answer in order."""
+    def finish(self, *, failed: bool) -> None:
+        """End a streamed answer; one that failed waits a second for its reader, no longer."""
         self._streaming = False
         if not self.head.is_old:
             self.transport.write(b"0\r\n\r\n")
-        if self.is_write_paused:
+        if failed and self.is_write_paused:
             asyncio.get_running_loop().call_later(_LAST_WORD_S, self._give_up_writing)
 
     def abort(self) -> None:
@@ -418,12 +439,13 @@ class ClientConnection(asyncio.Protocol):
 
     def look(self, at_s: float) -> None:
         """Let go of a client that has been silent for too long."""
-        if self._closing:
-            return
         silent_s = at_s - self.since_s
         if self._flow is not None:
             if self._whole_by_s and (silent_s > self._front.body_idle_s or at_s > self._whole_by_s):
                 self._fail_body(RequestTimeoutError("the body did not come in time"))
+        elif self._closing or self.transport.get_write_buffer_size():
+            if silent_s > _UNREAD_S:
+                self.transport.abort()  # an answer that nobody reads
         elif self._buffer:
             if silent_s > self._front.head_limit_s:
                 self._refuse(RequestTimeoutError("the request's head did not come in time"))
@@ -436,6 +458,10 @@ class ClientConnection(asyncio.Protocol):
             self._flow.stop(error)
         else:
             self.transport.close()
+
+
+def _head_too_large() -> MalformedRequestError:
+    return MalformedRequestError(f"the request's head is over {MAX_HEAD_BYTES} bytes")
 
 
 def _too_large(limit_bytes: int) -> PayloadTooLargeError:

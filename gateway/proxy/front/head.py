@@ -23,7 +23,7 @@ from gateway.proxy.routes import Route, find_route
 from gateway.web import REQUEST_ID_HEADER, is_request_id
 
 MAX_HEADERS: Final = 128  # SDKs send 10 to 25
-_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)\r\n", re.IGNORECASE)
+_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
 _MAX_DIGITS: Final = 15  # of a length: a petabyte
 _VERSIONS: Final = ("1.1", "1.0")
 
@@ -79,9 +79,11 @@ class Head:
 class _Collector:
     """Takes what llhttp finds in one head."""
 
-    __slots__ = ("headers", "is_complete", "url")
+    __slots__ = ("headers", "is_complete", "keep_alive", "parser", "url")
 
     def __init__(self) -> None:
+        self.parser = HttpRequestParser(self)
+        self.keep_alive = False
         self.url = b""
         self.headers: list[tuple[str, str]] = []
         self.is_complete = False
@@ -95,6 +97,7 @@ class _Collector:
 
     def on_headers_complete(self) -> None:
         self.is_complete = True
+        self.keep_alive = self.parser.should_keep_alive()  # of a request without body: only now
 
 
 def parse_head(raw: bytes) -> Head:
@@ -104,7 +107,7 @@ def parse_head(raw: bytes) -> Head:
         MalformedRequestError: it is no HTTP/1 request, or one that can be read in two ways.
     """
     found = _Collector()
-    parser = HttpRequestParser(found)
+    parser = found.parser
     try:
         parser.feed_data(raw)
     except HttpParserUpgrade:
@@ -120,6 +123,8 @@ def parse_head(raw: bytes) -> Head:
         first.setdefault(name, value)
     _check_host(names, is_old=version == "1.0")
     coding = _find_coding(found.headers)
+    if coding and version == "1.0":  # RFC 9112 section 6.1
+        raise _malformed("HTTP/1.0 has no Transfer-Encoding")
     length = _LENGTH.search(raw)
     method = parser.get_method().decode("ascii")
     path, _, query = found.url.decode("ascii", "surrogateescape").partition("?")
@@ -132,7 +137,7 @@ def parse_head(raw: bytes) -> Head:
         headers=tuple(found.headers),
         digest=None if credential is None else _hash(credential),
         is_old=version == "1.0",
-        keep_alive=parser.should_keep_alive(),
+        keep_alive=found.keep_alive,
         is_chunked=coding,
         length=0 if length is None else _parse_length(length[1]),
         timeout_ms=first.get(TIMEOUT_HEADER),

@@ -33,7 +33,7 @@ class Origin(NamedTuple):
 class Request(NamedTuple):
     """One request as bytes. `first` is one write; `rest` is what of the body is too much for that.
 
-    Both hold a credential or what a client wrote: show neither.
+    They hold a credential and what a client wrote: no repr shows them.
     """
 
     origin: Origin
@@ -41,6 +41,9 @@ class Request(NamedTuple):
     method: str
     first: bytes
     rest: memoryview | bytes
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.origin})"
 
 
 def dump_request(
