@@ -31,6 +31,9 @@ class Front:
     """Makes a protocol for each connection of a listener: give it to `create_server`.
 
     Attributes:
+        draining: each answer is its connection's last. Set it before `drain`, for the requests
+            that are under way on kept connections.
+        closes_idle: connections without a request are closed.
         on_count: told the number of open connections whenever it changes.
 
     Args:
@@ -56,6 +59,7 @@ class Front:
         self.head_limit_s = head_limit_s
         self.body_idle_s = body_idle_s
         self.draining = False
+        self.closes_idle = False
         self.at_s = now_s()
         self.starts: dict[int, bytes] = {}  # status lines with the Date of this second
         self.on_count: Callable[[int], None] | None = None
@@ -86,7 +90,7 @@ class Front:
 
         `error` makes what a request is told that is cut.
         """
-        self.draining = True
+        self.draining = self.closes_idle = True
         await self._wait_until_empty(limit_s)
         cut = [connection for connection in self._connections if connection.is_busy]
         for connection in cut:
