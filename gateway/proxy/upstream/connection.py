@@ -41,6 +41,9 @@ class Connection(asyncio.Protocol):
     Args:
         on_free: called when the next request may be sent.
         on_lost: called once when it is closed.
+
+    Attributes:
+        on_first_answer: called with the TLS object, if any, once an answer is complete.
     """
 
     __slots__ = (
@@ -59,6 +62,7 @@ class Connection(asyncio.Protocol):
         "_until_close",
         "_uploading",
         "_write_paused",
+        "on_first_answer",
         "transport",
     )
 
@@ -75,6 +79,7 @@ class Connection(asyncio.Protocol):
         self._answer: UpstreamAnswer | None = None
         self._write_paused = False
         self._uploading = False
+        self.on_first_answer: Callable[[ssl.SSLObject | None], None] | None = None
         self._begin("")
 
     def _begin(self, method: str) -> None:
@@ -268,6 +273,9 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, answer: UpstreamAnswer, data: bytes) -> None:
         self._answer = None
+        if self.on_first_answer is not None:
+            self.on_first_answer(self.transport.get_extra_info("ssl_object"))
+            self.on_first_answer = None
         keep = self._keep and not self._uploading and self._ends_here(data)
         if keep and not self.transport.is_closing():
             self._on_free(self)
