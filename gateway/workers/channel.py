@@ -30,7 +30,7 @@ class Kind(IntEnum):
     KEYS = 2  # see `keys`
     BEGIN = 3  # JSON [epoch, whole]: slices of a configuration follow
     SLICE = 4  # pickle of a `publish.Slice`
-    COMMIT = 5  # JSON epoch: serve it
+    COMMIT = 5  # JSON of what else the snapshot holds: serve it
     OPEN = 6  # accept connections
     PING = 7
     COUNT = 8  # JSON number of the question: send your counters

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -24,6 +24,10 @@ KeyT = TypeVar("KeyT", bound=Hashable)
 ValueT = TypeVar("ValueT")
 
 TABLES: Final = ("endpoints", "keys", "sealed")
+# Everything else of a snapshot: small values, sent whole.
+_SCALARS: Final = tuple(
+    field.name for field in fields(Snapshot) if field.init and field.name not in TABLES
+)
 # Entries of a slice. A worker takes in one in 2 to 5 ms; keys may hold patterns, each compiled
 # anew in 0.1 ms.
 _SLICE: Final[Mapping[str, int]] = {"endpoints": 100, "keys": 40, "sealed": 200}
@@ -49,7 +53,7 @@ def iter_frames(base: Snapshot | None, new: Snapshot) -> Iterator[Frame]:
         before = {} if base is None else getattr(base, table)
         for part in _iter_slices(table, before, getattr(new, table)):
             yield Kind.SLICE, pickle.dumps(part, pickle.HIGHEST_PROTOCOL)
-    yield Kind.COMMIT, orjson.dumps(new.epoch)
+    yield Kind.COMMIT, orjson.dumps({name: getattr(new, name) for name in _SCALARS})
 
 
 def _iter_slices(

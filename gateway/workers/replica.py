@@ -77,8 +77,9 @@ class Replica:
             table.pop(key, None)
         table.update(part.entries)
 
-    def _commit(self, epoch: int) -> None:
-        self._snapshot = Snapshot(epoch=epoch, **self._tables)
+    def _commit(self, scalars: dict[str, Any]) -> None:
+        values: dict[str, Any] = {**scalars, **self._tables}
+        self._snapshot = Snapshot(**values)
         self._tables = {}
         self._serve(self._snapshot)
         if self._whole:
