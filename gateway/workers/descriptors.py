@@ -98,6 +98,14 @@ class Descriptors:
             self._on_descriptor(*received)
         return True
 
+    def withdraw(self) -> list[tuple[bytes, int, int]]:
+        """Return what was not sent yet, as (kind, number, descriptor); it is the caller's."""
+        unsent = [(*_NOTE.unpack(note), descriptor) for note, descriptor in self._waiting]
+        self._waiting.clear()
+        self._forget_writer()
+        self._sent.set()
+        return unsent
+
     def close(self) -> None:
         """End it; what was not sent is closed."""
         if self._closed:

@@ -190,12 +190,12 @@ class Link:
         await self._channel_ended.wait()
         watch.cancel()
         self._descriptors.receive_all()
-        for kind, number, descriptor in read_left(self._far):
+        self.is_live = False
+        for kind, number, descriptor in (*read_left(self._far), *self._descriptors.withdraw()):
             if kind == FRESH:
                 self._ears.on_fresh(self, number, descriptor)
             else:
                 os.close(descriptor)
-        self.is_live = False
         for question in self._questions.values():
             if not question.done():
                 question.set_result(None)  # the last that is known has to do

@@ -74,6 +74,23 @@ async def test_what_a_dead_process_left_unread_is_read_for_it() -> None:
     far_socket.close()
 
 
+async def test_what_the_kernel_did_not_take_can_be_withdrawn() -> None:
+    near_socket, far_socket = socket.socketpair(type=socket.SOCK_DGRAM)
+    far_socket.setblocking(False)
+    near = Descriptors(near_socket, lambda *_: None)
+    reader, writer = os.pipe()
+    for number in range(600):
+        near.send(FRESH, number, os.dup(writer))
+    found = [*read_left(far_socket), *near.withdraw()]
+    assert [number for _, number, _ in found] == list(range(600))
+    assert near.withdraw() == []
+    await near.flush()
+    for descriptor in (*(one for _, _, one in found), reader, writer):
+        os.close(descriptor)
+    near.close()
+    far_socket.close()
+
+
 async def test_closing_closes_what_was_not_sent() -> None:
     near_socket, far_socket = socket.socketpair(type=socket.SOCK_DGRAM)
     near = Descriptors(near_socket, lambda *_: None)

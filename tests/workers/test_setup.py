@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 from gateway.secret import Secret
@@ -29,3 +31,14 @@ def test_a_workers_environment_has_no_setting_and_finds_the_program() -> None:
     environ = build_environ({"LOCKGATE_PASSPHRASE": "p", "PATH": "/bin", "HTTPS_PROXY": "x"})
     assert environ.pop("PYTHONPATH")
     assert environ == {"PATH": "/bin", "HTTPS_PROXY": "x"}
+
+
+def test_a_worker_loads_no_database_no_schema_and_no_command_line() -> None:
+    program = (
+        "import sys, gateway.workers.worker\n"
+        "print(*{'pydantic', 'aiosqlite', 'sqlite3', 'click', 'rich'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
