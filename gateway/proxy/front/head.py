@@ -24,6 +24,7 @@ from gateway.web import REQUEST_ID_HEADER, is_request_id
 
 MAX_HEADERS: Final = 128  # SDKs send 10 to 25
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
+_WHOLE_URL: Final = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
 _MAX_DIGITS: Final = 15  # of a length: a petabyte
 _VERSIONS: Final = ("1.1", "1.0")
 
@@ -127,7 +128,7 @@ def parse_head(raw: bytes) -> Head:
         raise _malformed("HTTP/1.0 has no Transfer-Encoding")
     length = _LENGTH.search(raw)
     method = parser.get_method().decode("ascii")
-    path, _, query = found.url.decode("ascii", "surrogateescape").partition("?")
+    path, query = _split_target(found.url.decode("ascii", "surrogateescape"))
     credential = find_credential(found.headers, query)
     head = Head(
         method=method,
@@ -163,6 +164,17 @@ def match_head(head: Head, data: bytes) -> tuple[int, int] | None:
     if end < 0 or not digits.isdigit() or not data.startswith(head.after, end):
         return None
     return end + len(head.after), int(digits)
+
+
+def _split_target(target: str) -> tuple[str, str]:
+    """Return path and query of a request target, which may be a whole URL (RFC 9112 3.2.2)."""
+    whole = _WHOLE_URL.match(target)
+    if whole is not None:
+        target = target[whole.end() :] or "/"
+    if target[:1] not in ("/", "?"):
+        raise _malformed("the request's target is no path")
+    path, _, query = target.partition("?")
+    return path or "/", query
 
 
 def _check_host(names: list[str], *, is_old: bool) -> None:
