@@ -22,7 +22,7 @@ from aiohttp import hdrs, web
 
 from gateway.app import Gateway, build_gateway, build_plane
 from gateway.errors import InstallationError
-from gateway.installation import harden_process
+from gateway.process import harden_process
 from gateway.proxy import PassOn, ProxyPlane
 from gateway.settings import Address, Settings
 from gateway.telemetry.logs import configure_logging
@@ -118,11 +118,11 @@ async def start_server(settings: Settings) -> RunningServer:
     addresses = [settings.listen]
     if settings.admin_listen is not None:
         addresses.append(settings.admin_listen)
-    sockets = _bind_all(addresses)  # first: a taken port must leave no new installation behind
+    sockets = bind_all(addresses)  # first: a taken port must leave no new installation behind
     try:
-        gateway = await build_gateway(_with_real_ports(settings, sockets))
+        gateway = await build_gateway(with_real_ports(settings, sockets))
     except BaseException:
-        _close_all(sockets)
+        close_all(sockets)
         raise
     traffic = Traffic()
     runners: list[web.AppRunner] = []
@@ -131,7 +131,7 @@ async def start_server(settings: Settings) -> RunningServer:
     except BaseException:
         for runner in runners:
             await runner.cleanup()
-        _close_all(sockets)
+        close_all(sockets)
         await gateway.close()
         raise
     bound = [
@@ -145,11 +145,10 @@ async def _listen_all(
     gateway: Gateway, sockets: list[socket.socket], traffic: Traffic, runners: list[web.AppRunner]
 ) -> tuple[ProxyPlane, asyncio.Server]:
     data_app, *admin_apps = gateway.apps
-    shared = await _run_app(data_app, traffic, runners, close=True)
+    shared = await open_runner(data_app, traffic, runners, close=True)
     plane = build_plane(gateway, build_pass_on(shared))
     for app, opened in zip(admin_apps, sockets[1:], strict=True):
-        runner = await _run_app(app, traffic, runners, close=False)
-        await web.SockSite(runner, opened, backlog=_BACKLOG).start()
+        await listen(await open_runner(app, traffic, runners, close=False), opened)
     listener = await asyncio.get_running_loop().create_server(
         plane.front, sock=sockets[0], backlog=_BACKLOG
     )
@@ -173,7 +172,7 @@ def build_pass_on(runner: web.AppRunner) -> PassOn:
     return pass_on
 
 
-def _with_real_ports(settings: Settings, sockets: list[socket.socket]) -> Settings:
+def with_real_ports(settings: Settings, sockets: list[socket.socket]) -> Settings:
     """Put the ports that the kernel gave in place of 0: the Host allow-list hangs on them."""
     ports = [opened.getsockname()[1] for opened in sockets]
     changed = replace(settings, listen=replace(settings.listen, port=ports[0]))
@@ -182,13 +181,18 @@ def _with_real_ports(settings: Settings, sockets: list[socket.socket]) -> Settin
     return replace(changed, admin_listen=replace(settings.admin_listen, port=ports[-1]))
 
 
-def _bind_all(addresses: list[Address]) -> list[socket.socket]:
+def bind_all(addresses: list[Address]) -> list[socket.socket]:
+    """Open a listening socket per address.
+
+    Raises:
+        InstallationError: an address cannot be taken; none is then.
+    """
     sockets: list[socket.socket] = []
     for address in addresses:
         try:
             sockets.append(_bind(address))
         except OSError as error:
-            _close_all(sockets)
+            close_all(sockets)
             raise InstallationError(_explain_bind(address, error), field="listen") from None
     return sockets
 
@@ -211,15 +215,46 @@ def _bind(address: Address) -> socket.socket:
     return opened
 
 
-def _close_all(sockets: list[socket.socket]) -> None:
+def bind_beside(first: socket.socket, count: int) -> list[socket.socket]:
+    """Return `first` and `count` - 1 more listening sockets of the same address.
+
+    Linux spreads the connections over them. `first` was bound without the option that allows
+    this, so an address that another process has was refused.
+    """
+    sockets = [first]
+    if count > 1:
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        first.listen(_BACKLOG)
+    while len(sockets) < count:
+        opened = socket.socket(first.family, first.type, first.proto)
+        sockets.append(opened)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        opened.bind(first.getsockname())
+        opened.listen(_BACKLOG)
+        opened.setblocking(False)
+    return sockets
+
+
+def close_all(sockets: list[socket.socket]) -> None:
+    """Close listening sockets."""
     for opened in sockets:
         opened.close()
 
 
-async def _run_app(
-    app: web.Application, traffic: Traffic, runners: list[web.AppRunner], *, close: bool
+async def listen(runner: web.AppRunner, opened: socket.socket) -> None:
+    """Serve the connections of a listening socket."""
+    await web.SockSite(runner, opened, backlog=_BACKLOG).start()
+
+
+async def open_runner(
+    app: web.Application,
+    traffic: Traffic,
+    runners: list[web.AppRunner],
+    *,
+    close: bool,
 ) -> web.AppRunner:
-    """Make an application ready for connections.
+    """Start an application, without a listener; `runners` gets its runner before it starts.
 
     With `close` each answer is its connection's last: the next request may be the data plane's.
     """
@@ -300,10 +335,10 @@ async def _serve(settings: Settings, announce: Callable[[RunningServer], None]) 
         logger.info("stopping: listeners close, running requests finish")
     finally:
         await server.stop()
-    _leave(0)
+    leave(0)
 
 
-def _leave(code: int) -> NoReturn:
+def leave(code: int) -> NoReturn:
     """End the process now; the interpreter would first wait for its threads.
 
     One that resolves a name while no name server answers sits there for minutes, one of a
@@ -315,8 +350,11 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def stop_event() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set; a later signal ends the process at once."""
+def stop_event(before_leaving: Callable[[], None] | None = None) -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set; a later signal ends the process at once.
+
+    `before_leaving` is called before that end.
+    """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     first_at = 0.0
@@ -327,7 +365,9 @@ def stop_event() -> asyncio.Event:
             first_at = loop.time()
             stopped.set()
         elif loop.time() - first_at > _AGAIN_S:
-            _leave(_INTERRUPTED)
+            if before_leaving is not None:
+                before_leaving()
+            leave(_INTERRUPTED)
 
     for name in (signal.SIGTERM, signal.SIGINT):
         if sys.platform == "win32":

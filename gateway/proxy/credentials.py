@@ -122,6 +122,7 @@ class Wirings:
         self._epoch = -1
         self._ready: dict[MappingId, Wiring] = {}
         self._reported: set[SecretId] = set()
+        configs.follow(self._advance)  # a change is acknowledged when old credentials are gone
 
     def find(self, snapshot: Snapshot, endpoint: str, target: Target) -> Wiring | None:
         """Return the wiring of an endpoint's target; None if its credential does not open."""
@@ -133,9 +134,7 @@ class Wirings:
 
     def _build(self, snapshot: Snapshot, endpoint: str, target: Target) -> Wiring | None:
         if snapshot.epoch > self._epoch:
-            self._epoch = snapshot.epoch
-            self._ready = {}
-            self._reported = set()
+            self._advance(snapshot.epoch)
         sealed = snapshot.sealed[target.secret_id]
         try:
             origin = allowed_origin(sealed.provider, sealed.auth_config)
@@ -150,6 +149,11 @@ class Wirings:
         if snapshot.epoch == self._epoch:
             self._ready[target.mapping_id] = wiring
         return wiring
+
+    def _advance(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._ready = {}
+        self._reported = set()
 
     def _report(self, target: Target, secret_name: str, reason: str) -> None:
         if target.secret_id in self._reported:

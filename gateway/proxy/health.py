@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from gateway.errors import UnauthenticatedError
-from gateway.telemetry.metrics import CONTENT_TYPE, Metrics
+from gateway.telemetry.metrics import CONTENT_TYPE
 from gateway.web import json_response
 
 
@@ -18,7 +18,7 @@ def add_operation_routes(
     app: web.Application,
     *,
     ready: Callable[[], Awaitable[list[str]]],
-    metrics: Metrics,
+    render_metrics: Callable[[], Awaitable[bytes]],
     may_read_metrics: Callable[[web.Request], Awaitable[bool]],
 ) -> None:
     """Register `/livez`, `/readyz` and `/metrics`.
@@ -26,7 +26,7 @@ def add_operation_routes(
     Args:
         app: where to.
         ready: returns one sentence for each reason not to send traffic here.
-        metrics: what `/metrics` shows.
+        render_metrics: returns what `/metrics` shows.
         may_read_metrics: tells who may; it may raise UnauthenticatedError with a reason.
     """
 
@@ -39,7 +39,7 @@ def add_operation_routes(
     async def answer_metrics(request: web.Request) -> web.Response:
         if not await may_read_metrics(request):
             raise UnauthenticatedError("an admin token is needed to read the metrics")
-        return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=await render_metrics(), headers={"Content-Type": CONTENT_TYPE})
 
     app.router.add_get("/livez", _answer_alive)
     app.router.add_get("/readyz", answer_ready)

@@ -29,14 +29,6 @@ class ProxyPlane:
             parts.settings.allowed_private_origins, ssl_context=parts.ssl_context
         )
         self.front = Front(DataPlane(parts, self._upstreams).handle, render_fault, pass_on)
-        parts.metrics.watch(
-            "snapshot_epoch", "Number of the snapshot served", lambda: parts.snapshots.current.epoch
-        )
-        parts.metrics.watch(
-            "quarantined_credentials",
-            "Stored credentials that do not open",
-            lambda: len(parts.configs.quarantined()),
-        )
 
     def start(self) -> None:
         """Begin to look after connections; needs a running event loop."""

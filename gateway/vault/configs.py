@@ -7,7 +7,7 @@ values shows a credential.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, final
 
@@ -68,10 +68,11 @@ class ModelConfigCache:
     A request that still holds an older snapshot is served without being kept.
     """
 
-    __slots__ = ("_configs", "_epoch", "_failed", "_opener", "_values")
+    __slots__ = ("_configs", "_epoch", "_failed", "_followers", "_opener", "_values")
 
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
+        self._followers: list[Callable[[int], None]] = []
         self._epoch = -1
         self._forget()
 
@@ -108,6 +109,12 @@ class ModelConfigCache:
         if epoch > self._epoch:
             self._epoch = epoch
             self._forget()
+            for forget in self._followers:
+                forget(epoch)
+
+    def follow(self, forget: Callable[[int], None]) -> None:
+        """Call `forget` with each new epoch: for what others have made of opened values."""
+        self._followers.append(forget)
 
     def quarantined(self) -> tuple[Quarantined, ...]:
         """List the credentials that did not open in this epoch, for the operator."""

@@ -327,7 +327,11 @@ async def test_livez_readyz_and_metrics() -> None:
         return request.headers.get("Authorization") == "Bearer admin"
 
     app = web.Application(middlewares=[build_rescue(find_renderer)])
-    add_operation_routes(app, ready=ready, metrics=metrics, may_read_metrics=may_read)
+
+    async def render() -> bytes:
+        return metrics.render()
+
+    add_operation_routes(app, ready=ready, render_metrics=render, may_read_metrics=may_read)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -449,7 +449,7 @@ class ClientConnection(asyncio.Protocol):
         elif self._buffer:
             if silent_s > self._front.head_limit_s:
                 self._refuse(RequestTimeoutError("the request's head did not come in time"))
-        elif silent_s > self._front.keepalive_s or self._front.draining:
+        elif silent_s > self._front.keepalive_s or self._front.closes_idle:
             self.transport.close()
 
     def stop(self, error: LockgateError) -> None:

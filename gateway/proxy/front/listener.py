@@ -30,6 +30,12 @@ _CUT_S: Final = 3.0  # what is cut at the end of the drain books its row and say
 class Front:
     """Makes a protocol for each connection of a listener: give it to `create_server`.
 
+    Attributes:
+        draining: each answer is its connection's last. Set it before `drain`, for the requests
+            that are under way on kept connections.
+        closes_idle: connections without a request are closed.
+        on_count: told the number of open connections whenever it changes.
+
     Args:
         handle: serves one request; catches its own errors.
         render: makes status, header lines and body of an error that is no request's.
@@ -53,8 +59,10 @@ class Front:
         self.head_limit_s = head_limit_s
         self.body_idle_s = body_idle_s
         self.draining = False
+        self.closes_idle = False
         self.at_s = now_s()
         self.starts: dict[int, bytes] = {}  # status lines with the Date of this second
+        self.on_count: Callable[[int], None] | None = None
         self._connections: set[ClientConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._settled: asyncio.Event | None = None
@@ -82,7 +90,7 @@ class Front:
 
         `error` makes what a request is told that is cut.
         """
-        self.draining = True
+        self.draining = self.closes_idle = True
         await self._wait_until_empty(limit_s)
         cut = [connection for connection in self._connections if connection.is_busy]
         for connection in cut:
@@ -113,10 +121,14 @@ class Front:
     def add(self, connection: ClientConnection) -> None:
         """Take charge of a connection."""
         self._connections.add(connection)
+        if self.on_count is not None:
+            self.on_count(len(self._connections))
 
     def discard(self, connection: ClientConnection) -> None:
         """Let go of a connection."""
         self._connections.discard(connection)
+        if self.on_count is not None:
+            self.on_count(len(self._connections))
         if not self._connections and self._settled is not None:
             self._settled.set()
 
