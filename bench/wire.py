@@ -45,8 +45,8 @@ def _trim(body: bytes, size: int) -> bytes:
     return body[: max(end - surplus, 64)] + body[end:] if surplus > 0 else body
 
 
-def dump_request(target: Target, body: bytes) -> bytes:
-    """Return the bytes of one POST."""
+def dump_request(target: Target, body: bytes, headers: tuple[str, ...] = ()) -> bytes:
+    """Return the bytes of one POST, with the target's own headers and some more."""
     host, port = target.place
     lines = [
         f"POST {target.path} HTTP/1.1",
@@ -54,6 +54,7 @@ def dump_request(target: Target, body: bytes) -> bytes:
         f"Authorization: Bearer {target.key}",
         "Content-Type: application/json",
         *target.headers,
+        *headers,
         f"Content-Length: {len(body)}",
         "\r\n",
     ]
