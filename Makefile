@@ -1,6 +1,7 @@
 # Lockgate. `make help` lists what there is; each target does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports fmt bench bench-quick lock clean
+.PHONY: help demo test check lint types imports fmt bench bench-quick bench-peers \
+	soak soak-quick lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -39,6 +40,15 @@ bench: $(VENV)/.dev ## measure everything on this machine: the table of the READ
 
 bench-quick: $(VENV)/.dev ## a rough table in about a minute
 	$(BIN)/python -m bench --quick
+
+bench-peers: $(VENV)/.dev ## other gateways on the same mock; installs them under .bench/
+	$(BIN)/python -m bench.peers
+
+soak: $(VENV)/.dev ## 30 minutes of mixed load with faults: what grows, stays open, is booked
+	$(BIN)/python -m bench.soak --minutes 30 --json .bench/soak.json
+
+soak-quick: $(VENV)/.dev ## the same for 3 minutes
+	$(BIN)/python -m bench.soak --minutes 3 --json .bench/soak.json
 
 lock: ## renew requirements*.lock (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header \
