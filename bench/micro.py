@@ -18,7 +18,7 @@ from bench.many import build_endpoint, build_model
 from bench.mock import PLAIN, STREAM_PARTS
 from bench.wire import dump_body
 from gateway.clock import SystemClock
-from gateway.dialects import DIALECTS, parse_head, replace_model
+from gateway.dialects import DIALECTS, parse_head
 from gateway.entities import (
     Configuration,
     Dialect,
@@ -143,7 +143,8 @@ def _iter_bodies() -> Iterator[Step]:
     for size, name in ((600, "600 B"), (10_000, "10 KB"), (1_000_000, "1 MB")):
         body = dump_body("chat", stream=False, size=size)
         yield Step(f"parse_head, {name}", lambda body=body: parse_head(body))
-        yield Step(f"replace_model, {name}", lambda body=body: replace_model(body, "gpt-4o-mini"))
+        names = ("cut_model", "replace_model")
+        yield _find_step(f"put the model's name in, {name}", "gateway.dialects", names, body, "gpt")
 
 
 def _iter_streams() -> Iterator[Step]:
@@ -174,17 +175,20 @@ def _iter_edges() -> Iterator[Step]:
         upstream_dialect="openai_chat",
         started_at=1_700_000_000_000,
     )
-    yield _find_step("dump a ledger row", "gateway.store.usage", "_dump", row)
-    yield _find_step(
-        "build our answer headers", "gateway.proxy.headers", "build_own_headers", "0" * 32
-    )
+    yield _find_step("dump a ledger row", "gateway.store.usage", ("_dump",), row)
+    headers = "gateway.proxy.headers"
+    yield _find_step("our answer headers: target", headers, ("build_target_lines",), *"abc")
+    values = ("0" * 32, b"x-lockgate-endpoint: a\r\n", 1, 0.0001)
+    yield _find_step("our answer headers: the rest", headers, ("build_own_lines",), *values)
 
 
-def _find_step(name: str, module: str, function: str, *values: object) -> Step:
+def _find_step(name: str, module: str, functions: tuple[str, ...], *values: object) -> Step:
     import importlib
 
     try:
-        found = getattr(importlib.import_module(module), function)
+        owner = importlib.import_module(module)
+        function = next((name for name in functions if hasattr(owner, name)), functions[0])
+        found = getattr(owner, function)
         found(*values)
     except (ImportError, AttributeError, TypeError) as error:
         reason = error
