@@ -149,11 +149,10 @@ def load(
     return json.loads(subprocess.check_output(command, text=True))
 
 
-def add_target_arguments(parser: argparse.ArgumentParser) -> None:
+def add_target_arguments(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
     """Add what a request is: the same words for every kind of load."""
-    parser.add_argument("url")
-    parser.add_argument("key")
-    parser.add_argument("model")
+    for name in ("url", "key", "model"):
+        parser.add_argument(name, nargs=None if needed else "?")
     parser.add_argument("--path", default=CHAT_PATH)
     parser.add_argument("--header", action="append", default=[], metavar="'NAME: VALUE'")
     parser.add_argument("--size", type=int, default=600, help="bytes of a request's body")

@@ -3,7 +3,8 @@
 Latency counts from the moment at which a request was meant to leave, so a server that stands still
 is charged for all who waited meanwhile.
 
-Run as ``python -m bench.openloop URL KEY MODEL --rate R --seconds S [--poisson]``; prints JSON.
+Run as ``python -m bench.openloop --rate R --seconds S [--poisson]``: a table, against a gateway of
+its own; ``URL KEY MODEL`` before the options name another and print JSON.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from bench import loops
-from bench.figures import percentile
+from bench.figures import percentile, table
 from bench.load import add_target_arguments, read_target
 from bench.processes import raise_file_limit
 from bench.wire import AnswerEnd, Target, dump_body, dump_request
@@ -168,17 +171,22 @@ async def run_openloop(
             await asyncio.sleep(max(wait_s, _SLICE_S))
         driver.begin(started + at)
     sent_s = perf_counter() - started
+    sent_s = max(sent_s, seconds)
     while driver.unanswered and perf_counter() < started + seconds + grace_s:
         await asyncio.sleep(0.01)
-    return _summarize(outcome, len(arrivals), max(sent_s, seconds), driver)
+    # A queue that is worked off after the last request has left is no goodput of those seconds.
+    took_s = max(sent_s, perf_counter() - started)
+    return {
+        "offered": len(arrivals),
+        "offered_per_s": len(arrivals) / sent_s,
+        "goodput_per_s": len(outcome.latencies_s) / took_s,
+        **_summarize(outcome, driver),
+    }
 
 
-def _summarize(outcome: Outcome, offered: int, took_s: float, driver: Driver) -> dict[str, Any]:
+def _summarize(outcome: Outcome, driver: Driver) -> dict[str, Any]:
     ordered = sorted(outcome.latencies_s)
     return {
-        "offered": offered,
-        "offered_per_s": offered / took_s,
-        "goodput_per_s": len(ordered) / took_s,
         "p50_ms": percentile(ordered, 0.50) * 1000,
         "p99_ms": percentile(ordered, 0.99) * 1000,
         "max_ms": ordered[-1] * 1000 if ordered else 0.0,
@@ -197,11 +205,16 @@ def open_load(target: Target, rate: float, seconds: float, *, poisson: bool = Tr
 
 
 def start_open_load(
-    target: Target, rate: float, seconds: float, *, poisson: bool = True
+    target: Target,
+    rate: float,
+    seconds: float,
+    *,
+    poisson: bool = True,
+    more: Sequence[str] = (),
 ) -> subprocess.Popen[str]:
     """Start one in a process of its own; it prints JSON when it ends."""
     command = [sys.executable, "-m", "bench.openloop", target.url, target.key, target.model]
-    command += ["--rate", str(rate), "--seconds", str(seconds), "--path", target.path]
+    command += ["--rate", str(rate), "--seconds", str(seconds), "--path", target.path, *more]
     for header in target.headers:
         command += ["--header", header]
     if poisson:
@@ -210,29 +223,58 @@ def start_open_load(
 
 
 def main() -> None:
-    """Parse the arguments, load, print JSON."""
+    """Parse the arguments, load, print."""
     parser = argparse.ArgumentParser(prog="python -m bench.openloop", description=__doc__)
-    add_target_arguments(parser)
-    parser.add_argument("--rate", type=float, required=True, help="requests a second")
+    add_target_arguments(parser, needed=False)
+    parser.add_argument("--rate", required=True, help="requests a second; several with commas")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--poisson", action="store_true", help="random gaps in place of even ones")
     parser.add_argument("--most", type=int, default=1024, help="connections at the same time")
+    parser.add_argument("--workers", type=int, default=1, help="of the gateway, without a URL")
     arguments = parser.parse_args()
-    if not 0 < arguments.rate <= 100_000 or not 0 < arguments.seconds <= 3600:
+    try:
+        rates = [float(rate) for rate in arguments.rate.split(",")]
+    except ValueError:
+        parser.error("--rate takes numbers, with commas between them")
+    if not all(0 < rate <= 100_000 for rate in rates) or not 0 < arguments.seconds <= 3600:
         parser.error("--rate must be within 0..100000 and --seconds within 0..3600")
+    if arguments.url and not arguments.model:
+        parser.error("a URL comes with a key and a model")
     raise_file_limit()
-    result = loops.run(
-        run_openloop(
-            read_target(arguments),
-            arguments.rate,
-            arguments.seconds,
-            poisson=arguments.poisson,
-            stream=arguments.stream,
-            size=arguments.size,
-            most=arguments.most,
-        )
+    if arguments.url is None:
+        _run_against_own(arguments, rates)
+        return
+    for rate in rates:
+        print(json.dumps(_run_here(read_target(arguments), rate, arguments)))
+
+
+def _run_here(target: Target, rate: float, arguments: argparse.Namespace) -> dict[str, Any]:
+    run = run_openloop(
+        target,
+        rate,
+        arguments.seconds,
+        poisson=arguments.poisson,
+        stream=arguments.stream,
+        size=arguments.size,
+        most=arguments.most,
     )
-    print(json.dumps(result))
+    return loops.run(run)
+
+
+def _run_against_own(arguments: argparse.Namespace, rates: Sequence[float]) -> None:
+    """Start mock and gateway for the run, and print a table."""
+    from bench.subjects import set_up, start_gateway, start_mock
+
+    names = ("offered_per_s", "goodput_per_s", "p50_ms", "p99_ms", "max_ms", "refused", "failed")
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, start_mock() as mock:
+        data = Path(folder) / "data"
+        with start_gateway(mock, data, workers=arguments.workers) as bare:
+            target = set_up(bare, mock).target()
+            for rate in rates:
+                found = _run_here(target, rate, arguments)
+                rows.append([found[name] for name in names])
+    print(table([name.replace("_", " ") for name in names], rows))
 
 
 if __name__ == "__main__":

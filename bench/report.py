@@ -17,7 +17,8 @@ _REACHED = {True: "yes", False: "no", None: "not measured"}
 def write_report(results: Results) -> str:
     """Return the whole report."""
     parts = [_describe(results["machine"]), _write_targets(results["targets"])]
-    parts += [_write_cost(results), *_write_rest(results)]
+    parts += [_write_cost(results)] if results["cases"] else []
+    parts += _write_rest(results)
     parts += [f"Not measured: {reason}." for reason in results["missing"]]
     return "\n\n".join(parts)
 
@@ -54,6 +55,7 @@ def _iter_cost(results: Results) -> Iterator[tuple[Any, ...]]:
     for case in results["cases"]:
         subjects = case["subjects"]
         limit = subjects.get("nginx", {}).get("cpu_us")
+        plain = case["kind"] == "plain"
         for name, row in subjects.items():
             direct = name == "direct"
             yield (
@@ -65,7 +67,7 @@ def _iter_cost(results: Results) -> Iterator[tuple[Any, ...]]:
                 row["requests_per_s"],
                 row["p50_ms"],
                 row["p99_ms"],
-                None if direct else over_direct_us(subjects, name, "first_byte_p50_ms"),
+                None if direct or plain else over_direct_us(subjects, name, "first_byte_p50_ms"),
                 row["failed"],
                 None if direct else row["rss_mib"],
             )
