@@ -11,7 +11,27 @@ from bench.figures import ratio, show, table
 from bench.targets import Results, over_direct_us
 
 _MARKED = re.compile(r"(<!-- bench -->\n).*?(<!-- /bench -->)", re.DOTALL)
+_SMALL_BYTES = 600
 _REACHED = {True: "yes", False: "no", None: "not measured"}
+
+
+def write_summary(results: Results, charts: str = "docs") -> str:
+    """Return what a first page needs: targets, small bodies, the chart in the folder `charts`."""
+    parts = [_describe(results["machine"])]
+    if results["cases"]:
+        parts += name_charts(results, charts)[:1]
+        small = [case for case in results["cases"] if case["size"] == _SMALL_BYTES]
+        parts.append(_write_cost({**results, "cases": small}))
+    parts.append(_write_targets(results["targets"]))
+    return "\n\n".join(parts)
+
+
+def name_charts(results: Results, folder: str) -> list[str]:
+    """Return the Markdown of the charts that a run gives."""
+    charts = ["bench-cpu"] if results["cases"] else []
+    charts += ["bench-latency"] if results.get("load") else []
+    names = {"bench-cpu": "CPU per request", "bench-latency": "Latency over load"}
+    return [f"![{names[chart]}]({folder}/{chart}.svg)" for chart in charts]
 
 
 def write_report(results: Results) -> str:
@@ -82,6 +102,11 @@ def _write_rest(results: Results) -> Iterator[str]:
         heads = ("endpoints", "CPU µs", "RSS MiB", "longest wait ms", "while changing")
         heads += ("p99 ms", "while changing", "writes", "ms per write", "failed")
         yield table(heads, [_size_row(n, sizes[n]) for n in ("10", "10000")])
+    if rows := results.get("load"):
+        heads = ("offered/s, open loop", "through", "goodput/s", "p50 ms", "p99 ms", "max ms")
+        names = ("goodput_per_s", "p50_ms", "p99_ms", "max_ms")
+        cells = [[row["offered_per_s"], row["subject"], *(row[n] for n in names)] for row in rows]
+        yield table(heads, cells)
 
 
 def _worker_row(name: str, row: dict[str, Any]) -> tuple[Any, ...]:
@@ -111,10 +136,18 @@ def _size_row(name: str, row: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def write_into(path: Path, text: str) -> None:
-    """Put the text between a file's `<!-- bench -->` marks. Raises ValueError without marks."""
-    old = path.read_text()
-    new, count = _MARKED.subn(lambda match: f"{match[1]}{text}\n{match[2]}", old)
+def check_marks(path: Path) -> None:
+    """Raise ValueError unless the file has one place between `<!-- bench -->` marks."""
+    try:
+        count = len(_MARKED.findall(path.read_text()))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     if count != 1:
         raise ValueError(f"{path} has {count} places between <!-- bench --> and <!-- /bench -->")
+
+
+def write_into(path: Path, text: str) -> None:
+    """Put the text between a file's marks. Raises ValueError without them."""
+    check_marks(path)
+    new = _MARKED.sub(lambda match: f"{match[1]}{text}\n{match[2]}", path.read_text())
     path.write_text(new)
