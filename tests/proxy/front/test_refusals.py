@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -92,6 +94,23 @@ async def test_a_client_that_sends_far_too_much_reads_the_refusal(
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
     assert sim.calls == []
+
+
+async def test_a_client_that_first_sends_all_of_it_reads_the_refusal_after(
+    sim: RunningSimulator,
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with rig_with(sim, settings={"max_body_bytes": 200_000}) as rig:
+        with socket.socket() as raw:
+            raw.setblocking(False)
+            await loop.sock_connect(raw, ("127.0.0.1", urlsplit(rig.url).port))
+            async with asyncio.timeout(10):
+                await loop.sock_sendall(raw, request(b"x" * 9_000_000))
+                answer = b""
+                while part := await loop.sock_recv(raw, 65_536):
+                    answer += part
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"payload_too_large"' in answer
 
 
 async def send_slowly(on: Peer, wire: bytes) -> None:

@@ -31,6 +31,7 @@ CASES: list[Callable[..., Awaitable[None]]] = [
     test_refusals.test_a_stranger_with_a_large_body_reads_the_refusal,
     partial(test_refusals.test_a_client_that_sends_far_too_much_reads_the_refusal, framed=False),
     partial(test_refusals.test_a_head_that_is_too_large, step=0),
+    test_refusals.test_a_client_that_first_sends_all_of_it_reads_the_refusal_after,
     test_refusals.test_what_is_passed_on_is_whole_however_it_was_cut,
     test_refusals.test_an_sdk_goes_on_after_an_unknown_path,
     test_refusals.test_a_request_behind_an_unknown_path_reaches_no_provider,
