@@ -25,6 +25,7 @@ _PLAIN_KEY: Final = b'"model"'
 _KEY_AND_COLON: Final = b'"model": '
 _KEY_AND_COLON_ALONE: Final = b'"model":'
 _KEPT_NAMES: Final = 4096  # of endpoints, as clients send them
+_COUNTED_BYTES: Final = 16 << 10
 _COPIED_BYTES: Final = 64 << 10  # up to here a copy costs less than a second write
 _KEY = re.compile(rb'"model"\s*:\s*')
 _ESCAPED_KEY = re.compile(
@@ -70,8 +71,10 @@ def parse_body(raw: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise MalformedRequestError("the body must be a JSON object")
     # Only a body with that many brackets can be that deep; those in strings count too, but
-    # then the walk settles it.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_too_deep(body):
+    # then the walk settles it. In a long body counting takes longer than the walk.
+    if (
+        len(raw) > _COUNTED_BYTES or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH
+    ) and _is_too_deep(body):
         raise MalformedRequestError(f"the body is nested deeper than {MAX_DEPTH}")
     return body
 
@@ -87,7 +90,8 @@ def cut_model(raw: bytes, name: str) -> list[bytes | memoryview]:
         name: what `parse_head` found there.
     """
     # Spelled so once and never with escapes, it is the key that the parser has found.
-    if raw.count(_PLAIN_KEY) == 1 and _ESCAPED_LETTER not in raw:
+    # (A search for one byte is ten times as quick as one for several: images have no backslash.)
+    if raw.count(_PLAIN_KEY) == 1 and (b"\\" not in raw or _ESCAPED_LETTER not in raw):
         value = _dump_name(name)
         at = raw.find(_KEY_AND_COLON + value)
         start = at + len(_KEY_AND_COLON)
