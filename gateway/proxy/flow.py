@@ -139,11 +139,17 @@ def _leave(waiting: Any) -> None:
         waiting.cancel()
 
 
-async def in_task(coroutine: Coroutine[Any, Any, ResultT]) -> ResultT:
+async def in_task(
+    coroutine: Coroutine[Any, Any, ResultT], discard: Callable[[ResultT], None]
+) -> ResultT:
     """Run a coroutine that needs a task (timeouts, task groups) from a flow.
 
-    The task is cancelled when the flow is stopped.
+    The task is cancelled when the flow is stopped; a result that it had by then goes to `discard`.
     """
-    if _running[0] is None:
-        return await coroutine
-    return await asyncio.get_running_loop().create_task(coroutine)
+    task = asyncio.get_running_loop().create_task(coroutine)
+    try:
+        return await task
+    except BaseException:
+        if task.done() and not task.cancelled() and task.exception() is None:
+            discard(task.result())
+        raise

@@ -177,12 +177,12 @@ async def test_in_task_runs_what_needs_a_task(story: Story) -> None:
             return "result"
 
     async def run() -> None:
-        story.lines.append(await in_task(slow()))
+        story.lines.append(await in_task(slow(), print))
 
     story.begin(run())
     await until(lambda: "end" in story.lines)
     assert story.lines == ["result", "end"]
-    assert await in_task(slow()) == "result"  # in a task there is no need for another
+    assert await in_task(slow(), print) == "result"  # in a task there is no need for another
 
 
 # --- stopping -------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ async def test_a_task_of_a_flow_that_is_stopped_is_cancelled(story: Story) -> No
         finally:
             story.lines.append("task over")
 
-    flow = story.begin(note_stop(story, lambda: in_task(slow())))
+    flow = story.begin(note_stop(story, lambda: in_task(slow(), print)))
     await asyncio.sleep(0)
     flow.stop(ClientGoneError("gone"))
     assert story.lines == ["gone", "end"]
@@ -339,3 +339,18 @@ def test_a_gate_works_on_after_the_flow_at_it_failed(story: Story) -> None:
     story.begin(through(story, gate))
     gate.open()
     assert story.lines == ["end", "gate 0", "end"]
+
+
+async def test_what_a_task_had_ready_when_its_flow_was_stopped_is_discarded(story: Story) -> None:
+    finished = asyncio.Event()
+    discarded: list[str] = []
+
+    async def open_something() -> str:
+        finished.set()
+        return "opened"
+
+    flow = story.begin(note_stop(story, lambda: in_task(open_something(), discarded.append)))
+    await finished.wait()  # it has its result, and the flow has not been told yet
+    flow.stop(ClientGoneError("gone"))
+    assert story.lines == ["gone", "end"]
+    assert discarded == ["opened"]
