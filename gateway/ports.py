@@ -17,6 +17,7 @@ from gateway.entities import (
     ApiKeyId,
     AuditRow,
     Configuration,
+    ConfigurationChanges,
     EndpointId,
     GatewayApiKey,
     GatewayEndpoint,
@@ -318,7 +319,18 @@ class Transaction(Protocol):
         ...
 
     async def read_configuration(self) -> Configuration:
-        """Read all that a snapshot needs, in a constant number of queries."""
+        """Read all that a snapshot needs, in a constant number of queries.
+
+        However large it is, the event loop gets its turn every few milliseconds.
+        """
+        ...
+
+    async def read_changes(self, since: int) -> ConfigurationChanges | None:
+        """Read what changed after epoch `since`, in a constant number of queries.
+
+        Whoever wrote, by whatever method or process: what was committed or is about to be is in
+        it. None: that is too long ago, too much, or not an epoch of this database; read it all.
+        """
         ...
 
 

@@ -19,7 +19,9 @@ from gateway.routing.snapshot import (
     SnapshotHolder,
     Target,
     build_snapshot,
+    iter_snapshot,
 )
+from gateway.routing.update import update_snapshot
 
 __all__ = [
     "ClientKey",
@@ -35,6 +37,8 @@ __all__ = [
     "classify_answer",
     "compute_shares",
     "fill_fallback_orders",
+    "iter_snapshot",
     "parse_retry_after",
     "plan",
+    "update_snapshot",
 ]

@@ -7,12 +7,13 @@ epoch never replaces a newer one. What cannot run cannot be built.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import lru_cache
 from itertools import accumulate
 from operator import attrgetter
+from typing import Final
 
 from gateway.entities import (
     ApiKeyId,
@@ -21,6 +22,7 @@ from gateway.entities import (
     EndpointLimits,
     GatewayEndpoint,
     GatewayEndpointModelMapping,
+    GatewayModelDefinition,
     LinkageType,
     MappingId,
     ModelDefinitionId,
@@ -32,6 +34,7 @@ from gateway.errors import ConflictError
 from gateway.routing.mappings import build_specs, check_mappings, normalize
 
 _GLOB_CHARACTERS = re.compile(r"[*?\[]")
+_SLICE: Final = 50  # endpoints or keys built between two turns of the event loop: about 1 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,22 @@ class Snapshot:
     endpoints: Mapping[str, EndpointRoute]
     keys: Mapping[bytes, ClientKey]
     sealed: Mapping[SecretId, SealedSecret]
+    largest_body_bytes: int = field(init=False)  # of the endpoints' own limits; 0: none has one
+
+    def __post_init__(self) -> None:
+        own = (route.limits.max_body_bytes or 0 for route in self.endpoints.values())
+        object.__setattr__(self, "largest_body_bytes", max(own, default=0))
 
     def iter_allowed(self, key: ClientKey) -> Iterator[EndpointRoute]:
-        """Yield the endpoints that a key may call, in the order of the configuration."""
+        """Yield the endpoints that a key may call, in the order of the configuration.
+
+        Only globs are held against every name.
+        """
+        if key.allows_all:
+            return iter(self.endpoints.values())
+        if not key.patterns:
+            found = [self.endpoints[name] for name in key.exact if name in self.endpoints]
+            return iter(sorted(found, key=creation_order))
         return (route for name, route in self.endpoints.items() if key.allows(name))
 
 
@@ -145,25 +161,56 @@ def build_snapshot(configuration: Configuration) -> Snapshot:
             provider.
         InvalidValueError: an endpoint's mappings break the rules (see `check_mappings`).
     """
+    slices = iter_snapshot(configuration)
+    while True:
+        try:
+            next(slices)
+        except StopIteration as end:
+            built: Snapshot = end.value
+            return built
+
+
+def iter_snapshot(configuration: Configuration) -> Generator[None, None, Snapshot]:
+    """Do what `build_snapshot` does, in slices: whoever drives this can see to other work."""
     sealed = {secret.secret_id: secret for secret in configuration.secrets}
     if len(sealed) != len(configuration.secrets):
         raise ConflictError("two secrets have the same id")
     endpoints: dict[str, EndpointRoute] = {}
-    for endpoint in configuration.endpoints:
-        if endpoint.name in endpoints:
-            raise ConflictError(f"two endpoints have the name {endpoint.name!r}", field="name")
-        endpoints[endpoint.name] = _build_route(endpoint, sealed)
+    for count, endpoint in enumerate(configuration.endpoints):
+        if not count % _SLICE:
+            yield
+        add_route(endpoints, build_route(endpoint, sealed))
     keys: dict[bytes, ClientKey] = {}
-    for stored in configuration.api_keys:
-        if stored.digest in keys:
-            raise ConflictError("two api keys have the same value")
-        keys[stored.digest] = _build_key(stored)
+    for count, stored in enumerate(configuration.api_keys):
+        if not count % _SLICE:
+            yield
+        add_key(keys, build_key(stored))
     return Snapshot(configuration.epoch, endpoints, keys, sealed)
 
 
-def _build_route(
+def creation_order(route: EndpointRoute) -> tuple[int, str]:
+    """Return the key that endpoints of a configuration are sorted by."""
+    return route.created_at, route.endpoint_id
+
+
+def add_route(endpoints: dict[str, EndpointRoute], route: EndpointRoute) -> None:
+    """Add an endpoint to those of a snapshot. Raises ConflictError: the name is taken."""
+    if route.name in endpoints:
+        raise ConflictError(f"two endpoints have the name {route.name!r}", field="name")
+    endpoints[route.name] = route
+
+
+def add_key(keys: dict[bytes, ClientKey], key: ClientKey) -> None:
+    """Add a key to those of a snapshot. Raises ConflictError: the value is taken."""
+    if key.digest in keys:
+        raise ConflictError("two api keys have the same value")
+    keys[key.digest] = key
+
+
+def build_route(
     endpoint: GatewayEndpoint, sealed: Mapping[SecretId, SealedSecret]
 ) -> EndpointRoute:
+    """Compile an endpoint. Raises ConflictError, InvalidValueError as `build_snapshot` does."""
     check_mappings(build_specs(endpoint.model_mappings))
     targets = [_build_target(row, sealed, endpoint.name) for row in endpoint.model_mappings]
     first = [target for target in targets if target.linkage_type is LinkageType.PRIMARY]
@@ -193,16 +240,7 @@ def _build_target(
     row: GatewayEndpointModelMapping, sealed: Mapping[SecretId, SealedSecret], endpoint: str
 ) -> Target:
     definition = row.model_definition
-    secret = sealed.get(definition.secret_id)
-    if secret is None:
-        raise ConflictError(
-            f"endpoint {endpoint!r}: the secret of model definition {definition.name!r} is missing"
-        )
-    if secret.provider not in (None, definition.provider):
-        raise ConflictError(
-            f"endpoint {endpoint!r}: model definition {definition.name!r} is of another provider "
-            "than its secret"
-        )
+    check_secret(definition, sealed, endpoint)
     return Target(
         mapping_id=row.mapping_id,
         model_definition_id=row.model_definition_id,
@@ -217,7 +255,28 @@ def _build_target(
     )
 
 
-def _build_key(stored: StoredApiKey) -> ClientKey:
+def check_secret(
+    definition: GatewayModelDefinition, sealed: Mapping[SecretId, SealedSecret], endpoint: str
+) -> None:
+    """Check that the credential of an endpoint's target is there and of its provider.
+
+    Raises:
+        ConflictError: it is not.
+    """
+    secret = sealed.get(definition.secret_id)
+    if secret is None:
+        raise ConflictError(
+            f"endpoint {endpoint!r}: the secret of model definition {definition.name!r} is missing"
+        )
+    if secret.provider not in (None, definition.provider):
+        raise ConflictError(
+            f"endpoint {endpoint!r}: model definition {definition.name!r} is of another provider "
+            "than its secret"
+        )
+
+
+def build_key(stored: StoredApiKey) -> ClientKey:
+    """Compile a client's credential."""
     key = stored.key
     globs = [glob for glob in key.allowed_endpoints if _GLOB_CHARACTERS.search(glob)]
     return ClientKey(
