@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ from gateway.vault.envelope import check_wraps, secret_context
 TOKEN = "bench-admin-token-of-this-run"
 TICK_S = 0.001  # what the event loop is asked for; what it takes longer is a pause
 ROUNDS = 5
+_FILLED_AT_MS = 1_700_000_000_000  # before now: what is new stands behind what was there
 SIZES = (10, 1_000, 10_000)
 
 Body = dict[str, Any]
@@ -61,8 +63,8 @@ Body = dict[str, Any]
 
 def stamps(n: int) -> dict[str, Any]:
     return {
-        "created_at": 1_800_000_000_000 + n,
-        "last_updated_at": 1_800_000_000_000 + n,
+        "created_at": _FILLED_AT_MS + n,
+        "last_updated_at": _FILLED_AT_MS + n,
         "created_by": "bench",
         "last_updated_by": "bench",
     }
@@ -78,7 +80,7 @@ async def add_secret(tx: Transaction, installation: Installation, n: int) -> Gat
         **stamps(n),
     )
     term = installation.sealer.active_term
-    empty = SealedSecret(
+    sealed = SealedSecret(
         secret_id=info.secret_id,
         secret_name=info.secret_name,
         provider=info.provider,
@@ -88,20 +90,9 @@ async def add_secret(tx: Transaction, installation: Installation, n: int) -> Gat
         record=b"",
     )
     check_wraps(await tx.vault.add_wraps(term, 1))
-    context = secret_context(empty, allowed_origin("openai", None))
+    context = secret_context(sealed, allowed_origin("openai", None))
     record = installation.sealer.seal(context, Secret(f'{{"api_key": "bench-key-{n}"}}'))
-    await tx.secrets.insert(
-        info,
-        SealedSecret(
-            secret_id=info.secret_id,
-            secret_name=info.secret_name,
-            provider=info.provider,
-            auth_config=None,
-            secret_version=1,
-            kek_term=term,
-            record=record,
-        ),
-    )
+    await tx.secrets.insert(info, replace(sealed, record=record))
     return info
 
 
@@ -130,7 +121,7 @@ async def add_endpoint(tx: Transaction, models: tuple[GatewayModelDefinition, ..
             weight=80.0 if place == 0 else 20.0,
             linkage_type=LinkageType.PRIMARY if place < 2 else LinkageType.FALLBACK,
             fallback_order=None if place < 2 else 0,
-            created_at=1_800_000_000_000 + n,
+            created_at=_FILLED_AT_MS + n,
             created_by="bench",
         )
         for place, model in enumerate(models)
@@ -279,8 +270,8 @@ async def measure_writes(admin: Admin) -> dict[str, tuple[float, float]]:
         model["secret_id"] = made["secret_id"]
         made = await act("create model definition", "POST", "/model-definitions", model)
         model_path = f"/model-definitions/{made['model_definition_id']}"
-        mappings = [{"model_definition_id": f"d-{n:032x}"}, made]
-        mappings[1] = {"model_definition_id": made["model_definition_id"]}
+        models = (f"d-{n:032x}", made["model_definition_id"])
+        mappings = [{"model_definition_id": model} for model in models]
         body = {"name": f"new-{n}", "model_mappings": mappings}
         endpoint = await act("create endpoint", "POST", "/endpoints", body)
         path = f"/endpoints/{endpoint['endpoint_id']}"
@@ -326,8 +317,10 @@ async def measure(count: int, folder: Path) -> dict[str, tuple[float, float]]:
 
 
 async def build_whole(gateway: Gateway) -> None:
+    """Build as when too much has changed for a patch: nobody knows what changed since then."""
+    long_ago = replace(gateway.serving.snapshots.current, epoch=-1_000_000)
     async with gateway.installation.store.read() as tx:
-        await read_snapshot(tx)
+        await read_snapshot(tx, long_ago)
 
 
 def print_table(results: dict[int, dict[str, tuple[float, float]]]) -> None:

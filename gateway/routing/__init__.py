@@ -21,7 +21,7 @@ from gateway.routing.snapshot import (
     build_snapshot,
     iter_snapshot,
 )
-from gateway.routing.update import update_snapshot
+from gateway.routing.update import iter_update, update_snapshot
 
 __all__ = [
     "ClientKey",
@@ -38,6 +38,7 @@ __all__ = [
     "compute_shares",
     "fill_fallback_orders",
     "iter_snapshot",
+    "iter_update",
     "parse_retry_after",
     "plan",
     "update_snapshot",

@@ -7,13 +7,14 @@ epoch never replaces a newer one. What cannot run cannot be built.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, islice, takewhile
 from operator import attrgetter
-from typing import Final
+from typing import Final, TypeVar
 
 from gateway.entities import (
     ApiKeyId,
@@ -33,8 +34,11 @@ from gateway.entities import (
 from gateway.errors import ConflictError
 from gateway.routing.mappings import build_specs, check_mappings, normalize
 
+ValueT = TypeVar("ValueT")
+
 _GLOB_CHARACTERS = re.compile(r"[*?\[]")
-_SLICE: Final = 50  # endpoints or keys built between two turns of the event loop: about 1 ms
+UNKNOWN: Final = -1
+SLICE: Final = 50  # endpoints or keys built between two turns of the event loop: about 1 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,10 @@ class EndpointRoute:
         return self.primaries + self.drained + self.fallbacks
 
 
+# How the endpoints of a configuration are sorted.
+creation_order: Callable[[EndpointRoute], tuple[int, str]] = attrgetter("created_at", "endpoint_id")
+
+
 @dataclass(frozen=True, slots=True)
 class ClientKey:
     """A client's credential, ready to be checked. Globs match case-sensitively, as fnmatch."""
@@ -89,6 +97,7 @@ class ClientKey:
     allows_all: bool
     exact: frozenset[str]
     patterns: tuple[re.Pattern[str], ...]
+    prefixes: tuple[str, ...]  # what a name that a pattern matches begins with, for each
     expires_at: int | None
     disabled: bool
 
@@ -113,23 +122,29 @@ class Snapshot:
     endpoints: Mapping[str, EndpointRoute]
     keys: Mapping[bytes, ClientKey]
     sealed: Mapping[SecretId, SealedSecret]
-    largest_body_bytes: int = field(init=False)  # of the endpoints' own limits; 0: none has one
+    largest_body_bytes: int = UNKNOWN  # of the endpoints' own limits; 0: none has one
+    _names: list[str] = field(init=False, repr=False, compare=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        own = (route.limits.max_body_bytes or 0 for route in self.endpoints.values())
-        object.__setattr__(self, "largest_body_bytes", max(own, default=0))
+        if self.largest_body_bytes == UNKNOWN:
+            largest = max(map(own_body_bytes, self.endpoints.values()), default=0)
+            object.__setattr__(self, "largest_body_bytes", largest)
 
     def iter_allowed(self, key: ClientKey) -> Iterator[EndpointRoute]:
-        """Yield the endpoints that a key may call, in the order of the configuration.
-
-        Only globs are held against every name.
-        """
+        """Yield the endpoints that a key may call, in the order of the configuration."""
         if key.allows_all:
             return iter(self.endpoints.values())
-        if not key.patterns:
-            found = [self.endpoints[name] for name in key.exact if name in self.endpoints]
-            return iter(sorted(found, key=creation_order))
-        return (route for name, route in self.endpoints.items() if key.allows(name))
+        found = {name for name in key.exact if name in self.endpoints}
+        for prefix, pattern in zip(key.prefixes, key.patterns, strict=True):
+            found.update(filter(pattern.match, self._iter_names(prefix)))
+        return iter(sorted((self.endpoints[name] for name in found), key=creation_order))
+
+    def _iter_names(self, prefix: str) -> Iterator[str]:
+        """Yield the names with a prefix: 10,000 are not looked at for the 20 of a team."""
+        if not self._names:
+            self._names.extend(sorted(self.endpoints))  # once: a snapshot never changes
+        start = bisect_left(self._names, prefix)
+        return takewhile(lambda name: name.startswith(prefix), islice(self._names, start, None))
 
 
 class SnapshotHolder:
@@ -161,7 +176,11 @@ def build_snapshot(configuration: Configuration) -> Snapshot:
             provider.
         InvalidValueError: an endpoint's mappings break the rules (see `check_mappings`).
     """
-    slices = iter_snapshot(configuration)
+    return finish(iter_snapshot(configuration))
+
+
+def finish(slices: Generator[None, None, Snapshot]) -> Snapshot:
+    """Do work in slices all at once."""
     while True:
         try:
             next(slices)
@@ -170,27 +189,42 @@ def build_snapshot(configuration: Configuration) -> Snapshot:
             return built
 
 
-def iter_snapshot(configuration: Configuration) -> Generator[None, None, Snapshot]:
-    """Do what `build_snapshot` does, in slices: whoever drives this can see to other work."""
-    sealed = {secret.secret_id: secret for secret in configuration.secrets}
+def iter_snapshot(
+    configuration: Configuration, previous: Snapshot | None = None
+) -> Generator[None, None, Snapshot]:
+    """Do what `build_snapshot` does, in slices: whoever drives this can see to other work.
+
+    What is the same in `previous` stays the same object.
+    """
+    old = previous or Snapshot(0, {}, {}, {})
+    sealed = {
+        secret.secret_id: keep(old.sealed.get(secret.secret_id), secret)
+        for secret in configuration.secrets
+    }
     if len(sealed) != len(configuration.secrets):
         raise ConflictError("two secrets have the same id")
     endpoints: dict[str, EndpointRoute] = {}
     for count, endpoint in enumerate(configuration.endpoints):
-        if not count % _SLICE:
+        if count % SLICE == SLICE - 1:
             yield
-        add_route(endpoints, build_route(endpoint, sealed))
+        route = build_route(endpoint, sealed)
+        add_route(endpoints, keep(old.endpoints.get(route.name), route))
     keys: dict[bytes, ClientKey] = {}
     for count, stored in enumerate(configuration.api_keys):
-        if not count % _SLICE:
+        if count % SLICE == SLICE - 1:
             yield
-        add_key(keys, build_key(stored))
+        add_key(keys, keep(old.keys.get(stored.digest), build_key(stored)))
     return Snapshot(configuration.epoch, endpoints, keys, sealed)
 
 
-def creation_order(route: EndpointRoute) -> tuple[int, str]:
-    """Return the key that endpoints of a configuration are sorted by."""
-    return route.created_at, route.endpoint_id
+def keep(old: ValueT | None, new: ValueT) -> ValueT:
+    """Return the old object where nothing that counts is different."""
+    return old if old is not None and old == new else new
+
+
+def own_body_bytes(route: EndpointRoute) -> int:
+    """Return an endpoint's own limit of a body; 0 where it has none."""
+    return route.limits.max_body_bytes or 0
 
 
 def add_route(endpoints: dict[str, EndpointRoute], route: EndpointRoute) -> None:
@@ -286,6 +320,7 @@ def build_key(stored: StoredApiKey) -> ClientKey:
         allows_all="*" in globs,
         exact=frozenset(key.allowed_endpoints).difference(globs),
         patterns=tuple(_compile(glob) for glob in globs),
+        prefixes=tuple(_GLOB_CHARACTERS.split(glob, 1)[0] for glob in globs),
         expires_at=key.expires_at,
         disabled=key.disabled,
     )

@@ -6,13 +6,16 @@ same is refused; what did not change is the same object as before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import TypeVar
+from operator import attrgetter
+from typing import Final
 
 from gateway.entities import ConfigurationChanges, EndpointId, SealedSecret, SecretId
 from gateway.errors import ConflictError
 from gateway.routing.snapshot import (
+    SLICE,
+    UNKNOWN,
     ClientKey,
     EndpointRoute,
     Snapshot,
@@ -22,9 +25,12 @@ from gateway.routing.snapshot import (
     build_route,
     check_secret,
     creation_order,
+    finish,
+    keep,
+    own_body_bytes,
 )
 
-ValueT = TypeVar("ValueT")
+_PARTS: Final = ("primaries", "drained", "fallbacks")  # of a route: all its targets
 
 
 def update_snapshot(previous: Snapshot, changes: ConfigurationChanges) -> Snapshot:
@@ -33,18 +39,29 @@ def update_snapshot(previous: Snapshot, changes: ConfigurationChanges) -> Snapsh
     Raises:
         ConflictError, InvalidValueError: as `build_snapshot` does.
     """
+    return finish(iter_update(previous, changes))
+
+
+def iter_update(
+    previous: Snapshot, changes: ConfigurationChanges
+) -> Generator[None, None, Snapshot]:
+    """Do what `update_snapshot` does, in slices, as `iter_snapshot`."""
     sealed = _update_sealed(previous.sealed, changes)
-    return Snapshot(
-        changes.epoch,
-        _update_endpoints(previous, changes, sealed),
-        _update_keys(previous.keys, changes),
-        sealed,
-    )
-
-
-def _keep(old: ValueT | None, new: ValueT) -> ValueT:
-    """Return the old object where nothing that counts is different."""
-    return old if old is not None and old == new else new
+    endpoints, largest = previous.endpoints, previous.largest_body_bytes
+    if changes.endpoints or changes.gone_endpoints:
+        old = _find_routes(endpoints, changes)
+        new = []
+        for count, endpoint in enumerate(changes.endpoints):
+            if count % SLICE == SLICE - 1:
+                yield
+            new.append(keep(old.get(endpoint.endpoint_id), build_route(endpoint, sealed)))
+        endpoints = _replace_routes(endpoints, old.values(), new)
+        largest = _update_largest(largest, old.values(), new)
+    suspects = _list_suspects(previous.sealed, sealed, changes)
+    if suspects:
+        _check_users(endpoints.values(), suspects, sealed)
+    keys = _update_keys(previous.keys, changes)
+    return Snapshot(changes.epoch, endpoints, keys, sealed, largest)
 
 
 # --- secrets ------------------------------------------------------------------------------
@@ -61,7 +78,7 @@ def _update_sealed(
     for secret_id in changes.gone_secrets:
         sealed.pop(secret_id, None)
     for secret in changes.secrets:
-        sealed[secret.secret_id] = _keep(previous.get(secret.secret_id), secret)
+        sealed[secret.secret_id] = keep(previous.get(secret.secret_id), secret)
     return sealed
 
 
@@ -80,44 +97,35 @@ def _list_suspects(
 
 
 def _check_users(
-    routes: Iterable[EndpointRoute],
+    routes: Collection[EndpointRoute],
     suspects: set[SecretId],
     sealed: Mapping[SecretId, SealedSecret],
 ) -> None:
+    if suspects.isdisjoint(_iter_secrets(routes)):
+        return
     for route in routes:
-        for target in chain(route.primaries, route.drained, route.fallbacks):
+        for target in route.targets:
             if target.secret_id in suspects:
                 check_secret(target.mapping.model_definition, sealed, route.name)
+
+
+def _iter_secrets(routes: Collection[EndpointRoute]) -> Iterator[SecretId]:
+    """Yield the secret of every target, at the speed of C: there may be 100,000."""
+    parts = chain.from_iterable(map(attrgetter(part), routes) for part in _PARTS)
+    return map(attrgetter("secret_id"), chain.from_iterable(parts))
 
 
 # --- endpoints ----------------------------------------------------------------------------
 
 
-def _update_endpoints(
-    previous: Snapshot, changes: ConfigurationChanges, sealed: Mapping[SecretId, SealedSecret]
-) -> Mapping[str, EndpointRoute]:
-    routes = previous.endpoints
-    if changes.endpoints or changes.gone_endpoints:
-        routes = _replace_routes(routes, changes, sealed)
-    suspects = _list_suspects(previous.sealed, sealed, changes)
-    if suspects:
-        _check_users(routes.values(), suspects, sealed)
-    return routes
-
-
 def _replace_routes(
     previous: Mapping[str, EndpointRoute],
-    changes: ConfigurationChanges,
-    sealed: Mapping[SecretId, SealedSecret],
+    old: Collection[EndpointRoute],
+    new: Collection[EndpointRoute],
 ) -> Mapping[str, EndpointRoute]:
-    old = _find_routes(previous, changes)
-    new = [
-        _keep(old.get(endpoint.endpoint_id), build_route(endpoint, sealed))
-        for endpoint in changes.endpoints
-    ]
     staying = {(route.endpoint_id, route.name) for route in new}
     routes = dict(previous)
-    for route in old.values():
+    for route in old:
         if (route.endpoint_id, route.name) not in staying:
             del routes[route.name]
     in_order = True
@@ -141,6 +149,15 @@ def _find_routes(
     return {route.endpoint_id: route for route in previous.values() if route.endpoint_id in touched}
 
 
+def _update_largest(
+    largest: int, old: Iterable[EndpointRoute], new: Iterable[EndpointRoute]
+) -> int:
+    """Return the largest limit, or what makes the snapshot look for it: the largest went."""
+    after = max(map(own_body_bytes, new), default=0)
+    before = max(map(own_body_bytes, old), default=0)
+    return UNKNOWN if after < before == largest else max(largest, after)
+
+
 def _comes_last(route: EndpointRoute, routes: dict[str, EndpointRoute]) -> bool:
     last = next(reversed(routes.values()), None)
     return last is None or creation_order(last) < creation_order(route)
@@ -161,5 +178,5 @@ def _update_keys(
         del keys[key.digest]
     for stored in changes.api_keys:
         new = build_key(stored)
-        add_key(keys, _keep(old.get(new.key_id), new))
+        add_key(keys, keep(old.get(new.key_id), new))
     return keys

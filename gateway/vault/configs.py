@@ -77,11 +77,12 @@ class ModelConfigCache:
     A request that still holds an older snapshot is served without being kept.
     """
 
-    __slots__ = ("_configs", "_epoch", "_failed", "_opener", "_values")
+    __slots__ = ("_configs", "_epoch", "_failed", "_opener", "_sealed", "_values")
 
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
         self._epoch = -1
+        self._sealed: Mapping[SecretId, SealedSecret] = {}
         self._configs: dict[MappingId, GatewayModelConfig] = {}
         self._values: dict[_ValueKey, _Opened] = {}
         self._failed: dict[_ValueKey, Quarantined] = {}
@@ -124,7 +125,9 @@ class ModelConfigCache:
         self._epoch = epoch
         self._configs = {}
         self._failed = {}
-        known = sealed or {}
+        if sealed is not None and sealed is self._sealed:
+            return  # a change of other things
+        self._sealed = known = sealed or {}
         dropped = [
             key
             for key, opened in self._values.items()
