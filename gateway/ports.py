@@ -8,7 +8,7 @@ of another list, a number over 64 bits, a text that is not Unicode).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -160,6 +160,12 @@ class EndpointRows(Protocol):
         `q` matches a part of the endpoint's name, case-insensitively; `resource_type` and
         `resource_id`, together, find what this resource is bound to.
         """
+        ...
+
+    async def list_users(
+        self, model_definition_ids: Collection[ModelDefinitionId]
+    ) -> tuple[GatewayEndpoint, ...]:
+        """List all endpoints that are mapped to one of these, in a constant number of queries."""
         ...
 
     async def insert(self, row: GatewayEndpoint) -> None:

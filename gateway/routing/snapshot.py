@@ -197,10 +197,11 @@ def iter_snapshot(
     What is the same in `previous` stays the same object.
     """
     old = previous or Snapshot(0, {}, {}, {})
-    sealed = {
-        secret.secret_id: keep(old.sealed.get(secret.secret_id), secret)
-        for secret in configuration.secrets
-    }
+    sealed: dict[SecretId, SealedSecret] = {}
+    for count, secret in enumerate(configuration.secrets):
+        if count % SLICE == SLICE - 1:
+            yield
+        sealed[secret.secret_id] = keep(old.sealed.get(secret.secret_id), secret)
     if len(sealed) != len(configuration.secrets):
         raise ConflictError("two secrets have the same id")
     endpoints: dict[str, EndpointRoute] = {}
