@@ -1,6 +1,7 @@
 # Lockgate. `make help` lists what there is; each target does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports fmt bench lock clean
+.PHONY: help demo test check lint types imports fmt bench bench-quick bench-peers \
+	soak soak-quick lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -10,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 PYTEST_ARGS ?= -n auto
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.run ## start Lockgate with simulated providers; no key needed
 	$(BIN)/lockgate demo
@@ -34,8 +35,20 @@ fmt: $(VENV)/.dev ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## measure what a request costs on this machine
-	$(BIN)/python -m bench
+bench: $(VENV)/.dev ## measure everything on this machine: the table of the README, some minutes
+	$(BIN)/python -m bench --json .bench/results.json --plots .bench
+
+bench-quick: $(VENV)/.dev ## a rough table in about a minute
+	$(BIN)/python -m bench --quick
+
+bench-peers: $(VENV)/.dev ## other gateways on the same mock; installs them under .bench/
+	$(BIN)/python -m bench.peers
+
+soak: $(VENV)/.dev ## 30 minutes of mixed load with faults: what grows, stays open, is booked
+	$(BIN)/python -m bench.soak --minutes 30 --json .bench/soak.json
+
+soak-quick: $(VENV)/.dev ## the same for 3 minutes
+	$(BIN)/python -m bench.soak --minutes 3 --json .bench/soak.json
 
 lock: ## renew requirements*.lock (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header \

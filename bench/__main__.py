@@ -1,185 +1,92 @@
-"""``python -m bench``: the table of what a request costs, direct and through the gateway."""
+"""``python -m bench``: the table of what a request costs, direct, through nginx and Lockgate."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import re
-import signal
-import subprocess
-import sys
-import tempfile
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from bench.mock import CHUNKS
+from bench import cost
+from bench.load import positive
+from bench.peers import write_report as write_peers
+from bench.plots import write_plots
+from bench.report import check_marks, name_charts, write_into, write_report, write_summary
+from bench.run import PARTS, Extent, measure_all
+from bench.subjects import NotThereError
 
-_TOKEN = "bench-admin-token-of-this-run"
-
-
-@contextmanager
-def start(*command: str, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-    """Run a process for the length of the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **(env or {})},
-    )
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-
-
-@contextmanager
-def start_gateway(mock_port: int, folder: str) -> Iterator[tuple[int, str]]:
-    """Run `lockgate serve` and yield its process id and URL."""
-    env = {
-        "LOCKGATE_ADMIN_TOKEN": _TOKEN,
-        "LOCKGATE_ALLOWED_PRIVATE_ORIGINS": f"http://127.0.0.1:{mock_port}",
-        "LOCKGATE_LOG_LEVEL": "WARNING",
-    }
-    command = ("gateway", "serve", "--data", f"{folder}/data", "--listen", "127.0.0.1:0")
-    with start(*command, env=env) as process:
-        for line in process.stdout or ():
-            if match := re.search(r"http://[0-9.]+:[0-9]+", line):
-                yield process.pid, match[0]
-                return
-        raise SystemExit("the gateway did not start")
-
-
-def post(url: str, path: str, body: dict[str, object]) -> dict[str, str]:
-    """Create one thing through REST."""
-    request = urllib.request.Request(
-        f"{url}/api/v1/{path}",
-        json.dumps(body).encode(),
-        {"authorization": f"Bearer {_TOKEN}", "content-type": "application/json"},
-    )
-    with urllib.request.urlopen(request) as response:
-        return json.load(response)
-
-
-def set_up(url: str, mock_port: int) -> str:
-    """Create secret, two models, an 80/20 endpoint and an api key; return the key."""
-    secret = post(
-        url,
-        "secrets",
-        {
-            "secret_name": "bench",
-            "provider": "openai_compatible",
-            "secret_value": {"api_key": "bench-provider-key"},
-            "auth_config": {"api_base": f"http://127.0.0.1:{mock_port}/v1"},
-        },
-    )
-    mappings = []
-    for name, weight in (("one", 80), ("two", 20)):
-        model = post(
-            url,
-            "model-definitions",
-            {
-                "name": name,
-                "provider": "openai_compatible",
-                "model_name": f"bench-{name}",
-                "secret_id": secret["secret_id"],
-            },
-        )
-        mappings.append({"model_definition_id": model["model_definition_id"], "weight": weight})
-    post(url, "endpoints", {"name": "bench", "model_mappings": mappings})
-    return post(url, "api-keys", {"name": "bench"})["value"]
-
-
-def read_cpu_s(pid: int) -> float:
-    """Return user + system seconds of a process (Linux; elsewhere from ps)."""
-    stat = Path(f"/proc/{pid}/stat")
-    if stat.exists():
-        fields = stat.read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    text = subprocess.check_output(["ps", "-o", "time=", "-p", str(pid)], text=True).strip()
-    return sum(float(part) * 60**place for place, part in enumerate(reversed(text.split(":"))))
-
-
-def read_rss_mib(pid: int) -> float:
-    """Return the resident memory of a process."""
-    text = subprocess.check_output(["ps", "-o", "rss=", "-p", str(pid)], text=True)
-    return round(int(text) / 1024, 1)
-
-
-def load(url: str, key: str, requests: int, connections: int, mode: str) -> dict[str, float]:
-    """Run one load in a process of its own."""
-    words = [url, key, "bench", str(requests), str(connections), mode]
-    command = [sys.executable, "-m", "bench.load", *words]
-    return json.loads(subprocess.check_output(command, text=True))
-
-
-def measure(arguments: argparse.Namespace) -> list[dict[str, object]]:
-    """Take all measurements: per mode first direct, then through the gateway."""
-    rows: list[dict[str, object]] = []
-    with tempfile.TemporaryDirectory() as folder, start("bench.mock") as mock:
-        assert mock.stdout is not None
-        mock_port = int(mock.stdout.readline())
-        with start_gateway(mock_port, folder) as (pid, url):
-            key = set_up(url, mock_port)
-            load(url, key, 200, 4, "plain")  # warm: connections, caches
-            for mode, share in (("plain", 1), ("stream", 10)):
-                count = arguments.requests // share
-                for connections in (1, arguments.connections):
-                    direct = load(f"http://127.0.0.1:{mock_port}", key, count, connections, mode)
-                    before = read_cpu_s(pid)
-                    through = load(url, key, count, connections, mode)
-                    cpu_us = (read_cpu_s(pid) - before) / count * 1e6
-                    rows.append(
-                        {
-                            "mode": mode,
-                            "connections": connections,
-                            "cpu_us_per_request": round(cpu_us, 1),
-                            "cpu_us_per_chunk": (
-                                round(cpu_us / CHUNKS, 1) if mode == "stream" else None
-                            ),
-                            "rss_mib": read_rss_mib(pid),
-                            "direct": direct,
-                            "gateway": through,
-                        }
-                    )
-    return rows
-
-
-def report(rows: list[dict[str, object]]) -> str:
-    """Write the table in Markdown."""
-    lines = [
-        (
-            "| mode | connections | CPU µs/request | CPU µs/chunk | requests/s (direct) "
-            "| p50 ms (direct) | p99 ms (direct) | failed | RSS MiB |"
-        ),
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in rows:
-        direct, through = row["direct"], row["gateway"]
-        lines.append(
-            f"| {row['mode']} | {row['connections']} | {row['cpu_us_per_request']} "
-            f"| {row['cpu_us_per_chunk'] or '-'} "
-            f"| {through['requests_per_s']} ({direct['requests_per_s']}) "
-            f"| {through['p50_ms']} ({direct['p50_ms']}) "
-            f"| {through['p99_ms']} ({direct['p99_ms']}) "
-            f"| {through['failed']} | {row['rss_mib']} |"
-        )
-    return "\n".join(lines)
+_PEERS = Path(".bench/peers.json")
 
 
 def main() -> None:
-    """Parse the arguments, measure, print."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--requests", type=int, default=20_000, help="per buffered row")
-    parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--json", action="store_true")
+    """Parse the arguments, measure, print and write."""
+    parser = _build_parser()
     arguments = parser.parse_args()
-    rows = measure(arguments)
-    print(json.dumps(rows, indent=2) if arguments.json else report(rows))
+    try:
+        for path in filter(None, (arguments.write, arguments.write_all)):
+            check_marks(path)  # before minutes of measuring, not after
+        results = _read(arguments.read) if arguments.read else None
+    except ValueError as error:
+        parser.error(str(error))
+    if results is None:
+        try:
+            results = measure_all(_build_extent(arguments, parser))
+        except NotThereError as error:
+            parser.exit(1, f"bench: {error}\n")
+    text = write_report(results)
+    print(text)
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+    _write_files(arguments, results, text)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return an older run. Raises ValueError where the file holds none."""
+    try:
+        results = json.loads(path.read_text())
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except json.JSONDecodeError:
+        results = None
+    if not isinstance(results, dict) or "targets" not in results:
+        raise ValueError(f"{path} holds no run of the bench")
+    return results
+
+
+def _write_files(arguments: argparse.Namespace, results: dict[str, Any], text: str) -> None:
+    peers = json.loads(_PEERS.read_text()) if _PEERS.exists() else []
+    if arguments.write:
+        write_into(arguments.write, write_summary(results))
+    if arguments.write_all:
+        parts = [*name_charts(results, "."), text, *([write_peers(peers)] if peers else [])]
+        write_into(arguments.write_all, "\n\n".join(parts))
+    if arguments.plots and results["cases"]:
+        write_plots(results, arguments.plots, peers)
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="less than a minute, rough figures")
+    parser.add_argument("--rounds", type=positive, help="rounds per figure, medians are shown")
+    parser.add_argument("--workers", type=positive, default=1, help="of the gateway measured")
+    parser.add_argument("--only", metavar="PART,...", help=f"some of: {', '.join(PARTS)}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    parser.add_argument("--read", type=Path, metavar="FILE", help="report figures of an older run")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the summary into a file")
+    parser.add_argument("--write-all", type=Path, metavar="FILE", help="put everything into one")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help="write the charts")
+    return parser
+
+
+def _build_extent(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> Extent:
+    parts = tuple(arguments.only.split(",")) if arguments.only else PARTS
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"--only knows {', '.join(PARTS)}, not {', '.join(sorted(unknown))}")
+    if arguments.quick:
+        quick = tuple(part for part in parts if arguments.only or part != "load")
+        return Extent(cost.QUICK, arguments.rounds or 1, 2_000, 1.0, quick, arguments.workers)
+    return Extent(cost.FULL, arguments.rounds or 3, 10_000, 4.0, parts, arguments.workers)
 
 
 if __name__ == "__main__":

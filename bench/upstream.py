@@ -11,7 +11,7 @@ import sys
 import time
 
 from gateway.proxy.deadline import Limits, now_s
-from gateway.proxy.upstream import Call, Upstreams
+from gateway.proxy.upstream import Upstreams, dump_headers, dump_request, dump_start
 from gateway.settings import parse_origin_pattern
 
 _HEADERS = [  # about what an SDK sends
@@ -28,11 +28,15 @@ _ASKED = b'"messages":[{"role":"user","content":"' + b"x" * 400 + b'"}]}'
 
 async def _repeat(upstreams: Upstreams, url: str, mode: str, count: int) -> None:
     body = (b'{"stream":true,' if mode == "stream" else b"{") + _ASKED
+    origin, start = dump_start("POST", url)
+    head = (start, dump_headers(_HEADERS))
     for _ in range(count):
         limits = Limits(connect_s=5, first_byte_s=60, idle_s=60, deadline_at_s=now_s() + 600)
-        answer = await upstreams.send(Call("POST", url, _HEADERS, body), limits)
+        request = dump_request(origin, str(origin), "POST", head, (body,))
+        answer = await upstreams.send(request, limits)
         if mode == "stream":
-            async for _chunk in answer.iter_chunks():
+            answer.open_chunks()
+            while await answer.next_chunk():
                 pass
         else:
             assert await answer.read(1 << 20)

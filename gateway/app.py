@@ -20,13 +20,15 @@ from gateway.clock import SystemClock
 from gateway.control import ControlParts, build_control_app, may_read_metrics, render_problem
 from gateway.control.ui import add_ui_routes
 from gateway.errors import LockgateError
+from gateway.fleet import Alone, Fleet
 from gateway.installation import Installation, open_installation
 from gateway.ports import Clock, Store
 from gateway.proxy import (
+    PassOn,
     ProxyParts,
+    ProxyPlane,
     UsageWriter,
     add_operation_routes,
-    add_proxy_routes,
     find_renderer,
 )
 from gateway.routing.snapshot import Snapshot, SnapshotHolder
@@ -34,7 +36,7 @@ from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.snapshots import read_snapshot
 from gateway.telemetry.metrics import Metrics
-from gateway.vault.configs import ModelConfigCache
+from gateway.vault.configs import ModelConfigCache, Quarantined
 from gateway.web import Renderer, build_rescue
 
 logger = logging.getLogger("lockgate.app")
@@ -55,6 +57,7 @@ class Gateway:
     clock: SystemClock
     refresher: Refresher
     started_at: int
+    fleet: Fleet
     apps: tuple[web.Application, ...] = ()  # data plane first; then the control plane's own
 
     @property
@@ -75,11 +78,13 @@ class Serving:
 
     snapshots: SnapshotHolder
     configs: ModelConfigCache
+    fleet: Fleet
 
     def swap(self, snapshot: Snapshot) -> None:
         """Serve a newer snapshot from the next request on; forget credentials of older ones."""
         if self.snapshots.swap(snapshot):
             self.configs.advance(snapshot.epoch, snapshot.sealed)
+            self.fleet.offer(snapshot)
 
 
 class Refresher:
@@ -134,8 +139,12 @@ class Refresher:
             self.fault = fault
 
 
-async def build_gateway(settings: Settings) -> Gateway:
+async def build_gateway(settings: Settings, fleet: Fleet | None = None) -> Gateway:
     """Open the installation and build the applications.
+
+    Args:
+        settings: all of them.
+        fleet: the workers, where others serve the data plane than this process.
 
     Raises:
         StartError: the installation cannot be opened; nothing was changed.
@@ -145,7 +154,9 @@ async def build_gateway(settings: Settings) -> Gateway:
     try:
         async with installation.store.read() as tx:
             snapshot = await read_snapshot(tx)
-        serving = Serving(SnapshotHolder(snapshot), ModelConfigCache(installation.opener))
+        fleet = fleet or Alone()
+        serving = Serving(SnapshotHolder(snapshot), ModelConfigCache(installation.opener), fleet)
+        fleet.offer(snapshot)
         gateway = Gateway(
             settings=settings,
             installation=installation,
@@ -155,6 +166,7 @@ async def build_gateway(settings: Settings) -> Gateway:
             clock=clock,
             refresher=Refresher(installation.store, serving, clock),
             started_at=clock.now_ms(),
+            fleet=fleet,
         )
         _build_apps(gateway)
     except BaseException:
@@ -166,17 +178,26 @@ async def build_gateway(settings: Settings) -> Gateway:
 def _build_apps(gateway: Gateway) -> None:
     control = _build_control(gateway)
     data_app = _build_root()
-    add_proxy_routes(data_app, _proxy_parts(gateway))
     gateway.metrics.watch(
         "ledger_backlog", "Usage rows not yet stored", lambda: gateway.usage.backlog
     )
     gateway.metrics.watch(
         "ledger_dropped", "Usage rows given up since the start", lambda: gateway.usage.dropped
     )
+    gateway.metrics.watch(
+        "snapshot_epoch",
+        "Number of the snapshot served",
+        lambda: gateway.serving.snapshots.current.epoch,
+    )
+    gateway.metrics.watch(
+        "quarantined_credentials",
+        "Stored credentials that do not open",
+        lambda: len(_list_quarantined(gateway)),
+    )
     add_operation_routes(
         data_app,
         ready=lambda: _list_faults(gateway),
-        metrics=gateway.metrics,
+        render_metrics=lambda: _render_metrics(gateway),
         may_read_metrics=lambda request: may_read_metrics(control, request),
     )
     data_app.cleanup_ctx.append(_background(gateway))
@@ -203,8 +224,9 @@ def _find_renderer(request: web.Request) -> Renderer:
     return find_renderer(request)
 
 
-def _proxy_parts(gateway: Gateway) -> ProxyParts:
-    return ProxyParts(
+def build_plane(gateway: Gateway, pass_on: PassOn) -> ProxyPlane:
+    """Build the data plane; `pass_on` takes what is none of its requests."""
+    parts = ProxyParts(
         snapshots=gateway.serving.snapshots,
         configs=gateway.serving.configs,
         usage=gateway.usage,
@@ -213,15 +235,20 @@ def _proxy_parts(gateway: Gateway) -> ProxyParts:
         metrics=gateway.metrics,
         draw=random.random,
     )
+    return ProxyPlane(parts, pass_on)
 
 
 def _build_control(gateway: Gateway) -> ControlParts:
     async def publish(snapshot: Snapshot) -> Sequence[str]:
         gateway.serving.swap(snapshot)
-        return ()
+        return await gateway.fleet.wait(snapshot.epoch)
 
     async def status() -> dict[str, Any]:
         return _describe(gateway)
+
+    async def flush() -> None:
+        await gateway.fleet.flush()
+        await gateway.usage.flush()
 
     return ControlParts(
         store=gateway.installation.store,
@@ -232,26 +259,38 @@ def _build_control(gateway: Gateway) -> ControlParts:
         clock=gateway.clock,
         publish=publish,
         status=status,
-        usage_flush=gateway.usage.flush,
+        usage_flush=flush,
     )
 
 
 def _describe(gateway: Gateway) -> dict[str, Any]:
+    workers = gateway.fleet.describe()
     return {
         "version": __version__,
         "started_at": gateway.started_at,
         "uptime_ms": gateway.clock.now_ms() - gateway.started_at,
-        "workers": 1,
+        "workers": len(workers) or 1,
+        "worker_processes": workers,
         "ledger_backlog": gateway.usage.backlog,
         "database_fault": gateway.refresher.fault,
-        "quarantined": [asdict(found) for found in gateway.serving.configs.quarantined()],
+        "quarantined": [asdict(found) for found in _list_quarantined(gateway)],
     }
+
+
+def _list_quarantined(gateway: Gateway) -> list[Quarantined]:
+    """Return the credentials that do not open, here or in a worker."""
+    found = (*gateway.serving.configs.quarantined(), *gateway.fleet.quarantined())
+    return list({row.secret_id: row for row in found}.values())
+
+
+async def _render_metrics(gateway: Gateway) -> bytes:
+    return gateway.metrics.render(await gateway.fleet.collect())
 
 
 async def _list_faults(gateway: Gateway) -> list[str]:
     if gateway.refresher.stale_s > MAX_STALE_S:
         return ["the database has not answered for longer than a snapshot may be served"]
-    return []
+    return gateway.fleet.list_faults()
 
 
 def _background(gateway: Gateway) -> Any:

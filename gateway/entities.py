@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Generic, NewType, TypeVar
+from typing import Any, Generic, NamedTuple, NewType, TypeVar
 
 SecretId = NewType("SecretId", str)  # "s-" and 32 hex digits
 ModelDefinitionId = NewType("ModelDefinitionId", str)  # "d-"
@@ -307,9 +307,8 @@ class AuditRow:
     audit_id: int = 0  # given by the store
 
 
-@dataclass(slots=True, kw_only=True)
-class UsageRow:
-    """One attempt: one call of one upstream. Built up while the attempt runs, then recorded."""
+class UsageRow(NamedTuple):
+    """One attempt: one call of one upstream."""
 
     request_id: str
     attempt: int  # 1-based; 0 where no upstream was called

@@ -31,6 +31,7 @@
     └── GatewayError                  our own side
         ├── DeadlineExceededError     504
         ├── OverloadedError           503
+        ├── ShuttingDownError         503, cut at the end of the drain time
         ├── NoTargetError             503
         ├── ClientGoneError           499, never sent: nobody is there
         ├── StoreUnavailableError     503
@@ -385,6 +386,12 @@ class OverloadedError(GatewayError):
     """A limit on work in flight is reached."""
 
     code = "overloaded"
+
+
+class ShuttingDownError(GatewayError):
+    """The gateway stops, and the request was not finished within the drain time."""
+
+    code = "shutting_down"
 
 
 class NoTargetError(GatewayError):

@@ -20,9 +20,10 @@ from typing import Any, NoReturn
 
 from aiohttp import hdrs, web
 
-from gateway.app import Gateway, build_gateway
+from gateway.app import Gateway, build_gateway, build_plane
 from gateway.errors import InstallationError
-from gateway.installation import harden_process
+from gateway.process import harden_process
+from gateway.proxy import PassOn, ProxyPlane
 from gateway.settings import Address, Settings
 from gateway.telemetry.logs import configure_logging
 from gateway.web import Handler
@@ -69,6 +70,8 @@ class RunningServer:
     gateway: Gateway
     address: Address
     admin_address: Address
+    _plane: ProxyPlane
+    _listener: asyncio.Server
     _runners: list[web.AppRunner]
     _traffic: Traffic
 
@@ -85,17 +88,23 @@ class RunningServer:
     async def stop(self) -> None:
         """Close the listeners, let running work finish, close everything else."""
         self._traffic.draining.set()
+        self._plane.front.draining = True
+        self._listener.close()
         for runner in self._runners:
             for site in list(runner.sites):
                 await site.stop()
         servers = [runner.server for runner in self._runners if runner.server is not None]
-        if any(server.connections for server in servers):
+        if self._plane.front.connections or any(server.connections for server in servers):
             await asyncio.sleep(_SETTLE_S)
         for server in servers:
             server.pre_shutdown()  # idle connections close now, busy ones with their answer
-        await self._traffic.end(self.gateway.settings.drain_timeout_ms / 1000)
+        limit_s = self.gateway.settings.drain_timeout_ms / 1000
+        cut, _ = await asyncio.gather(self._plane.drain(limit_s), self._traffic.end(limit_s))
+        if cut:
+            logger.warning("%d requests are cut: the drain time is over", cut)
         try:
             await asyncio.gather(*(runner.cleanup() for runner in self._runners))
+            await self._plane.close()
         finally:  # the threads of a database left open would keep the process for ever
             await self.gateway.close()
 
@@ -109,31 +118,61 @@ async def start_server(settings: Settings) -> RunningServer:
     addresses = [settings.listen]
     if settings.admin_listen is not None:
         addresses.append(settings.admin_listen)
-    sockets = _bind_all(addresses)  # first: a taken port must leave no new installation behind
+    sockets = bind_all(addresses)  # first: a taken port must leave no new installation behind
+    try:
+        gateway = await build_gateway(with_real_ports(settings, sockets))
+    except BaseException:
+        close_all(sockets)
+        raise
     traffic = Traffic()
     runners: list[web.AppRunner] = []
     try:
-        gateway = await build_gateway(_with_real_ports(settings, sockets))
-    except BaseException:
-        _close_all(sockets)
-        raise
-    try:
-        for app, opened in zip(gateway.apps, sockets, strict=True):
-            await _listen(app, opened, traffic, runners)
+        plane, listener = await _listen_all(gateway, sockets, traffic, runners)
     except BaseException:
         for runner in runners:
             await runner.cleanup()
-        _close_all(sockets)
+        close_all(sockets)
         await gateway.close()
         raise
     bound = [
         Address(address.host, opened.getsockname()[1])
         for address, opened in zip(addresses, sockets, strict=True)
     ]
-    return RunningServer(gateway, bound[0], bound[-1], runners, traffic)
+    return RunningServer(gateway, bound[0], bound[-1], plane, listener, runners, traffic)
 
 
-def _with_real_ports(settings: Settings, sockets: list[socket.socket]) -> Settings:
+async def _listen_all(
+    gateway: Gateway, sockets: list[socket.socket], traffic: Traffic, runners: list[web.AppRunner]
+) -> tuple[ProxyPlane, asyncio.Server]:
+    data_app, *admin_apps = gateway.apps
+    shared = await open_runner(data_app, traffic, runners, close=True)
+    plane = build_plane(gateway, build_pass_on(shared))
+    for app, opened in zip(admin_apps, sockets[1:], strict=True):
+        await listen(await open_runner(app, traffic, runners, close=False), opened)
+    listener = await asyncio.get_running_loop().create_server(
+        plane.front, sock=sockets[0], backlog=_BACKLOG
+    )
+    plane.start()
+    return plane, listener
+
+
+def build_pass_on(runner: web.AppRunner) -> PassOn:
+    """Return what gives a connection, with the bytes that have come on it, to an application."""
+
+    def pass_on(transport: asyncio.Transport, data: bytes) -> None:
+        server = runner.server
+        if server is None:  # it has been stopped
+            transport.abort()
+            return
+        protocol = server()
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        protocol.data_received(data)
+
+    return pass_on
+
+
+def with_real_ports(settings: Settings, sockets: list[socket.socket]) -> Settings:
     """Put the ports that the kernel gave in place of 0: the Host allow-list hangs on them."""
     ports = [opened.getsockname()[1] for opened in sockets]
     changed = replace(settings, listen=replace(settings.listen, port=ports[0]))
@@ -142,13 +181,18 @@ def _with_real_ports(settings: Settings, sockets: list[socket.socket]) -> Settin
     return replace(changed, admin_listen=replace(settings.admin_listen, port=ports[-1]))
 
 
-def _bind_all(addresses: list[Address]) -> list[socket.socket]:
+def bind_all(addresses: list[Address]) -> list[socket.socket]:
+    """Open a listening socket per address.
+
+    Raises:
+        InstallationError: an address cannot be taken; none is then.
+    """
     sockets: list[socket.socket] = []
     for address in addresses:
         try:
             sockets.append(_bind(address))
         except OSError as error:
-            _close_all(sockets)
+            close_all(sockets)
             raise InstallationError(_explain_bind(address, error), field="listen") from None
     return sockets
 
@@ -171,17 +215,50 @@ def _bind(address: Address) -> socket.socket:
     return opened
 
 
-def _close_all(sockets: list[socket.socket]) -> None:
+def bind_beside(first: socket.socket, count: int) -> list[socket.socket]:
+    """Return `first` and `count` - 1 more listening sockets of the same address.
+
+    Linux spreads the connections over them. `first` was bound without the option that allows
+    this, so an address that another process has was refused.
+    """
+    sockets = [first]
+    if count > 1:
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        first.listen(_BACKLOG)
+    while len(sockets) < count:
+        opened = socket.socket(first.family, first.type, first.proto)
+        sockets.append(opened)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        opened.bind(first.getsockname())
+        opened.listen(_BACKLOG)
+        opened.setblocking(False)
+    return sockets
+
+
+def close_all(sockets: list[socket.socket]) -> None:
+    """Close listening sockets."""
     for opened in sockets:
         opened.close()
 
 
-async def _listen(
+async def listen(runner: web.AppRunner, opened: socket.socket) -> None:
+    """Serve the connections of a listening socket."""
+    await web.SockSite(runner, opened, backlog=_BACKLOG).start()
+
+
+async def open_runner(
     app: web.Application,
-    opened: socket.socket,
     traffic: Traffic,
     runners: list[web.AppRunner],
-) -> None:
+    *,
+    close: bool,
+) -> web.AppRunner:
+    """Start an application, without a listener; `runners` gets its runner before it starts.
+
+    With `close` each answer is its connection's last: the next request may be the data plane's.
+    """
+
     @web.middleware
     async def note_request(request: web.Request, handler: Handler) -> web.StreamResponse:
         task = asyncio.current_task()  # the request's own, which also writes its answer
@@ -192,7 +269,7 @@ async def _listen(
 
     async def finish_headers(_: web.Request, response: web.StreamResponse) -> None:
         response.headers[hdrs.SERVER] = "lockgate"  # not which library in which version
-        if traffic.draining.is_set():
+        if close or traffic.draining.is_set():
             response.headers[hdrs.CONNECTION] = "close"
             response.force_close()
 
@@ -211,7 +288,7 @@ async def _listen(
     )
     runners.append(runner)
     await runner.setup()
-    await web.SockSite(runner, opened, backlog=_BACKLOG).start()
+    return runner
 
 
 def _explain_bind(address: Address, error: OSError) -> str:
@@ -258,10 +335,10 @@ async def _serve(settings: Settings, announce: Callable[[RunningServer], None]) 
         logger.info("stopping: listeners close, running requests finish")
     finally:
         await server.stop()
-    _leave(0)
+    leave(0)
 
 
-def _leave(code: int) -> NoReturn:
+def leave(code: int) -> NoReturn:
     """End the process now; the interpreter would first wait for its threads.
 
     One that resolves a name while no name server answers sits there for minutes, one of a
@@ -273,8 +350,11 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def stop_event() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set; a later signal ends the process at once."""
+def stop_event(before_leaving: Callable[[], None] | None = None) -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set; a later signal ends the process at once.
+
+    `before_leaving` is called before that end.
+    """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     first_at = 0.0
@@ -285,7 +365,9 @@ def stop_event() -> asyncio.Event:
             first_at = loop.time()
             stopped.set()
         elif loop.time() - first_at > _AGAIN_S:
-            _leave(_INTERRUPTED)
+            if before_leaving is not None:
+                before_leaving()
+            leave(_INTERRUPTED)
 
     for name in (signal.SIGTERM, signal.SIGINT):
         if sys.platform == "win32":

@@ -10,6 +10,7 @@ name is an error that names the nearest known one.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class Settings:
     data: Path = Path("lockgate-data")
     listen: Address = Address("127.0.0.1", 8700)
     admin_listen: Address | None = None
-    workers: int = 1
+    workers: int | None = None
     database_url: str | None = None
     redis_url: str | None = None
     admin_token: Secret | None = None
@@ -201,7 +202,9 @@ SPECS: tuple[Spec, ...] = (
     Spec("data", _parse_path, "data directory; created with mode 0700"),
     Spec("listen", parse_address, "address of the data plane"),
     Spec("admin_listen", parse_address, "own address of the control plane; else the data plane's"),
-    Spec("workers", _parse_int(1, 256), "worker processes"),
+    Spec(
+        "workers", _parse_int(1, 256), "worker processes; else as many as there are processor cores"
+    ),
     Spec("database_url", _parse_database_url, "database; else SQLite in the data directory", True),
     Spec("redis_url", str, "shared counters of many replicas", True),
     Spec("admin_token", _parse_token, "an admin token; for client commands, the one to send", True),
@@ -351,8 +354,11 @@ def _check(settings: Settings) -> None:
         )
     if settings.key_file is not None and (settings.passphrase or settings.passphrase_file):
         raise SettingsError("give a key file or a passphrase, not both", field="key_file")
-    if settings.workers != 1:
-        raise SettingsError("this release runs one worker: set --workers 1", field="workers")
+    if os.name != "posix" and settings.workers not in (None, 1):
+        raise SettingsError(
+            "this system has one process only, as it cannot hand over sockets: set --workers 1",
+            field="workers",
+        )
     if settings.redis_url is not None:
         raise SettingsError(
             "this release has no use for Redis: unset LOCKGATE_REDIS_URL", field="redis_url"

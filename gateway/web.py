@@ -35,12 +35,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Renderer = Callable[[LockgateError, web.Request], web.StreamResponse]
 
 
+def is_request_id(text: str) -> bool:
+    """Tell whether a caller's request id is kept: 1-128 visible ASCII characters."""
+    return _VISIBLE_ASCII.fullmatch(text) is not None
+
+
 def get_request_id(request: web.Request) -> str:
     """Return the request's id: the caller's if it is 1-128 visible ASCII characters, else new."""
     if _REQUEST_ID_KEY in request:
         return request[_REQUEST_ID_KEY]
     given = request.headers.get(REQUEST_ID_HEADER, "")
-    request_id = given if _VISIBLE_ASCII.fullmatch(given) else os.urandom(16).hex()
+    request_id = given if is_request_id(given) else os.urandom(16).hex()
     request[_REQUEST_ID_KEY] = request_id
     return request_id
 

@@ -26,7 +26,8 @@ def run_on_installation(settings: Settings, use: Callable[[Installation], Awaita
         StartError: there is none, or it cannot be opened.
     """
     # Late: the vault and the database take longer to load than --help takes to print.
-    from gateway.installation import harden_process, open_installation
+    from gateway.installation import open_installation
+    from gateway.process import harden_process
 
     async def run() -> T:
         installation = await open_installation(settings, SystemClock(), read_only=True)

@@ -17,6 +17,7 @@ from gateway.settings import parse_settings
 
 if TYPE_CHECKING:
     from gateway.server import RunningServer
+    from gateway.workers.parent import RunningParent
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -25,7 +26,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--data", metavar="DIR", help="Data directory [./lockgate-data].")
 @click.option("--listen", metavar="HOST:PORT", help="Address of the data plane [127.0.0.1:8700].")
 @click.option("--admin-listen", metavar="HOST:PORT", help="Control plane's own address.")
-@click.option("--workers", metavar="N", help="Worker processes [1].")
+@click.option("--workers", metavar="N", help="Worker processes [one per core].")
 @click.option("--config", type=_FILE, help="YAML file with a settings: section.")
 def serve(
     data: str | None,
@@ -42,12 +43,18 @@ def serve(
     """
     flags = {"data": data, "listen": listen, "admin_listen": admin_listen, "workers": workers}
     settings = parse_settings(flags, os.environ, config)
-    from gateway.server import run_server  # late: it loads everything that there is
+    # Late: they load everything that there is.
+    if os.name == "posix":
+        from gateway.workers.parent import run_parent
 
-    run_server(settings, announce)
+        run_parent(settings, announce)
+    else:
+        from gateway.server import run_server
+
+        run_server(settings, announce)
 
 
-def announce(server: RunningServer) -> None:
+def announce(server: RunningServer | RunningParent) -> None:
     """Print where the gateway listens and, at the first start, its admin token."""
     lines = [
         f"Lockgate serves at {server.url}, its control plane at {server.admin_url}/api/v1",

@@ -16,8 +16,15 @@ from gateway.dialects import (
 )
 from gateway.dialects.estimate import estimate_tokens, estimate_usage
 from gateway.dialects.models import ModelEntry, dump_model, dump_models
-from gateway.dialects.request import parse_body, parse_head, replace_model, replace_named_model
-from gateway.dialects.spec import DialectSpec, RequestHead, StreamFailure, StreamWatch, Usage
+from gateway.dialects.request import cut_model, parse_body, parse_head, replace_named_model
+from gateway.dialects.spec import (
+    DialectSpec,
+    RequestHead,
+    StreamFailure,
+    StreamWatch,
+    Usage,
+    dump_json,
+)
 from gateway.entities import Dialect
 
 DIALECTS: Final[Mapping[Dialect, DialectSpec]] = MappingProxyType(
@@ -42,12 +49,13 @@ __all__ = [
     "StreamFailure",
     "StreamWatch",
     "Usage",
+    "cut_model",
+    "dump_json",
     "dump_model",
     "dump_models",
     "estimate_tokens",
     "estimate_usage",
     "parse_body",
     "parse_head",
-    "replace_model",
     "replace_named_model",
 ]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from gateway.dialects.estimate import estimate_tokens
@@ -113,7 +112,7 @@ class MessagesWatch(SseWatch):
         if usage is None or self._is_final:
             return usage
         begun = max(usage.output_tokens or 0, estimate_tokens(self.output_chars))
-        return replace(usage, output_tokens=begun, estimated=True)
+        return usage._replace(output_tokens=begun, estimated=True)
 
     def _has_content(self, value: dict[str, Any]) -> bool:
         kind = value.get("type")

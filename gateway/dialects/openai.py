@@ -14,15 +14,28 @@ from typing import Any, Final
 from gateway.dialects.spec import (
     StreamFailure,
     Usage,
+    check_count,
     dump_json,
     load_part,
-    read_count,
     read_object,
 )
 from gateway.errors import LockgateError, QuotaExhaustedError
 
 VENDOR: Final = "openai"
 
+# What counts are called: input, its details, output, its details.
+_CHAT_NAMES: Final = (
+    "prompt_tokens",
+    "prompt_tokens_details",
+    "completion_tokens",
+    "completion_tokens_details",
+)
+_RESPONSES_NAMES: Final = (
+    "input_tokens",
+    "input_tokens_details",
+    "output_tokens",
+    "output_tokens_details",
+)
 _TYPES: Final = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 _SERVER_ERRORS: Final = range(500, 600)
 _ERROR_STATUSES: Final = range(400, 600)
@@ -58,15 +71,15 @@ def build_usage(answer: Mapping[str, Any]) -> Usage | None:
     usage = read_object(answer, "usage") or read_object(read_object(answer, "x_groq"), "usage")
     if not usage:
         return None
-    names = ("prompt", "completion") if "prompt_tokens" in usage else ("input", "output")
-    given = read_object(usage, f"{names[0]}_tokens_details")
-    made = read_object(usage, f"{names[1]}_tokens_details")
+    names = _CHAT_NAMES if "prompt_tokens" in usage else _RESPONSES_NAMES
+    given = read_object(usage, names[1])
+    made = read_object(usage, names[3])
     return Usage(
-        input_tokens=read_count(usage, f"{names[0]}_tokens"),
-        output_tokens=read_count(usage, f"{names[1]}_tokens"),
-        cache_read_tokens=read_count(given, "cached_tokens"),
-        cache_write_tokens=read_count(given, "cache_write_tokens"),
-        reasoning_tokens=read_count(made, "reasoning_tokens"),
+        check_count(usage.get(names[0])),
+        check_count(usage.get(names[2])),
+        check_count(given.get("cached_tokens")),
+        check_count(given.get("cache_write_tokens")),
+        check_count(made.get("reasoning_tokens")),
     )
 
 

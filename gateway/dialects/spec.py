@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -19,8 +19,7 @@ from gateway.errors import LockgateError
 _MAX_TOKENS: Final = 2**53  # beyond it JSON numbers are not exact; no count comes near
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Token counts of one answer; None is "not said".
 
     `input_tokens` is the whole input, tokens read from and written to a cache included;
@@ -37,8 +36,7 @@ class Usage:
     estimated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(NamedTuple):
     """What routing needs of a request's body."""
 
     model: str | None
@@ -161,7 +159,11 @@ class OpaqueWatch(StreamWatch):
 
 def read_count(values: Mapping[str, Any], name: str) -> int | None:
     """Return a token count if the field is one: an integer of at least 0."""
-    value = values.get(name)
+    return check_count(values.get(name))
+
+
+def check_count(value: Any) -> int | None:
+    """Return a token count if it is one: an integer of at least 0."""
     return value if type(value) is int and 0 <= value < _MAX_TOKENS else None
 
 
@@ -187,10 +189,15 @@ def load_object(data: bytes) -> dict[str, Any] | None:
 
 
 def load_part(body: bytes, key: bytes) -> dict[str, Any]:
-    """Return ``{key: object}`` of a whole answer, reading a large one only around the key.
+    """Return ``{key: object}`` of a whole answer, reading no more of it than it takes.
 
-    The last occurrence with an object as value counts: counts stand at an answer's end.
+    Where the object is an answer's last field, as counts mostly are, only that is parsed; else
+    a short answer is parsed whole, and a large one around the key's last occurrence with an
+    object as value.
     """
+    last = _load_last(body, b'"' + key + b'":')
+    if last is not None:
+        return {key.decode(): last}
     if len(body) <= _WHOLE_PARSE_BYTES:
         return load_object(body) or {}
     at = len(body)
@@ -205,6 +212,18 @@ def load_part(body: bytes, key: bytes) -> dict[str, Any]:
 # Parsing 256 KiB takes about half a millisecond; larger answers are embeddings and images.
 _WHOLE_PARSE_BYTES: Final = 256 << 10
 _PART_BYTES: Final = 4 << 10  # four times the longest usage object on record
+
+
+def _load_last(body: bytes, mark: bytes) -> dict[str, Any] | None:
+    """Parse the object behind `mark` if only the bracket of the answer comes after it."""
+    at = body.rfind(mark)
+    # An escaped quote before it would make it a part of a string.
+    if at <= 0 or body[at - 1] == _BACKSLASH or not body.endswith(b"}"):
+        return None
+    return load_object(body[at + len(mark) : -1])
+
+
+_BACKSLASH: Final = ord("\\")
 
 
 def _load_prefix(data: bytes) -> dict[str, Any] | None:

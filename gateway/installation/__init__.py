@@ -14,7 +14,6 @@ from gateway.installation.crypto import (
 )
 from gateway.installation.files import get_database_path, get_key_path
 from gateway.installation.opening import Installation, open_installation
-from gateway.installation.process import harden_process
 
 __all__ = [
     "CryptoStatus",
@@ -26,6 +25,5 @@ __all__ = [
     "crypto_verify",
     "get_database_path",
     "get_key_path",
-    "harden_process",
     "open_installation",
 ]

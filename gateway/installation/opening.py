@@ -27,8 +27,8 @@ from gateway.errors import (
     SchemaTooNewError,
 )
 from gateway.installation import files
-from gateway.installation.process import PASSPHRASE_VARIABLE, forget_passphrase_variable
 from gateway.ports import Clock, Opener, Sealer, Store
+from gateway.process import PASSPHRASE_VARIABLE, forget_passphrase_variable
 from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.store.migrate import load_migrations

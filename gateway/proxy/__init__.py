@@ -4,15 +4,18 @@ Rule: it reads configuration from a snapshot and credentials through an `Opener`
 it never meets the control plane.
 """
 
-from gateway.proxy.answer import find_renderer
+from gateway.proxy.front import PassOn
+from gateway.proxy.health import add_operation_routes
 from gateway.proxy.parts import ProxyParts
-from gateway.proxy.routes import add_operation_routes, add_proxy_routes
+from gateway.proxy.plane import ProxyPlane
+from gateway.proxy.unrouted import find_renderer
 from gateway.proxy.usage import UsageWriter
 
 __all__ = [
+    "PassOn",
     "ProxyParts",
+    "ProxyPlane",
     "UsageWriter",
     "add_operation_routes",
-    "add_proxy_routes",
     "find_renderer",
 ]

@@ -7,12 +7,9 @@ reached the client in the second case.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
-
-from aiohttp import web
 
 from gateway.errors import (
     ClientGoneError,
@@ -28,18 +25,18 @@ from gateway.errors import (
     VaultIntegrityError,
 )
 from gateway.providers import PROVIDERS
-from gateway.proxy.answer import Buffered, build_buffered, send_buffered
+from gateway.proxy.answer import Buffered, build_buffered
 from gateway.proxy.booking import Attempt, book
-from gateway.proxy.credentials import Wirings
+from gateway.proxy.credentials import Wiring, Wirings
 from gateway.proxy.deadline import now_s
-from gateway.proxy.exchange import Exchange, Job, build_usage_row
-from gateway.proxy.outgoing import Outgoing
+from gateway.proxy.exchange import Exchange, Job
+from gateway.proxy.outgoing import build_request
 from gateway.proxy.parts import ProxyParts
 from gateway.proxy.scrub import scrub
 from gateway.proxy.stream import Relay, is_stream
 from gateway.proxy.upstream import UpstreamAnswer, Upstreams
 from gateway.routing.plan import plan
-from gateway.routing.retry import Decision, classify_answer, parse_retry_after
+from gateway.routing.retry import OK, Decision, classify_answer, parse_retry_after
 from gateway.routing.snapshot import Target
 
 # Answers are held whole until they are known to be complete. The largest seen are batches of
@@ -47,6 +44,8 @@ from gateway.routing.snapshot import Target
 _MAX_ANSWER_BYTES: Final = 64 << 20
 _MAX_ERROR_BYTES: Final = 1 << 20  # of an error: no vendor's has more than some KiB
 _RETRY_WITHIN_S: Final = 0.5  # full jitter: the one retry of a lone target comes within this
+_FIRST_OK: Final = 200
+_FIRST_REDIRECT: Final = 300
 _FIRST_ERROR: Final = 400
 _SERVER_ERROR_KIND: Final = "server_error"
 _BAD_GATEWAY: Final = 502
@@ -76,44 +75,40 @@ class Attempts:
         self._upstreams = upstreams
         self._wirings = wirings
 
-    async def serve(self, exchange: Exchange, job: Job) -> web.StreamResponse:
+    async def serve(self, exchange: Exchange, job: Job) -> None:
         """Try targets in the order of the plan until one answers.
 
         Raises:
             LockgateError: no target is there, or the last failure is our own to tell.
         """
-        outgoing = Outgoing(exchange, job)
         failure: Failure | None = None
-        targets = self._plan(exchange, job)
-        target = next(targets, None)
-        while target is not None and exchange.attempts < self._parts.settings.max_attempts:
-            result = await self._attempt(exchange, job, outgoing, target)
-            if isinstance(result, web.StreamResponse):
-                return result
-            failure = result
+        wirings = self._plan(exchange, job)
+        wiring = next(wirings, None)
+        while wiring is not None and exchange.attempts < self._parts.settings.max_attempts:
+            failure = await self._attempt(exchange, job, wiring)
+            if failure is None:
+                return
             if not failure.next_target:
                 break
-            target = next(targets, None) or await self._retry(exchange, job, failure, target)
+            wiring = next(wirings, None) or await self._retry(exchange, job, failure, wiring)
         if failure is None:
             raise self._explain_no_target(exchange, job)
-        return _conclude(exchange, failure)
+        _conclude(exchange, failure)
 
     # --- which target ---------------------------------------------------------------------
 
-    def _plan(self, exchange: Exchange, job: Job) -> Iterator[Target]:
-        dialect = exchange.dialect
+    def _plan(self, exchange: Exchange, job: Job) -> Iterator[Wiring]:
+        dialect, snapshot, name = exchange.spec.name, exchange.snapshot, job.route.name
 
-        def usable(target: Target) -> bool:
-            provider = PROVIDERS.get(target.provider)
-            if provider is None or dialect not in provider.dialects:
-                return False
-            return self._wirings.find(exchange.snapshot, target) is not None
+        def find(target: Target) -> Wiring | None:
+            wiring = self._wirings.find(snapshot, name, target)
+            return wiring if wiring is not None and dialect in wiring.dialects else None
 
-        return plan(job.endpoint, self._parts.draw, usable)
+        return plan(job.route, self._parts.draw, find)
 
     async def _retry(
-        self, exchange: Exchange, job: Job, failure: Failure, target: Target
-    ) -> Target | None:
+        self, exchange: Exchange, job: Job, failure: Failure, wiring: Wiring
+    ) -> Wiring | None:
         """Return the same target for the one retry of an endpoint that has no other."""
         if (
             not failure.retry_same
@@ -126,93 +121,99 @@ class Attempts:
             return None
         await self._parts.sleep(delay_s)
         exchange.waited_s += delay_s
-        return target
+        return wiring
 
     def _explain_no_target(self, exchange: Exchange, job: Job) -> LockgateError:
         dialect = exchange.dialect
-        names = sorted({target.provider for target in job.endpoint.targets})
+        names = sorted({target.provider for target in job.route.targets})
         speaking = [
             name for name in names if name in PROVIDERS and dialect in PROVIDERS[name].dialects
         ]
         if not speaking:
             known = sorted({word for name in names for word in _list_dialects(name)})
             return DialectMismatchError(
-                f"the endpoint {job.endpoint.name!r} leads to {', '.join(names)}, which does not "
+                f"the endpoint {job.route.name!r} leads to {', '.join(names)}, which does not "
                 f"speak {dialect.value}; call it by a route of: {', '.join(known)}",
                 field="model",
             )
         if any(
-            target.provider in speaking and self._wirings.find(exchange.snapshot, target) is None
-            for target in job.endpoint.targets
+            target.provider in speaking
+            and self._wirings.find(exchange.snapshot, job.route.name, target) is None
+            for target in job.route.targets
         ):
             return VaultIntegrityError("no target's credential opens")
         return NoTargetError("every target of the endpoint is out of service")
 
     # --- one attempt ----------------------------------------------------------------------
 
-    async def _attempt(
-        self, exchange: Exchange, job: Job, outgoing: Outgoing, target: Target
-    ) -> web.StreamResponse | Failure:
-        wiring = self._wirings.find(exchange.snapshot, target)
-        if wiring is None:  # the plan saw it open a moment ago: nothing to call, nothing to book
-            return Failure(True, VaultIntegrityError("the target's credential does not open"))
+    async def _attempt(self, exchange: Exchange, job: Job, wiring: Wiring) -> Failure | None:
+        """Call one target; None if its answer was sent."""
+        target = wiring.target
         exchange.attempts += 1
         exchange.model = target.model_definition_name
         exchange.provider = target.provider
-        row = build_usage_row(exchange, job, target, self._parts.clock.now_ms())
-        run = Attempt(exchange, job, target, wiring, row, now_s())
+        exchange.answer_lines = wiring.answer_lines
+        run = Attempt(exchange, job, wiring, self._parts.clock.now_ms(), now_s())
         try:
-            result = await self._call(run, outgoing)
+            return await self._call(run)
         except ClientGoneError as error:
-            row.client_gone, row.error_code = True, error.code
+            run.client_gone, run.error_code = True, error.code
             raise
         except LockgateError as error:
-            row.error_code = error.code
+            run.error_code = error.code
             return Failure(error.next_target, error)
-        except asyncio.CancelledError:
-            row.client_gone, row.error_code = True, ClientGoneError.code
-            raise
         finally:
             book(run, self._parts)
-        return result
 
-    async def _call(self, run: Attempt, outgoing: Outgoing) -> web.StreamResponse | Failure:
+    async def _call(self, run: Attempt) -> Failure | None:
         exchange, job = run.exchange, run.job
         run.wiring.check_origin()
-        call = outgoing.build_call(run.target, run.wiring)
+        request = build_request(exchange, job, run.wiring)
         asked_s = now_s()
         try:
-            answer = await self._upstreams.send(call, job.limits)
+            answer = await self._upstreams.send(request, job.limits)
         finally:
-            exchange.waited_s += now_s() - asked_s
-        run.note_headers(answer.status, now_s())
+            came_s = now_s()
+            exchange.waited_s += came_s - asked_s
+        run.status = answer.status
+        run.first_byte_s = came_s - run.began_s
         try:
-            if answer.status < _FIRST_ERROR and is_stream(job, answer):
+            if job.stream and answer.status < _FIRST_ERROR and is_stream(job, answer):
                 return await self._relay(run, answer)
             return await self._buffer(run, answer)
         finally:
             answer.close()
 
-    async def _buffer(self, run: Attempt, answer: UpstreamAnswer) -> web.StreamResponse | Failure:
-        ok = answer.status < _FIRST_ERROR
-        asked_s = now_s()
-        try:
-            body = await answer.read(_MAX_ANSWER_BYTES if ok else _MAX_ERROR_BYTES)
-        finally:
-            run.exchange.waited_s += now_s() - asked_s
+    async def _buffer(self, run: Attempt, answer: UpstreamAnswer) -> Failure | None:
+        limit_bytes = _MAX_ANSWER_BYTES if answer.status < _FIRST_ERROR else _MAX_ERROR_BYTES
+        if answer.is_complete:
+            body = await answer.read(limit_bytes)
+        else:
+            asked_s = now_s()
+            try:
+                body = await answer.read(limit_bytes)
+            finally:
+                run.exchange.waited_s += now_s() - asked_s
+        decision = OK
+        if not _FIRST_OK <= answer.status < _FIRST_REDIRECT:
+            decision = classify_answer(run.wiring.target.provider, answer.status, body)
+        if decision is not OK:
+            return self._fail(run, answer, body, decision)
+        if not body:
+            raise UpstreamTruncatedError("the provider's answer ended before any content")
+        run.usage = run.exchange.spec.parse_usage(body)
+        build_buffered(answer, body, run.wiring, run.started_at).send(run.exchange)
+        return None
+
+    def _fail(
+        self, run: Attempt, answer: UpstreamAnswer, body: bytes, decision: Decision
+    ) -> Failure:
         now_ms = self._parts.clock.now_ms()
-        decision = classify_answer(run.target.provider, answer.status, body)
-        if decision.kind == "ok":
-            if not body:
-                raise UpstreamTruncatedError("the provider's answer ended before any content")
-            run.usage = run.exchange.spec.parse_usage(body)
-            buffered = build_buffered(answer, body, run.wiring, now_ms)
-            return send_buffered(run.exchange, buffered)
-        run.row.error_code = decision.kind
+        run.error_code = decision.kind
         if decision.error is not None:
             delay_s = parse_retry_after(answer.headers, body, now_ms / 1000)
-            error = _build_error(decision, run.target, delay_s)
-            run.row.error_code = error.code
+            error = _build_error(decision, run.wiring.target, delay_s)
+            run.error_code = error.code
             return Failure(decision.next_target, error)
         return Failure(
             decision.next_target,
@@ -220,36 +221,36 @@ class Attempts:
             retry_same=decision.kind == _SERVER_ERROR_KIND and answer.status in (500, 502, 504),
         )
 
-    async def _relay(self, run: Attempt, answer: UpstreamAnswer) -> web.StreamResponse | Failure:
-        run.row.streamed = True
+    async def _relay(self, run: Attempt, answer: UpstreamAnswer) -> Failure | None:
+        run.streamed = True
         watch = run.exchange.spec.watch()
-        relay = Relay(run.exchange, run.job, run.wiring, answer, watch)
+        relay = Relay(run.exchange, run.wiring, answer, watch)
         asked_s = now_s()
         try:
-            await relay.hold(run.began_s)
+            await relay.hold()
         finally:
             run.exchange.waited_s += now_s() - asked_s
         run.first_byte_s = now_s() - run.began_s
         if watch.failure is not None:
             status = watch.failure.status or _BAD_GATEWAY
-            decision = classify_answer(run.target.provider, status, watch.failure.body)
+            decision = classify_answer(run.wiring.target.provider, status, watch.failure.body)
             return _fail_reported(run, decision, status, watch.failure.message)
         try:
-            response = await relay.send()
+            await relay.send()
         finally:
             run.usage = watch.usage
             run.output_chars = watch.output_chars
         if relay.error is not None:
-            run.row.error_code = relay.error.code
+            run.error_code = relay.error.code
         elif watch.late_failure:
-            run.row.error_code = UpstreamReportedError.code
-        return response
+            run.error_code = UpstreamReportedError.code
+        return None
 
 
-def _conclude(exchange: Exchange, failure: Failure) -> web.StreamResponse:
-    if failure.answer is not None:
-        return send_buffered(exchange, failure.answer)
-    raise failure.error or NoTargetError("no target gave an answer")
+def _conclude(exchange: Exchange, failure: Failure) -> None:
+    if failure.answer is None:
+        raise failure.error or NoTargetError("no target gave an answer")
+    failure.answer.send(exchange)
 
 
 def _build_error(decision: Decision, target: Target, delay_s: float | None) -> UpstreamError:
@@ -263,11 +264,11 @@ def _build_error(decision: Decision, target: Target, delay_s: float | None) -> U
 def _fail_reported(run: Attempt, decision: Decision, status: int, message: str) -> Failure:
     """Turn an error event that came before any content into what a status would have been."""
     if decision.error is not None:
-        error: UpstreamError = _build_error(decision, run.target, None)
+        error: UpstreamError = _build_error(decision, run.wiring.target, None)
     else:
         words = scrub(message.encode(errors="replace"), run.wiring.needles).decode()
         error = UpstreamReportedError(words or "the provider reported an error", status=status)
-    run.row.error_code = error.code
+    run.error_code = error.code
     return Failure(decision.next_target, error)
 
 

@@ -6,7 +6,7 @@ Rule: every call of an upstream is booked once, however it ended.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.dialects import Usage, estimate_usage
 from gateway.entities import UsageRow
@@ -15,84 +15,101 @@ from gateway.proxy.deadline import now_s
 from gateway.proxy.exchange import Exchange, Job
 from gateway.proxy.operations import Metering
 from gateway.proxy.parts import ProxyParts
-from gateway.routing.snapshot import Target
 
 logger = logging.getLogger("lockgate.proxy")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Attempt:
-    """One call of one upstream, while it runs. `began_s` is of the monotonic clock."""
+    """One call of one upstream, while it runs.
+
+    Attributes:
+        started_at: wall-clock milliseconds.
+        began_s: of the monotonic clock.
+        status: of the upstream's answer; 0 where none came.
+    """
 
     exchange: Exchange
     job: Job
-    target: Target
-    wiring: Wiring
-    row: UsageRow
+    wiring: Wiring = field(repr=False)
+    started_at: int
     began_s: float
+    status: int = 0
+    error_code: str | None = None
     first_byte_s: float | None = None
     usage: Usage | None = None
     output_chars: int = 0
-
-    def note_headers(self, status: int, at_s: float) -> None:
-        """Take down that the answer's headers have come."""
-        self.row.status = status
-        self.first_byte_s = at_s - self.began_s
+    streamed: bool = False
+    client_gone: bool = False
 
 
 def book(attempt: Attempt, parts: ProxyParts) -> None:
-    """Finish the attempt's row, record it, count it."""
-    row = attempt.row
-    row.duration_ms = (now_s() - attempt.began_s) * 1000
-    if attempt.first_byte_s is not None:
-        row.first_byte_ms = attempt.first_byte_s * 1000
-    _fill_tokens(attempt)
-    provider, endpoint = attempt.target.provider, attempt.job.endpoint
-    parts.metrics.count_attempt(provider, row.error_code or "ok", attempt.first_byte_s)
-    parts.metrics.count_tokens(
-        endpoint.name,
-        provider,
-        (
-            row.input_tokens,
-            row.output_tokens,
-            row.cache_read_tokens,
-            row.cache_write_tokens,
-            row.reasoning_tokens,
-        ),
-    )
-    if endpoint.usage_tracking:
-        parts.usage.record(row)
+    """Record the attempt in the ledger and count it."""
+    duration_s = now_s() - attempt.began_s
+    usage = _find_usage(attempt)
+    target, route = attempt.wiring.target, attempt.job.route
+    parts.metrics.count_attempt(target.provider, attempt.error_code or "ok", attempt.first_byte_s)
+    if usage is not None:
+        parts.metrics.count_tokens(route.name, target.provider, usage)
+    if route.usage_tracking:
+        parts.usage.record(_build_row(attempt, usage, duration_s))
     if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("attempt", extra={"fields": _describe(row)})
+        logger.debug("attempt", extra={"fields": _describe(attempt, duration_s)})
 
 
-def _describe(row: UsageRow) -> dict[str, object]:
+def _build_row(attempt: Attempt, usage: Usage | None, duration_s: float) -> UsageRow:
+    exchange, target, route = attempt.exchange, attempt.wiring.target, attempt.job.route
+    first_byte_s = attempt.first_byte_s
+    counts = _NO_COUNTS if usage is None else usage
+    return UsageRow(
+        exchange.request_id,
+        exchange.attempts,
+        route.endpoint_id,
+        route.name,
+        target.model_definition_id,
+        target.model_definition_name,
+        target.provider,
+        attempt.job.key.key_id,
+        exchange.dialect,
+        exchange.dialect,
+        attempt.started_at,
+        attempt.status,
+        attempt.error_code,
+        None if first_byte_s is None else first_byte_s * 1000,
+        duration_s * 1000,
+        counts.input_tokens,
+        counts.output_tokens,
+        counts.cache_read_tokens,
+        counts.cache_write_tokens,
+        counts.reasoning_tokens,
+        counts.estimated,
+        attempt.streamed,
+        attempt.client_gone,
+    )
+
+
+def _describe(attempt: Attempt, duration_s: float) -> dict[str, object]:
+    target = attempt.wiring.target
     return {
-        "request_id": row.request_id,
-        "attempt": row.attempt,
-        "endpoint": row.endpoint_name,
-        "model": row.model_definition_name,
-        "provider": row.provider,
-        "status": row.status,
-        "code": row.error_code or "-",
-        "ms": row.duration_ms,
+        "request_id": attempt.exchange.request_id,
+        "attempt": attempt.exchange.attempts,
+        "endpoint": attempt.job.route.name,
+        "model": target.model_definition_name,
+        "provider": target.provider,
+        "status": attempt.status,
+        "code": attempt.error_code or "-",
+        "ms": duration_s * 1000,
     }
 
 
-def _fill_tokens(attempt: Attempt) -> None:
-    """Put the counts into the row: the provider's, or an estimate where it generated without."""
+def _find_usage(attempt: Attempt) -> Usage | None:
+    """Return the counts: the provider's, or an estimate where it generated without."""
     metering = attempt.job.operation.metering
     if metering is Metering.FREE:
-        return
-    usage = attempt.usage
-    if usage is None and metering is Metering.GENERATED and attempt.output_chars:
-        usage = estimate_usage(len(attempt.job.body), attempt.output_chars)
-    if usage is None:
-        return
-    row = attempt.row
-    row.input_tokens = usage.input_tokens
-    row.output_tokens = usage.output_tokens
-    row.cache_read_tokens = usage.cache_read_tokens
-    row.cache_write_tokens = usage.cache_write_tokens
-    row.reasoning_tokens = usage.reasoning_tokens
-    row.estimated = usage.estimated
+        return None
+    if attempt.usage is None and metering is Metering.GENERATED and attempt.output_chars:
+        return estimate_usage(len(attempt.job.body), attempt.output_chars)
+    return attempt.usage
+
+
+_NO_COUNTS = Usage()

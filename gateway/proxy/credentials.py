@@ -1,4 +1,4 @@
-"""Turns a target into everything that its calls need: base URL, credential headers, needles.
+"""Turns a target into everything that its calls need, down to the bytes of their headers.
 
 Rule: the only file of the data plane that reveals a `Secret`; what it makes of
 one lives for one epoch and shows itself in no repr.
@@ -8,44 +8,74 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import NoReturn, final
+from typing import Final, NoReturn, final
 
 import orjson
 
-from gateway.entities import MappingId, SecretId
-from gateway.errors import InvalidValueError, UpstreamOriginError, VaultIntegrityError
+from gateway.dialects import dump_json
+from gateway.entities import Dialect, MappingId, SecretId
+from gateway.errors import (
+    InvalidValueError,
+    UpstreamConnectError,
+    UpstreamOriginError,
+    VaultIntegrityError,
+)
 from gateway.providers import (
     Provider,
     allowed_origin,
     base_url,
     credential_headers,
+    gemini_suffix,
     get_provider,
     is_origin_allowed,
     parse_origin,
+    upstream_url,
 )
+from gateway.proxy.headers import HeaderPlan, build_target_lines, get_plan
+from gateway.proxy.operations import Operation
 from gateway.proxy.scrub import build_needles
+from gateway.proxy.upstream import Origin, dump_headers, dump_start
 from gateway.routing.snapshot import Snapshot, Target
 from gateway.settings import OriginPattern
 from gateway.vault.configs import GatewayModelConfig, ModelConfigCache
 
 logger = logging.getLogger("lockgate.proxy")
 
+_KEPT_STARTS: Final = 64  # clients choose the query: more than these are put together each time
+_IDENTITY: Final = ("Accept-Encoding", "identity")  # what passes unread must not be packed
+_DEFAULTS: Final = (("Content-Type", "application/json"),)
+
 
 @final
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Wiring:
-    """One target, ready to be called."""
+    """One target, ready to be called.
 
+    Attributes:
+        base: URL that vendor paths are joined to.
+        headers: our own header lines: credential, account, coding; each with its line end.
+        plan: what they do to the client's headers.
+        needles: spellings of the credential, to be struck out of answers.
+        lane: whose connections its requests use: one origin, one credential.
+        model: the upstream's model name as a JSON string.
+        answer_lines: the header lines of an answer that say who gave it.
+        starts: request lines with Host and `headers`, by operation and query.
+    """
+
+    target: Target
     provider: Provider
+    dialects: frozenset[Dialect]
     base: str = field(repr=False)
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    headers: bytes = field(repr=False)
+    plan: HeaderPlan = field(repr=False)
     needles: tuple[bytes, ...] = field(repr=False)
     is_origin_allowed: bool
-
-    def holds_credential(self, text: str) -> bool:
-        """Tell whether a header value has the credential in it."""
-        raw = text.encode(errors="surrogateescape")
-        return any(needle in raw for needle in self.needles)
+    lane: str
+    model: bytes
+    answer_lines: bytes
+    starts: dict[tuple[Operation, str], tuple[Origin, bytes]] = field(
+        repr=False, default_factory=dict
+    )
 
     def check_origin(self) -> None:
         """Refuse an upstream that the operator does not allow.
@@ -57,6 +87,27 @@ class Wiring:
             raise UpstreamOriginError(
                 "the provider's address is neither public https nor among the allowed origins"
             )
+
+    def get_start(self, operation: Operation, query: str) -> tuple[Origin, bytes]:
+        """Return where a call goes, and its request line with Host and our own headers.
+
+        Raises:
+            UpstreamConnectError: the URL cannot be called.
+        """
+        start = self.starts.get((operation, query))
+        if start is None:
+            origin, line = dump_start("POST", self._build_url(operation, query))
+            start = (origin, line + self.headers)
+            if len(self.starts) < _KEPT_STARTS:
+                self.starts[operation, query] = start
+        return start
+
+    def _build_url(self, operation: Operation, query: str) -> str:
+        suffix = operation.suffix
+        if operation.action is not None:
+            suffix = gemini_suffix(suffix, self.target.upstream_model, operation.action)
+        url = upstream_url(self.provider, self.base, operation.dialect, suffix)
+        return f"{url}?{query}" if query else url
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a Wiring holds a credential: it cannot be pickled or copied")
@@ -71,25 +122,24 @@ class Wirings:
         self._epoch = -1
         self._ready: dict[MappingId, Wiring] = {}
         self._reported: set[SecretId] = set()
+        configs.follow(self._advance)  # a change is acknowledged when old credentials are gone
 
-    def find(self, snapshot: Snapshot, target: Target) -> Wiring | None:
-        """Return the wiring, or None if the target's credential does not open."""
+    def find(self, snapshot: Snapshot, endpoint: str, target: Target) -> Wiring | None:
+        """Return the wiring of an endpoint's target; None if its credential does not open."""
         if snapshot.epoch == self._epoch:
             ready = self._ready.get(target.mapping_id)
             if ready is not None:
                 return ready
-        return self._build(snapshot, target)
+        return self._build(snapshot, endpoint, target)
 
-    def _build(self, snapshot: Snapshot, target: Target) -> Wiring | None:
+    def _build(self, snapshot: Snapshot, endpoint: str, target: Target) -> Wiring | None:
         if snapshot.epoch > self._epoch:
-            self._epoch = snapshot.epoch
-            self._ready = {}
-            self._reported = set()
+            self._advance(snapshot.epoch)
         sealed = snapshot.sealed[target.secret_id]
         try:
             origin = allowed_origin(sealed.provider, sealed.auth_config)
             config = self._configs.get(snapshot.epoch, sealed, target.mapping, origin)
-            wiring = build_wiring(config, self._allowed)
+            wiring = build_wiring(config, self._allowed, endpoint, target)
         except VaultIntegrityError as error:
             self._report(target, sealed.secret_name, error.reason)
             return None
@@ -100,6 +150,11 @@ class Wirings:
             self._ready[target.mapping_id] = wiring
         return wiring
 
+    def _advance(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._ready = {}
+        self._reported = set()
+
     def _report(self, target: Target, secret_name: str, reason: str) -> None:
         if target.secret_id in self._reported:
             return
@@ -107,11 +162,16 @@ class Wirings:
         logger.error("the secret %r is out of service: %s", secret_name, reason)
 
 
-def build_wiring(config: GatewayModelConfig, allowed: tuple[OriginPattern, ...]) -> Wiring:
+def build_wiring(
+    config: GatewayModelConfig,
+    allowed: tuple[OriginPattern, ...],
+    endpoint: str,
+    target: Target,
+) -> Wiring:
     """Make an opened configuration ready to be called.
 
     Raises:
-        InvalidValueError: unknown provider, no base URL, no API key.
+        InvalidValueError: unknown provider, no base URL, no API key, or it cannot be sent.
         VaultIntegrityError: the opened value is no JSON object of strings.
     """
     provider = get_provider(config.provider)
@@ -119,13 +179,28 @@ def build_wiring(config: GatewayModelConfig, allowed: tuple[OriginPattern, ...])
     if base is None:
         raise InvalidValueError("is required", field="auth_config.api_base")
     fields = _parse_fields(config.secret_value.reveal())
+    ours = credential_headers(provider, fields, config.auth_config)
+    origin = parse_origin(base)
     return Wiring(
+        target=target,
         provider=provider,
+        dialects=provider.dialects,
         base=base,
-        headers=credential_headers(provider, fields, config.auth_config),
+        headers=_dump_ours(ours),
+        plan=get_plan(frozenset(name for name, _ in ours), _DEFAULTS + provider.default_headers),
         needles=build_needles(fields.values()),
-        is_origin_allowed=is_origin_allowed(parse_origin(base), allowed),
+        is_origin_allowed=is_origin_allowed(origin, allowed),
+        lane=f"{origin} {target.secret_id}",
+        model=dump_json(config.model_name),
+        answer_lines=build_target_lines(endpoint, target.model_definition_name, target.provider),
     )
+
+
+def _dump_ours(headers: tuple[tuple[str, str], ...]) -> bytes:
+    try:
+        return dump_headers((*headers, _IDENTITY))
+    except UpstreamConnectError:
+        raise InvalidValueError("cannot stand in a header", field="secret_value") from None
 
 
 def _parse_fields(value: bytes) -> dict[str, str]:

@@ -7,12 +7,10 @@ the event loop's own may stand still for a whole turn of the loop (uvloop's does
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from gateway.entities import EndpointLimits
 from gateway.errors import (
     DeadlineExceededError,
     LockgateError,
@@ -20,7 +18,6 @@ from gateway.errors import (
     UpstreamFirstByteTimeoutError,
     UpstreamStalledError,
 )
-from gateway.settings import Settings
 
 TIMEOUT_HEADER: Final = "x-lockgate-timeout-ms"
 now_s: Final = time.monotonic
@@ -34,11 +31,6 @@ class Moment:
     at_s: float
     error: type[LockgateError]
 
-    @property
-    def when_s(self) -> float:
-        """The moment on the event loop's clock, as its timers want it."""
-        return asyncio.get_running_loop().time() + self.at_s - now_s()
-
     def fail(self) -> LockgateError:
         """Return the error of a wait that reached this moment."""
         return self.error(_SENTENCES[self.error])
@@ -51,8 +43,7 @@ _SENTENCES: Final[dict[type[LockgateError], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """The limits in force for one request, in seconds; `deadline_at_s` is of `now_s`' clock."""
 
     connect_s: float
@@ -77,31 +68,6 @@ class Limits:
         return Moment(at_s, error) if at_s < self.deadline_at_s else self.end
 
 
-def build_limits(
-    settings: Settings, endpoint: EndpointLimits, timeout_header: str | None, started_s: float
-) -> Limits:
-    """Combine the installation's limits, the endpoint's and the client's own deadline.
-
-    Args:
-        settings: the installation's.
-        endpoint: what the endpoint sets in their place; null keeps the installation's.
-        timeout_header: `x-lockgate-timeout-ms`, which may only shorten.
-        started_s: when the request arrived.
-
-    Raises:
-        MalformedRequestError: the header is no whole number of milliseconds above 0.
-    """
-    total_ms = _either(endpoint.total_timeout_ms, settings.total_timeout_ms)
-    if timeout_header is not None:
-        total_ms = min(total_ms, parse_timeout(timeout_header))
-    return Limits(
-        connect_s=_either(endpoint.connect_timeout_ms, settings.connect_timeout_ms) / 1000,
-        first_byte_s=_either(endpoint.first_byte_timeout_ms, settings.first_byte_timeout_ms) / 1000,
-        idle_s=_either(endpoint.idle_timeout_ms, settings.idle_timeout_ms) / 1000,
-        deadline_at_s=started_s + total_ms / 1000,
-    )
-
-
 def parse_timeout(text: str) -> int:
     """Parse `x-lockgate-timeout-ms`.
 
@@ -114,7 +80,3 @@ def parse_timeout(text: str) -> int:
     raise MalformedRequestError(
         f"{TIMEOUT_HEADER} must be a whole number of milliseconds above 0", field=TIMEOUT_HEADER
     )
-
-
-def _either(own: int | None, default: int) -> int:
-    return default if own is None else own

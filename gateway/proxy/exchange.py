@@ -1,4 +1,4 @@
-"""One client request with all its attempts: what is known of it, and its answer headers.
+"""One client request with all its attempts: what is known of it, and what its answer says.
 
 Rule: an exchange is served from one snapshot, taken once, when it begins.
 """
@@ -6,117 +6,129 @@ Rule: an exchange is served from one snapshot, taken once, when it begins.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from random import getrandbits
 
-from aiohttp import web
-
-from gateway.dialects import DIALECTS, DialectSpec
-from gateway.entities import Dialect, UsageRow
+from gateway.dialects import DialectSpec
+from gateway.entities import Dialect
+from gateway.errors import LockgateError
 from gateway.proxy.deadline import Limits, now_s
-from gateway.proxy.headers import HeaderList, build_own_headers
+from gateway.proxy.front import ClientConnection, Head
+from gateway.proxy.headers import build_own_lines, build_target_lines
 from gateway.proxy.operations import Operation
-from gateway.routing.snapshot import ClientKey, EndpointRoute, Snapshot, Target
-from gateway.web import get_request_id
+from gateway.routing.snapshot import ClientKey, EndpointRoute, Snapshot
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Exchange:
-    """The state of one request; the fields that are filled in later say so by their default."""
+    """The state of one request.
 
-    request: web.Request = field(repr=False)
-    operation: Operation | None
-    dialect: Dialect
+    Attributes:
+        spec: how the client's dialect shapes answers, errors and streams.
+        started_s: of the monotonic clock.
+        started_at: wall-clock milliseconds.
+        waited_s: time spent waiting for the client's body and for upstreams.
+        spent_s: the overhead as it was told to the client; -1 until then.
+        endpoint, model, provider: for the answer's headers; "" until they are known.
+        answer_lines: the same, as header lines; empty: to be made.
+        status: of the answer that was sent; 0 until then.
+    """
+
+    connection: ClientConnection = field(repr=False)
+    head: Head = field(repr=False)
+    spec: DialectSpec = field(repr=False)
     snapshot: Snapshot = field(repr=False)
     request_id: str
-    started_s: float  # of the monotonic clock
-    started_at: int  # wall-clock milliseconds
-    waited_s: float = 0.0  # time spent waiting for the client's body and for upstreams
-    spent_s: float | None = None  # the overhead as it was told to the client
+    started_s: float
+    started_at: int
+    waited_s: float = 0.0
+    spent_s: float = -1.0
     attempts: int = 0
     endpoint: str = ""
     model: str = ""
     provider: str = ""
+    answer_lines: bytes = b""
+    status: int = 0
 
     @property
-    def spec(self) -> DialectSpec:
-        """How the client's dialect shapes answers, errors and streams."""
-        return DIALECTS[self.dialect]
+    def dialect(self) -> Dialect:
+        """The client's dialect."""
+        return self.spec.name
 
     @property
     def overhead_s(self) -> float:
         """Seconds spent in the gateway itself, until the answer's headers went out."""
-        if self.spent_s is not None:
+        if self.spent_s >= 0:
             return self.spent_s
         return max(0.0, now_s() - self.started_s - self.waited_s)
 
-    def own_headers(self) -> HeaderList:
-        """Return our own headers of the answer; from here on the overhead is fixed."""
-        self.spent_s = self.overhead_s
-        return build_own_headers(
-            self.request_id,
-            endpoint=self.endpoint,
-            model=self.model,
-            provider=self.provider,
-            attempts=self.attempts,
-            overhead_s=self.spent_s,
+    def own_lines(self) -> bytes:
+        """Return our own header lines of the answer; from here on the overhead is fixed."""
+        self.spent_s = spent_s = self.overhead_s
+        target = self.answer_lines or build_target_lines(self.endpoint, self.model, self.provider)
+        return build_own_lines(self.request_id, target, self.attempts, spent_s)
+
+    def answer(self, status: int, lines: bytes, body: bytes) -> None:
+        """Send a whole answer: status, header lines besides our own, body."""
+        self.status = status
+        self.connection.answer(status, lines + self.own_lines(), body)
+
+    def answer_error(self, error: LockgateError) -> None:
+        """Answer with an error in the shape of the client's dialect."""
+        self.answer(
+            error.status, build_error_lines(error), self.spec.dump_error(error, self.request_id)
         )
 
 
-_KEY: Final = web.RequestKey("lockgate.exchange", Exchange)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
-    """What an exchange has to get done, once the request is read and found right."""
+    """What an exchange has to get done, once the request is read and found right.
+
+    Attributes:
+        query: raw, without the client's key.
+        pieces: the body cut where its model's name stands; the target's goes in between.
+    """
 
     operation: Operation
-    endpoint: EndpointRoute
+    route: EndpointRoute
     key: ClientKey
     limits: Limits
     body: bytes = field(repr=False)
+    pieces: list[bytes | memoryview] = field(repr=False)
     stream: bool
-    query: str = field(repr=False)  # raw, without the client's key
-    client_headers: tuple[tuple[str, str], ...] = field(repr=False)
 
 
 def open_exchange(
-    request: web.Request,
-    operation: Operation | None,
-    dialect: Dialect,
-    snapshot: Snapshot,
-    started_at: int,
+    connection: ClientConnection, spec: DialectSpec, snapshot: Snapshot, started_at: int
 ) -> Exchange:
-    """Begin an exchange and tie it to its request, where `find_exchange` sees it."""
-    exchange = Exchange(
-        request=request,
-        operation=operation,
-        dialect=dialect,
-        snapshot=snapshot,
-        request_id=get_request_id(request),
-        started_s=now_s(),
-        started_at=started_at,
+    """Begin an exchange."""
+    head = connection.head
+    given = head.request_id
+    return Exchange(
+        connection,
+        head,
+        spec,
+        snapshot,
+        build_request_id(started_at) if given is None else given,
+        now_s(),
+        started_at,
     )
-    request[_KEY] = exchange
-    return exchange
 
 
-def find_exchange(request: web.Request) -> Exchange | None:
-    """Return the exchange of a request, if it got so far."""
-    return request.get(_KEY)
+def build_request_id(now_ms: int) -> str:
+    """Return a fresh request id: 48 bits of time, 80 of randomness, as 32 hex digits.
+
+    The time comes first because the ledger keeps an index on it: ids in order cost a fifth of
+    ids at random there.
+    """
+    return f"{now_ms:012x}{getrandbits(80):020x}"
 
 
-def build_usage_row(exchange: Exchange, job: Job, target: Target, started_at: int) -> UsageRow:
-    """Begin the ledger's row of one attempt."""
-    return UsageRow(
-        request_id=exchange.request_id,
-        attempt=exchange.attempts,
-        endpoint_id=job.endpoint.endpoint_id,
-        endpoint_name=job.endpoint.name,
-        model_definition_id=target.model_definition_id,
-        model_definition_name=target.model_definition_name,
-        provider=target.provider,
-        api_key_id=job.key.key_id,
-        client_dialect=exchange.dialect.value,
-        upstream_dialect=exchange.dialect.value,
-        started_at=started_at,
-    )
+def build_error_lines(error: LockgateError) -> bytes:
+    """Return the header lines that an error of ours needs besides our own."""
+    lines = b"Content-Type: application/json\r\n"
+    if error.retry_after_s is not None:
+        lines += b"Retry-After: %d\r\n" % max(0, -int(-error.retry_after_s // 1))
+    allow = error.extra.get("allow")
+    if isinstance(allow, str):
+        lines += f"Allow: {allow}\r\n".encode()
+    return lines

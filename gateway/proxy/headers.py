@@ -7,11 +7,11 @@ everything else passes unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_plus
-
-from gateway.errors import MalformedRequestError
 
 OWN_PREFIX: Final = "x-lockgate-"
 KNOWN_REQUEST_HEADERS: Final = frozenset({"x-lockgate-request-id", "x-lockgate-timeout-ms"})
@@ -75,73 +75,126 @@ _ANSWER_DROPPED: Final = _HOP_BY_HOP | frozenset(
 )
 _ANSWER_DROPPED_PREFIXES: Final = (OWN_PREFIX, "proxy-", "access-control-")
 
+_BEARER: Final = "bearer "
+# Longer than any key we give out; hashing what a stranger sends has to be cheap.
+_MAX_CREDENTIAL: Final = 1024
+_KEPT_NAMES: Final = 4096  # spellings of header names; providers send some hundred
+_KEPT_PLANS: Final = 1024  # a few per provider
+
 HeaderList = list[tuple[str, str]]
 
 
-def check_own_headers(names: Iterable[str]) -> None:
-    """Refuse a request header of our family that we do not know.
-
-    Raises:
-        MalformedRequestError: `field` names the header.
-    """
+def find_unknown(names: Iterable[str]) -> str | None:
+    """Return a request header of our family that we do not know; names are in lower case."""
     for name in names:
-        lower = name.lower()
-        if lower.startswith(OWN_PREFIX) and lower not in KNOWN_REQUEST_HEADERS:
-            known = ", ".join(sorted(KNOWN_REQUEST_HEADERS))
-            raise MalformedRequestError(
-                f"the request header {lower} is unknown; known: {known}", field=lower
-            )
+        if name.startswith(OWN_PREFIX) and name not in KNOWN_REQUEST_HEADERS:
+            return name
+    return None
 
 
-def build_request_headers(
-    client: Iterable[tuple[str, str]], ours: tuple[tuple[str, str], ...], connection: str = ""
-) -> HeaderList:
-    """Return the headers of the upstream call: the client's that may pass, then `ours`.
+@dataclass(frozen=True, slots=True, eq=False)
+class HeaderPlan:
+    """What a target adds to the client's headers: equal plans are one object, to be a quick key.
 
-    Args:
-        client: the client's headers in their order.
-        ours: credential and account headers, names in lower case; they replace the client's.
-        connection: the client's `Connection` header; what it names is dropped as well.
+    Attributes:
+        replaced: names, in lower case, of headers of ours that take the place of the client's.
+        defaults: headers that are added where the client sent none.
     """
-    replaced = {name for name, _ in ours} | parse_connection(connection)
+
+    replaced: frozenset[str]
+    defaults: tuple[tuple[str, str], ...]
+
+
+@lru_cache(_KEPT_PLANS)
+def get_plan(replaced: frozenset[str], defaults: tuple[tuple[str, str], ...]) -> HeaderPlan:
+    """Return the one plan of these names and defaults."""
+    return HeaderPlan(replaced, defaults)
+
+
+def build_request_headers(client: Iterable[tuple[str, str]], plan: HeaderPlan) -> HeaderList:
+    """Return the client's headers that go upstream, and the defaults that it left out.
+
+    What the client's `Connection` header names is dropped as well (RFC 9110 section 7.6.1).
+    """
+    dropped = plan.replaced
+    for name, value in client:
+        if name.lower() == "connection":
+            dropped |= parse_connection(value)
     headers = [
         (name, value)
         for name, value in client
         if (lower := name.lower()) not in _REQUEST_DROPPED
-        and lower not in replaced
+        and lower not in dropped
         and not lower.startswith(_REQUEST_DROPPED_PREFIXES)
         and _is_sendable(value)
     ]
-    headers.append(("Accept-Encoding", "identity"))
-    headers.extend(ours)
+    present = {name.lower() for name, _ in headers}
+    headers.extend(pair for pair in plan.defaults if pair[0].lower() not in present)
     return headers
 
 
-def build_answer_headers(
-    upstream: Iterable[tuple[str, str]],
-    holds_credential: Callable[[str], bool],
-    connection: str = "",
-) -> HeaderList:
-    """Return the provider's headers that the client gets.
+def build_answer_lines(head: bytes, needles: tuple[bytes, ...]) -> bytes:
+    """Return the provider's header lines that the client gets, each with its line end.
 
-    A header whose value holds the credential is dropped, whatever its name.
+    Args:
+        head: status line and headers as they came.
+        needles: spellings of the credential; a line that holds one is dropped, whatever its name.
     """
-    named = parse_connection(connection)
-    return [
-        (name, value)
-        for name, value in upstream
-        if (lower := name.lower()) not in _ANSWER_DROPPED
-        and lower not in named
-        and not lower.startswith(_ANSWER_DROPPED_PREFIXES)
-        and not holds_credential(value)
-        and _is_sendable(value)
-    ]
+    lines: list[bytes] = []
+    is_named = False
+    for line in head.split(b"\r\n")[1:]:
+        passes = _PASSES[line[: line.find(b":")]]
+        if passes:
+            lines.append(line)
+        elif passes is None:
+            is_named = True
+    if is_named:
+        lines = _drop_named(head, lines)
+    if not lines:
+        return b""
+    block = b"\r\n".join(lines) + b"\r\n"
+    for needle in needles:
+        if needle in block:
+            kept = [line for line in lines if not any(found in line for found in needles)]
+            return b"".join(line + b"\r\n" for line in kept)
+    return block
 
 
-def add_defaults(headers: HeaderList, defaults: tuple[tuple[str, str], ...]) -> None:
-    """Append the default headers that are not there yet."""
-    present = {name.lower() for name, _ in headers}
-    headers.extend(pair for pair in defaults if pair[0] not in present)
+class _Passing(dict[bytes, bool | None]):
+    """Whether a header of an answer passes, by its name as it is spelled.
+
+    None: it does not, and names others that do not either.
+    """
+
+    def __missing__(self, name: bytes) -> bool | None:
+        lower = name.decode("ascii", "replace").strip().lower()
+        passes: bool | None = lower not in _ANSWER_DROPPED and not lower.startswith(
+            _ANSWER_DROPPED_PREFIXES
+        )
+        if lower == "connection":
+            passes = None
+        if len(self) < _KEPT_NAMES:
+            self[name] = passes
+        return passes
+
+
+_PASSES: Final = _Passing()
+
+
+def _drop_named(head: bytes, lines: list[bytes]) -> list[bytes]:
+    """Drop the lines that a `Connection` header names."""
+    named: frozenset[str] = frozenset()
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.decode("latin-1").partition(":")
+        if name.strip().lower() == "connection":
+            named |= parse_connection(value.strip())
+    if not named:
+        return lines
+    return [line for line in lines if _name_of(line) not in named]
+
+
+def _name_of(line: bytes) -> str:
+    return line.partition(b":")[0].decode("ascii", "replace").strip().lower()
 
 
 def parse_connection(value: str) -> frozenset[str]:
@@ -158,25 +211,59 @@ def strip_query_key(raw_query: str) -> str:
     return "&".join(part for part in raw_query.split("&") if not _names_key(part))
 
 
-def build_own_headers(
-    request_id: str,
-    *,
-    endpoint: str = "",
-    model: str = "",
-    provider: str = "",
-    attempts: int = 0,
-    overhead_s: float = 0.0,
-) -> HeaderList:
-    """Return the headers that every data-plane answer carries; what is not known is empty."""
-    return [
-        (OWN_PREFIX + "request-id", request_id),
-        (OWN_PREFIX + "endpoint", endpoint),
-        (OWN_PREFIX + "model", model),
-        (OWN_PREFIX + "provider", provider),
-        (OWN_PREFIX + "attempts", str(attempts)),
-        (OWN_PREFIX + "overhead-ms", f"{overhead_s * 1000:.3f}"),
-        ("Server", "lockgate"),
-    ]
+def build_target_lines(endpoint: str, model: str, provider: str) -> bytes:
+    """Return the lines that say which endpoint, model definition and provider answered."""
+    return (
+        f"{OWN_PREFIX}endpoint: {_clean(endpoint)}\r\n{OWN_PREFIX}model: {_clean(model)}\r\n"
+        f"{OWN_PREFIX}provider: {_clean(provider)}\r\n"
+    ).encode()
+
+
+def build_own_lines(request_id: str, target: bytes, attempts: int, overhead_s: float) -> bytes:
+    """Return the lines that every data-plane answer carries.
+
+    Args:
+        request_id: of the request.
+        target: of `build_target_lines`.
+        attempts: calls of providers so far.
+        overhead_s: time spent in the gateway, in seconds.
+    """
+    return b"%bServer: lockgate\r\nx-lockgate-request-id: %b\r\nx-lockgate-attempts: %d\r\n%b" % (
+        target,
+        request_id.encode(),
+        attempts,
+        b"x-lockgate-overhead-ms: %.3f\r\n" % (overhead_s * 1000),
+    )
+
+
+def find_credential(headers: Sequence[tuple[str, str]], query: str) -> str | None:
+    """Return the client's first credential, in a fixed order.
+
+    The order is `Authorization: Bearer`, `x-api-key`, `x-goog-api-key`, `api-key`, `?key=`.
+    Only the first one present counts: a wrong one is not made good by a right one after it.
+    """
+    first: dict[str, str] = {}
+    for name, value in headers:
+        first.setdefault(name.lower(), value)
+    for name in CLIENT_CREDENTIALS:
+        value = first.get(name, "")
+        if name == "authorization":
+            value = _parse_bearer(value)
+        if value:
+            return value.strip()[:_MAX_CREDENTIAL]
+    for part in query.split("&") if "key=" in query else ():
+        if _names_key(part):
+            return unquote_plus(part.partition("=")[2])[:_MAX_CREDENTIAL] or None
+    return None
+
+
+def _parse_bearer(value: str) -> str:
+    return value[len(_BEARER) :] if value[: len(_BEARER)].lower() == _BEARER else ""
+
+
+def _clean(name: str) -> str:
+    # Names come from the configuration; what cannot stand in a header is shown, not sent.
+    return name if name.isprintable() else ascii(name)
 
 
 def _names_key(part: str) -> bool:

@@ -21,12 +21,13 @@ class Metering(StrEnum):
     FREE = "free"  # asking costs nothing, although the answer talks of tokens
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
     """One thing that a client can ask for.
 
     `suffix` follows the provider's base URL; in Gemini's, `{version}` and the model come from
-    the request. `action` is Gemini's word after the colon.
+    the request. `action` is Gemini's word after the colon; `path` is then what stands before
+    the slash and the model's name.
     """
 
     dialect: Dialect
@@ -66,7 +67,7 @@ def list_gemini(version: str) -> tuple[Operation, ...]:
     return tuple(
         Operation(
             Dialect.GEMINI,
-            f"/{version}/models/{{name:[^/:]+}}:{action}",
+            f"/{version}/models",
             version,
             metering,
             action,

@@ -1,72 +1,51 @@
-"""Builds the upstream calls of one exchange from what the client sent.
+"""Builds the upstream requests of one exchange from what the client sent.
 
-Rule: the body passes byte for byte except the model's name, the query except the
-client's key; what several attempts share is built once.
+Rule: the body passes byte for byte except the model's name, the query except the client's key;
+what does not depend on the single request comes ready from `Wiring` and `Head`.
 """
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from typing import Final
 
-from gateway.dialects import replace_model, replace_named_model
+from gateway.dialects import replace_named_model
 from gateway.entities import Dialect
-from gateway.providers import gemini_suffix, upstream_url
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.exchange import Exchange, Job
-from gateway.proxy.headers import add_defaults, build_request_headers
-from gateway.proxy.upstream import Call
-from gateway.routing.snapshot import Target
+from gateway.proxy.front import Head
+from gateway.proxy.headers import HeaderPlan, build_request_headers
+from gateway.proxy.upstream import Request, dump_headers, dump_request
 
 # Their requests name the model inside as well as in the path (Gemini API reference).
 _NAMING_ACTIONS: Final = frozenset({"embedContent", "batchEmbedContents", "countTokens"})
 
 
-class Outgoing:
-    """Makes a `Call` for each target of one exchange."""
+def build_request(exchange: Exchange, job: Job, wiring: Wiring) -> Request:
+    """Return the request that goes to one target.
 
-    __slots__ = ("_body", "_connection", "_exchange", "_job", "_model")
+    Raises:
+        UpstreamConnectError: it cannot be sent.
+    """
+    head = exchange.head
+    origin, start = wiring.get_start(job.operation, head.query)
+    lines = head.kept.get(wiring.plan) or _keep_lines(head, wiring.plan)
+    body = _build_body(exchange, job, wiring)
+    return dump_request(origin, wiring.lane, "POST", (start, lines), body)
 
-    def __init__(self, exchange: Exchange, job: Job) -> None:
-        self._exchange = exchange
-        self._job = job
-        self._connection = exchange.request.headers.get("Connection", "")
-        self._model: str | None = None
-        self._body = b""
 
-    def build_call(self, target: Target, wiring: Wiring) -> Call:
-        """Return the call of one target."""
-        headers = build_request_headers(self._job.client_headers, wiring.headers, self._connection)
-        if wiring.provider.default_headers:
-            add_defaults(headers, wiring.provider.default_headers)
-        if "Content-Type" not in self._exchange.request.headers:
-            headers.append(("Content-Type", "application/json"))
-        return Call(
-            method="POST",
-            url=self._build_url(target, wiring),
-            headers=headers,
-            body=self._build_body(target.upstream_model),
-        )
+def _keep_lines(head: Head, plan: HeaderPlan) -> bytes:
+    lines = dump_headers(build_request_headers(head.headers, plan))
+    head.kept[plan] = lines
+    return lines
 
-    def _build_url(self, target: Target, wiring: Wiring) -> str:
-        operation = self._job.operation
-        suffix = operation.suffix
-        if operation.action is not None:
-            suffix = gemini_suffix(suffix, target.upstream_model, operation.action)
-        url = upstream_url(wiring.provider, wiring.base, operation.dialect, suffix)
-        return f"{url}?{self._job.query}" if self._job.query else url
 
-    def _build_body(self, model: str) -> bytes:
-        if self._model != model:
-            self._model = model
-            if self._exchange.dialect is Dialect.GEMINI:
-                self._body = self._replace_named(model)
-            else:
-                self._body = replace_model(self._job.body, model)
-        return self._body
-
-    def _replace_named(self, model: str) -> bytes:
-        """Put the model's name into the Gemini bodies that repeat it; others stay as they are."""
-        job = self._job
+def _build_body(exchange: Exchange, job: Job, wiring: Wiring) -> tuple[bytes | memoryview, ...]:
+    if exchange.dialect is Dialect.GEMINI:
         if job.operation.action not in _NAMING_ACTIONS:
-            return job.body
-        return replace_named_model(job.body, job.endpoint.name, model)
+            return (job.body,)
+        return (replace_named_model(job.body, job.route.name, wiring.target.upstream_model),)
+    pieces = job.pieces
+    if len(pieces) == 2:  # noqa: PLR2004  the usual body: one name, a piece on each side
+        return (pieces[0], wiring.model, pieces[1])
+    return tuple(chain.from_iterable(zip(repeat(wiring.model), pieces)))[1:]

@@ -1,26 +1,19 @@
-"""The data plane's routes: binds each row of the table to a handler.
+"""The data plane's routes: what a method and a path mean, looked up in tables.
 
-Rule: a path is served only if it stands here.
+Rule: a path is served only if it stands here, spelled as it stands here; everything else is
+not the data plane's.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final
-
-from aiohttp import web
+import re
+from enum import Enum, auto
+from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from gateway.entities import Dialect
-from gateway.errors import UnauthenticatedError
-from gateway.proxy.body import defer_continue
 from gateway.proxy.operations import OPERATIONS, Operation
-from gateway.proxy.parts import ProxyParts
-from gateway.proxy.service import DataPlane
-from gateway.proxy.upstream import Upstreams
-from gateway.telemetry.metrics import CONTENT_TYPE, Metrics
-from gateway.web import json_response
 
-_NAME: Final = "{name:[^/:]+}"  # a colon begins an action of Gemini
 # Where models are listed; the dialect is None where the client's headers tell it.
 _LISTS: Final[tuple[tuple[str, Dialect | None], ...]] = (
     ("/v1/models", None),
@@ -33,103 +26,80 @@ _LISTS: Final[tuple[tuple[str, Dialect | None], ...]] = (
     ("/gateway/gemini/v1beta/models", Dialect.GEMINI),
     ("/gateway/mlflow/v1/models", Dialect.OPENAI_CHAT),
 )
+# Claude Code asks them before its first call. A GET of "/" is the page's.
 _ROOTS: Final = ("/", "/anthropic", "/gemini")
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def add_proxy_routes(app: web.Application, parts: ProxyParts) -> None:
-    """Register the data plane's routes; connections open and close with the application."""
-    holder: list[DataPlane] = []
-
-    async def connect(_: web.Application) -> AsyncIterator[None]:
-        upstreams = Upstreams(parts.settings.allowed_private_origins, ssl_context=parts.ssl_context)
-        holder.append(DataPlane(parts, upstreams))
-        yield
-        holder.clear()
-        await upstreams.close()
-
-    app.cleanup_ctx.append(connect)
-    parts.metrics.watch(
-        "snapshot_epoch", "Number of the snapshot served", lambda: parts.snapshots.current.epoch
-    )
-    parts.metrics.watch(
-        "quarantined_credentials",
-        "Stored credentials that do not open",
-        lambda: len(parts.configs.quarantined()),
-    )
-    for prefix, operations in OPERATIONS:
-        for operation in operations:
-            app.router.add_route(
-                "POST",
-                prefix + operation.path,
-                _bind_call(holder, operation),
-                expect_handler=defer_continue,
-            )
-    for path, dialect in _LISTS:
-        app.router.add_get(path, _bind_list(holder, dialect), allow_head=False)
-        app.router.add_get(f"{path}/{_NAME}", _bind_show(holder, dialect), allow_head=False)
-    for path in _ROOTS:
-        app.router.add_head(path, _answer_root)
+# A model's name in a path, and Gemini's action behind a colon.
+_NAMED: Final = re.compile(r"(?P<list>/.+)/(?P<name>[^/:?]+)(?::(?P<action>[A-Za-z]+))?")
 
 
-def add_operation_routes(
-    app: web.Application,
-    *,
-    ready: Callable[[], Awaitable[list[str]]],
-    metrics: Metrics,
-    may_read_metrics: Callable[[web.Request], Awaitable[bool]],
-) -> None:
-    """Register `/livez`, `/readyz` and `/metrics`.
+class Service(Enum):
+    """What the data plane does for a route."""
+
+    CALL = auto()  # of a model
+    LIST = auto()  # the endpoints
+    SHOW = auto()  # one endpoint
+    ALIVE = auto()  # an empty 200
+    REFUSE = auto()  # the path is known, the method is not
+
+
+class Route(NamedTuple):
+    """What a request asks for. `name` is the endpoint's where it stands in the path."""
+
+    service: Service
+    operation: Operation | None = None
+    dialect: Dialect | None = None
+    name: str | None = None
+    allow: str = ""  # the methods that there are, for REFUSE
+
+
+def find_route(method: str, path: str) -> Route | None:
+    """Return the route of a request; None where the path is not the data plane's.
 
     Args:
-        app: where to.
-        ready: returns one sentence for each reason not to send traffic here.
-        metrics: what `/metrics` shows.
-        may_read_metrics: tells who may; it may raise UnauthenticatedError with a reason.
+        method: in capitals.
+        path: as it was sent: percent-encoding is undone in an endpoint's name only.
     """
-
-    async def answer_ready(_: web.Request) -> web.Response:
-        faults = await ready()
-        if faults:
-            return json_response({"status": "unready", "faults": faults}, status=503)
-        return json_response({"status": "ready"})
-
-    async def answer_metrics(request: web.Request) -> web.Response:
-        if not await may_read_metrics(request):
-            raise UnauthenticatedError("an admin token is needed to read the metrics")
-        return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE})
-
-    app.router.add_get("/livez", _answer_alive)
-    app.router.add_get("/readyz", answer_ready)
-    app.router.add_get("/metrics", answer_metrics)
+    methods = _EXACT.get(path)
+    if methods is not None:
+        return methods.get(method) or _refuse(path, methods)
+    match = _NAMED.fullmatch(path)
+    if match is None:
+        return None
+    methods = _BY_NAME.get((match["list"], match["action"]))
+    if methods is None:
+        return None
+    route = methods.get(method)
+    if route is None:
+        return _refuse(path, methods)
+    return route._replace(name=unquote(match["name"]))
 
 
-def _bind_call(holder: list[DataPlane], operation: Operation) -> Handler:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await holder[0].call(request, operation)
-
-    return handle
-
-
-def _bind_list(holder: list[DataPlane], dialect: Dialect | None) -> Handler:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await holder[0].list_models(request, dialect)
-
-    return handle
+def _refuse(path: str, methods: dict[str, Route]) -> Route | None:
+    if path == "/":
+        return None  # the page answers there
+    dialects = {route.dialect for route in methods.values()}
+    return Route(Service.REFUSE, dialect=dialects.pop(), allow=", ".join(sorted(methods)))
 
 
-def _bind_show(holder: list[DataPlane], dialect: Dialect | None) -> Handler:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await holder[0].show_model(request, dialect)
+def _build_tables() -> tuple[
+    dict[str, dict[str, Route]], dict[tuple[str, str | None], dict[str, Route]]
+]:
+    exact: dict[str, dict[str, Route]] = {}
+    by_name: dict[tuple[str, str | None], dict[str, Route]] = {}
+    for prefix, operations in OPERATIONS:
+        for operation in operations:
+            route = Route(Service.CALL, operation, operation.dialect)
+            if operation.action is None:
+                exact.setdefault(prefix + operation.path, {})["POST"] = route
+            else:
+                place = (prefix + operation.path, operation.action)
+                by_name.setdefault(place, {})["POST"] = route
+    for path, dialect in _LISTS:
+        exact.setdefault(path, {})["GET"] = Route(Service.LIST, dialect=dialect)
+        by_name.setdefault((path, None), {})["GET"] = Route(Service.SHOW, dialect=dialect)
+    for path in _ROOTS:
+        exact.setdefault(path, {})["HEAD"] = Route(Service.ALIVE)
+    return exact, by_name
 
-    return handle
 
-
-async def _answer_alive(_: web.Request) -> web.Response:
-    return json_response({"status": "alive"})
-
-
-async def _answer_root(_: web.Request) -> web.Response:
-    """Answer the probe that Claude Code sends before its first call."""
-    return web.Response()
+_EXACT, _BY_NAME = _build_tables()

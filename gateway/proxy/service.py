@@ -6,36 +6,47 @@ request; a request that is refused before any attempt books nothing.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Final
 
-from aiohttp import web
-
-from gateway.dialects import ModelEntry, dump_model, dump_models, parse_body, parse_head
-from gateway.entities import Dialect
-from gateway.errors import ClientGoneError, InternalError, LockgateError, MalformedRequestError
-from gateway.proxy.answer import guess_dialect, send_json
+from gateway.dialects import (
+    DIALECTS,
+    ModelEntry,
+    cut_model,
+    dump_model,
+    dump_models,
+    parse_body,
+    parse_head,
+)
+from gateway.errors import (
+    ClientGoneError,
+    InternalError,
+    LockgateError,
+    MalformedRequestError,
+    MethodNotAllowedError,
+    UnsupportedMediaError,
+)
+from gateway.proxy.answer import guess_dialect
 from gateway.proxy.attempts import Attempts
 from gateway.proxy.auth import authenticate, get_endpoint
-from gateway.proxy.body import BodyLimit, read_body
 from gateway.proxy.credentials import Wirings
-from gateway.proxy.deadline import TIMEOUT_HEADER, build_limits, now_s, parse_timeout
+from gateway.proxy.deadline import now_s, parse_timeout
 from gateway.proxy.exchange import Exchange, Job, open_exchange
-from gateway.proxy.headers import check_own_headers, strip_query_key
+from gateway.proxy.front import ClientConnection
+from gateway.proxy.headers import KNOWN_REQUEST_HEADERS
+from gateway.proxy.limits import EndpointLimitTable
 from gateway.proxy.operations import Operation
 from gateway.proxy.parts import ProxyParts
+from gateway.proxy.routes import Route, Service
 from gateway.proxy.upstream import Upstreams
 from gateway.routing.snapshot import ClientKey, EndpointRoute
 from gateway.telemetry.logs import ACCESS_LOGGER
 
+logger = logging.getLogger("lockgate.proxy")
 access = logging.getLogger(ACCESS_LOGGER)
 
-_INTERNAL: Final = InternalError.status
 _FIRST_ERROR: Final = 400
-
-Serve = Callable[[Exchange, ClientKey], Awaitable[web.StreamResponse]]
+_JSON_LINE: Final = b"Content-Type: application/json\r\n"
 
 
 class DataPlane:
@@ -43,78 +54,78 @@ class DataPlane:
 
     def __init__(self, parts: ProxyParts, upstreams: Upstreams) -> None:
         self._parts = parts
-        self._wirings = Wirings(parts.configs, parts.settings.allowed_private_origins)
-        self._attempts = Attempts(parts, upstreams, self._wirings)
-        self._body_limit = BodyLimit(parts.settings.max_body_bytes)
+        self._attempts = Attempts(
+            parts, upstreams, Wirings(parts.configs, parts.settings.allowed_private_origins)
+        )
+        self._limits = EndpointLimitTable(parts.settings)
 
-    async def call(self, request: web.Request, operation: Operation) -> web.StreamResponse:
-        """Serve a call of a model."""
-        exchange = self._open(request, operation, operation.dialect)
-
-        async def serve(exchange: Exchange, key: ClientKey) -> web.StreamResponse:
-            job = await self._accept(exchange, operation, key)
-            return await self._attempts.serve(exchange, job)
-
-        return await self._run(exchange, serve)
-
-    async def list_models(
-        self, request: web.Request, dialect: Dialect | None
-    ) -> web.StreamResponse:
-        """List the endpoints that the caller may use, in the shape of its vendor."""
-        exchange = self._open(request, None, dialect or guess_dialect(request))
-
-        async def serve(exchange: Exchange, key: ClientKey) -> web.StreamResponse:
-            routes = exchange.snapshot.iter_allowed(key)
-            entries = [ModelEntry(route.name, route.created_at) for route in routes]
-            return send_json(exchange, dump_models(exchange.spec.vendor, entries))
-
-        return await self._run(exchange, serve)
-
-    async def show_model(self, request: web.Request, dialect: Dialect | None) -> web.StreamResponse:
-        """Show one endpoint, in the shape of the caller's vendor."""
-        exchange = self._open(request, None, dialect or guess_dialect(request))
-
-        async def serve(exchange: Exchange, key: ClientKey) -> web.StreamResponse:
-            route = get_endpoint(exchange.snapshot, key, request.match_info["name"])
-            exchange.endpoint = route.name
-            body = dump_model(exchange.spec.vendor, ModelEntry(route.name, route.created_at))
-            return send_json(exchange, body)
-
-        return await self._run(exchange, serve)
-
-    # --- the frame around every request ---------------------------------------------------
-
-    def _open(
-        self, request: web.Request, operation: Operation | None, dialect: Dialect
-    ) -> Exchange:
-        snapshot = self._parts.snapshots.current
-        now_ms = self._parts.clock.now_ms()
-        return open_exchange(request, operation, dialect, snapshot, now_ms)
-
-    async def _run(self, exchange: Exchange, serve: Serve) -> web.StreamResponse:
+    async def handle(self, connection: ClientConnection) -> None:
+        """Serve one request, whatever becomes of it."""
+        route = connection.head.route
+        assert route is not None, "a connection without a route of ours was passed on"  # noqa: S101
+        spec = DIALECTS[route.dialect or guess_dialect(connection.head)]
+        exchange = open_exchange(
+            connection, spec, self._parts.snapshots.current, self._parts.clock.now_ms()
+        )
         metrics = self._parts.metrics
         metrics.in_flight += 1
-        status, code = _INTERNAL, "internal"
+        code = ""
         try:
-            key = authenticate(exchange.request, exchange.snapshot, exchange.started_at)
-            check_own_headers(exchange.request.headers)
-            response = await serve(exchange, key)
-            status, code = response.status, ""
+            await self._serve(exchange, route)
+        except ClientGoneError as error:
+            exchange.status, code = error.status, error.code
+            connection.abort()
         except LockgateError as error:
-            status, code = error.status, error.code
-            raise
-        except asyncio.CancelledError:
-            status, code = ClientGoneError.status, ClientGoneError.code
-            raise
+            code = error.code
+            self._tell(exchange, error)
+        except Exception:
+            code = InternalError.code
+            logger.exception("request %s failed", exchange.request_id)
+            self._tell(
+                exchange,
+                InternalError("the gateway failed; its log has more under the request id"),
+            )
         finally:
             metrics.in_flight -= 1
-            self._note(exchange, status, code)
-        return response
+            self._note(exchange, code)
 
-    def _note(self, exchange: Exchange, status: int, code: str) -> None:
+    async def _serve(self, exchange: Exchange, route: Route) -> None:
+        if route.service is Service.ALIVE:
+            exchange.answer(200, b"", b"")
+            return
+        key = authenticate(exchange.head.digest, exchange.snapshot, exchange.started_at)
+        if exchange.head.unknown is not None:
+            raise _unknown_header(exchange.head.unknown)
+        if route.operation is not None:
+            job = await self._accept(exchange, route, route.operation, key)
+            await self._attempts.serve(exchange, job)
+        elif route.service is Service.LIST:
+            allowed = exchange.snapshot.iter_allowed(key)
+            entries = [ModelEntry(route.name, route.created_at) for route in allowed]
+            exchange.answer(200, _JSON_LINE, dump_models(exchange.spec.vendor, entries))
+        elif route.service is Service.SHOW:
+            found = self._reach(exchange, key, route.name or "")
+            entry = ModelEntry(found.name, found.created_at)
+            exchange.answer(200, _JSON_LINE, dump_model(exchange.spec.vendor, entry))
+        else:
+            raise MethodNotAllowedError(
+                f"{exchange.head.method} is not allowed here; allowed: {route.allow}",
+                extra={"allow": route.allow},
+            )
+
+    @staticmethod
+    def _tell(exchange: Exchange, error: LockgateError) -> None:
+        """Answer with an error, or cut the answer that has begun."""
+        if exchange.connection.is_answered:
+            exchange.connection.abort()
+        else:
+            exchange.answer_error(error)
+
+    def _note(self, exchange: Exchange, code: str) -> None:
         duration_s = now_s() - exchange.started_s
+        status = exchange.status
         self._parts.metrics.count_request(
-            exchange.endpoint, exchange.dialect.value, status, duration_s, exchange.overhead_s
+            exchange.endpoint, exchange.spec.name, status, duration_s, exchange.overhead_s
         )
         # One line for each success would cost more than serving it does: DEBUG shows them.
         level = logging.DEBUG if status < _FIRST_ERROR else logging.INFO
@@ -133,46 +144,58 @@ class DataPlane:
 
     # --- from a request to a job ----------------------------------------------------------
 
-    async def _accept(self, exchange: Exchange, operation: Operation, key: ClientKey) -> Job:
-        request = exchange.request
-        in_path = request.match_info.get("name") if operation.action is not None else None
-        endpoint = None if in_path is None else self._reach(exchange, key, in_path)
+    async def _accept(
+        self, exchange: Exchange, route: Route, operation: Operation, key: ClientKey
+    ) -> Job:
+        head = exchange.head
+        endpoint = None if route.name is None else self._reach(exchange, key, route.name)
+        if head.coding not in ("", "identity"):
+            raise UnsupportedMediaError("send the body without a Content-Encoding")
+        if head.timeout_ms is not None:
+            parse_timeout(head.timeout_ms)  # a wrong one is told before the body is read
         # With the name in the path the endpoint's own limit is known before the body is read.
         limit_bytes = (
-            self._body_limit.largest(exchange.snapshot)
+            self._limits.largest_body_bytes(exchange.snapshot)
             if endpoint is None
-            else self._body_limit.of(endpoint)
+            else self._limits.max_body_bytes(endpoint)
         )
-        header = request.headers.get(TIMEOUT_HEADER)
-        if header is not None:
-            parse_timeout(header)  # a wrong one is told before the body is read
-        asked_s = now_s()
-        body = await read_body(
-            request, limit_bytes, total_s=self._parts.settings.total_timeout_ms / 1000
-        )
-        exchange.waited_s += now_s() - asked_s
-        stream = operation.streams
-        if endpoint is None:
-            head = parse_head(body)
-            if head.model is None:
-                raise MalformedRequestError("the body has no model", field="model")
-            endpoint = self._reach(exchange, key, head.model)
-            stream = head.stream
-            self._body_limit.check(endpoint, len(body))
+        if exchange.connection.has_body:  # small ones come with their heads
+            body = exchange.connection.take_body(limit_bytes)
         else:
+            body = await self._read_body(exchange, limit_bytes)
+        pieces: list[bytes | memoryview] = []
+        if endpoint is not None:
             parse_body(body)  # refused here as in every dialect, before a provider is troubled
-        return Job(
-            operation=operation,
-            endpoint=endpoint,
-            key=key,
-            limits=build_limits(self._parts.settings, endpoint.limits, header, exchange.started_s),
-            body=body,
-            stream=stream,
-            query=strip_query_key(request.rel_url.raw_query_string),
-            client_headers=tuple(request.headers.items()),
-        )
+            stream = operation.streams
+        else:
+            asked = parse_head(body)
+            if asked.model is None:
+                raise MalformedRequestError("the body has no model", field="model")
+            endpoint = self._reach(exchange, key, asked.model)
+            self._limits.check_body(endpoint, len(body))
+            stream = asked.stream
+            pieces = cut_model(body, asked.model)
+        limits = self._limits.build(endpoint, head.timeout_ms, exchange.started_s)
+        return Job(operation, endpoint, key, limits, body, pieces, stream)
 
-    def _reach(self, exchange: Exchange, key: ClientKey, name: str) -> EndpointRoute:
+    async def _read_body(self, exchange: Exchange, limit_bytes: int) -> bytes:
+        asked_s = now_s()
+        try:
+            return await exchange.connection.read_body(
+                limit_bytes, asked_s + self._parts.settings.total_timeout_ms / 1000
+            )
+        finally:
+            exchange.waited_s += now_s() - asked_s
+
+    @staticmethod
+    def _reach(exchange: Exchange, key: ClientKey, name: str) -> EndpointRoute:
         endpoint = get_endpoint(exchange.snapshot, key, name)
         exchange.endpoint = endpoint.name
         return endpoint
+
+
+def _unknown_header(name: str) -> MalformedRequestError:
+    known = ", ".join(sorted(KNOWN_REQUEST_HEADERS))
+    return MalformedRequestError(
+        f"the request header {name} is unknown; known: {known}", field=name
+    )

@@ -19,7 +19,7 @@ from gateway.store.session import Row, Session
 
 _FIRST_ERROR_STATUS = 400
 _FLAGS = ("estimated", "streamed", "client_gone")
-_PLAIN = tuple(name for name in UsageRow.__slots__ if name not in _FLAGS)
+_PLAIN = tuple(name for name in UsageRow._fields if name not in _FLAGS)
 _get_plain = attrgetter(*_PLAIN)
 _ID = re.compile(r"[de]-[0-9a-f]{32}")
 _BY_ID_OR_NAME = {

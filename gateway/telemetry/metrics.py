@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -29,7 +29,22 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _ANSWER_BOUNDS_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _OVERHEAD_BOUNDS_S: Final = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1.0)
 
-_TOKEN_KINDS: Final = ("input", "output", "cache_read", "cache_write", "reasoning")
+_Family = type[GaugeMetricFamily] | type[CounterMetricFamily]
+
+
+class TokenCounts(Protocol):
+    """Token counts of one answer; None is "not said"."""
+
+    @property
+    def input_tokens(self) -> int | None: ...  # noqa: D102  the class says it
+    @property
+    def output_tokens(self) -> int | None: ...  # noqa: D102  the class says it
+    @property
+    def cache_read_tokens(self) -> int | None: ...  # noqa: D102  the class says it
+    @property
+    def cache_write_tokens(self) -> int | None: ...  # noqa: D102  the class says it
+    @property
+    def reasoning_tokens(self) -> int | None: ...  # noqa: D102  the class says it
 
 
 class Histogram:
@@ -46,6 +61,16 @@ class Histogram:
         """Count one value into its bucket."""
         self._counts[bisect_left(self._bounds, value)] += 1
         self.sum += value
+
+    def dump(self) -> list[Any]:
+        """Return counts and sum as JSON's own kinds."""
+        return [self._counts, self.sum]
+
+    def add(self, dumped: list[Any]) -> None:
+        """Add what `dump` of a histogram with the same bounds returned."""
+        counts, total = dumped
+        self._counts = [own + other for own, other in zip(self._counts, counts, strict=True)]
+        self.sum += total
 
     def buckets(self) -> list[tuple[str, float]]:
         """Return cumulative counts by upper bound, as Prometheus has them."""
@@ -67,7 +92,7 @@ class Metrics:
         self._durations: dict[str, Histogram] = {}
         self._first_bytes: dict[str, Histogram] = {}
         self._overhead = Histogram(_OVERHEAD_BOUNDS_S)
-        self._gauges: dict[str, tuple[str, Callable[[], float]]] = {}
+        self._watched: dict[str, tuple[_Family, str, Callable[[], float]]] = {}
         self.in_flight = 0
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_Reader(self))
@@ -88,15 +113,27 @@ class Metrics:
         if first_byte_s is not None:
             self._observe(self._first_bytes, provider, first_byte_s)
 
-    def count_tokens(self, endpoint: str, provider: str, tokens: tuple[int | None, ...]) -> None:
-        """Add tokens in the order input, output, cache read, cache write, reasoning."""
-        for kind, count in zip(_TOKEN_KINDS, tokens, strict=True):
-            if count:
-                self._tokens[endpoint, provider, kind] += count
+    def count_tokens(self, endpoint: str, provider: str, usage: TokenCounts) -> None:
+        """Add the tokens of one answer."""
+        tokens = self._tokens
+        if usage.input_tokens:
+            tokens[endpoint, provider, "input"] += usage.input_tokens
+        if usage.output_tokens:
+            tokens[endpoint, provider, "output"] += usage.output_tokens
+        if usage.cache_read_tokens:
+            tokens[endpoint, provider, "cache_read"] += usage.cache_read_tokens
+        if usage.cache_write_tokens:
+            tokens[endpoint, provider, "cache_write"] += usage.cache_write_tokens
+        if usage.reasoning_tokens:
+            tokens[endpoint, provider, "reasoning"] += usage.reasoning_tokens
 
     def watch(self, name: str, help_text: str, read: Callable[[], float]) -> None:
         """Show the value of `read` as the gauge `lockgate_<name>` from now on."""
-        self._gauges[f"lockgate_{name}"] = (help_text, read)
+        self._watched[f"lockgate_{name}"] = (GaugeMetricFamily, help_text, read)
+
+    def watch_total(self, name: str, help_text: str, read: Callable[[], float]) -> None:
+        """Show the value of `read`, which never goes back, as `lockgate_<name>_total`."""
+        self._watched[f"lockgate_{name}"] = (CounterMetricFamily, help_text, read)
 
     @staticmethod
     def _observe(family: dict[str, Histogram], label: str, value: float) -> None:
@@ -105,18 +142,53 @@ class Metrics:
             histogram = family[label] = Histogram(_ANSWER_BOUNDS_S)
         histogram.observe(value)
 
+    # --- adding up processes --------------------------------------------------------------
+
+    def dump(self) -> dict[str, Any]:
+        """Return what was counted here, without what is watched, as JSON's own kinds."""
+        return {
+            "requests": [[*labels, count] for labels, count in self._requests.items()],
+            "attempts": [[*labels, count] for labels, count in self._attempts.items()],
+            "tokens": [[*labels, count] for labels, count in self._tokens.items()],
+            "durations": {label: row.dump() for label, row in self._durations.items()},
+            "first_bytes": {label: row.dump() for label, row in self._first_bytes.items()},
+            "overhead": self._overhead.dump(),
+            "in_flight": self.in_flight,
+        }
+
+    def add(self, dumped: Mapping[str, Any]) -> None:
+        """Add what another process has counted (`dump`)."""
+        for endpoint, dialect, status, count in dumped["requests"]:
+            self._requests[endpoint, dialect, status] += count
+        for provider, outcome, count in dumped["attempts"]:
+            self._attempts[provider, outcome] += count
+        for endpoint, provider, kind, count in dumped["tokens"]:
+            self._tokens[endpoint, provider, kind] += count
+        for family, rows in (
+            (self._durations, dumped["durations"]),
+            (self._first_bytes, dumped["first_bytes"]),
+        ):
+            for label, row in rows.items():
+                family.setdefault(label, Histogram(_ANSWER_BOUNDS_S)).add(row)
+        self._overhead.add(dumped["overhead"])
+        self.in_flight += dumped["in_flight"]
+
     # --- reading --------------------------------------------------------------------------
 
-    def render(self) -> bytes:
-        """Return all numbers in Prometheus' text format 0.0.4."""
-        return generate_latest(self._registry)
+    def render(self, others: Iterable[Mapping[str, Any]] = ()) -> bytes:
+        """Return all numbers in Prometheus' text format 0.0.4, with those of `others` added."""
+        total = Metrics()
+        total._watched = self._watched
+        for dumped in (self.dump(), *others):
+            total.add(dumped)
+        return generate_latest(total._registry)
 
     def families(self) -> Iterator[Metric]:
         """Return the numbers as Prometheus metric families."""
         yield from self._counters()
         yield from self._histograms()
-        for name, (help_text, read) in self._gauges.items():
-            yield GaugeMetricFamily(name, help_text, value=read())
+        for name, (family, help_text, read) in self._watched.items():
+            yield family(name, help_text, value=read())
         yield GaugeMetricFamily(
             "lockgate_requests_in_flight", "Client requests being served", value=self.in_flight
         )

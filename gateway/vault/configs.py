@@ -8,7 +8,7 @@ values shows a credential.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, final
 
@@ -77,10 +77,19 @@ class ModelConfigCache:
     A request that still holds an older snapshot is served without being kept.
     """
 
-    __slots__ = ("_configs", "_epoch", "_failed", "_opener", "_sealed", "_values")
+    __slots__ = (
+        "_configs",
+        "_epoch",
+        "_failed",
+        "_followers",
+        "_opener",
+        "_sealed",
+        "_values",
+    )
 
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
+        self._followers: list[Callable[[int], None]] = []
         self._epoch = -1
         self._sealed: Mapping[SecretId, SealedSecret] = {}
         self._configs: dict[MappingId, GatewayModelConfig] = {}
@@ -125,6 +134,15 @@ class ModelConfigCache:
         self._epoch = epoch
         self._configs = {}
         self._failed = {}
+        self._drop_values(sealed)
+        for forget in self._followers:
+            forget(epoch)
+
+    def follow(self, forget: Callable[[int], None]) -> None:
+        """Call `forget` with each new epoch: for what others have made of opened values."""
+        self._followers.append(forget)
+
+    def _drop_values(self, sealed: Mapping[SecretId, SealedSecret] | None) -> None:
         if sealed is not None and sealed is self._sealed:
             return  # a change of other things
         self._sealed = known = sealed or {}

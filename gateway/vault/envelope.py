@@ -12,7 +12,7 @@ Rule: two narrow classes. `RecordSealer` cannot read a record back,
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import final
+from typing import Protocol, final
 
 from gateway.entities import SealContext, SealedSecret
 from gateway.errors import ConflictError, VaultIntegrityError
@@ -87,13 +87,21 @@ class RecordSealer:
         )
 
 
+class KekSource(Protocol):
+    """Where the keys of terms come from: a `Keyring`, or a `KekSet` in a worker."""
+
+    def get_kek(self, term: int) -> Secret:
+        """Return the key of `term`. Raises VaultIntegrityError where there is none."""
+        ...
+
+
 @final
 class RecordOpener:
     """Opens records of every term that the keyring holds (`Opener`)."""
 
     __slots__ = ("_keyring",)
 
-    def __init__(self, keyring: Keyring) -> None:
+    def __init__(self, keyring: KekSource) -> None:
         self._keyring = keyring
 
     def open(self, context: SealContext, record: bytes) -> Secret:

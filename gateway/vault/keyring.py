@@ -105,11 +105,11 @@ class Keyring:
         Raises:
             VaultIntegrityError: there is no such term, or its row is damaged or destroyed.
         """
-        kek = self._keks.get(term)
-        if kek is None:
-            reason = self._unusable.get(term, f"key term {term} is not in the database")
-            raise VaultIntegrityError(reason)
-        return kek
+        return _get_kek(self._keks, self._unusable, term)
+
+    def pick_keks(self) -> KekSet:
+        """Return the keys of all terms by themselves: they open records, and nothing else."""
+        return KekSet(self._keks, self._unusable)
 
     def derive(self, purpose: str) -> bytes:
         """Return 32 bytes for a purpose of our own (`KeyDeriver`)."""
@@ -135,6 +135,35 @@ class Keyring:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a Keyring cannot be pickled or copied")
+
+
+@final
+class KekSet:
+    """Opened keys of terms without the root key above them: all that opening records needs."""
+
+    __slots__ = ("keks", "unusable")
+
+    def __init__(self, keks: Mapping[int, Secret], unusable: Mapping[int, str]) -> None:
+        self.keks = keks
+        self.unusable = unusable
+
+    def get_kek(self, term: int) -> Secret:
+        """Return the key of `term`.
+
+        Raises:
+            VaultIntegrityError: there is no such term, or its row is damaged or destroyed.
+        """
+        return _get_kek(self.keks, self.unusable, term)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a KekSet cannot be pickled or copied")
+
+
+def _get_kek(keks: Mapping[int, Secret], unusable: Mapping[int, str], term: int) -> Secret:
+    kek = keks.get(term)
+    if kek is None:
+        raise VaultIntegrityError(unusable.get(term, f"key term {term} is not in the database"))
+    return kek
 
 
 def create_installation(

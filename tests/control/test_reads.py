@@ -133,12 +133,11 @@ async def test_explain_gives_the_order_that_the_plan_has(control: Any) -> None:
     assert [row["share"] for row in told["order"]] == [0.75, 0.25, 0, 0, 0]
     usable = [row["model_definition_name"] for row in told["order"] if row["usable"]]
 
-    def always(_: Target) -> bool:
-        return True
+    def find(target: Target) -> str:
+        return target.model_definition_name
 
     route = control.parts.snapshots.current.endpoints["chat"]
-    planned = plan(route, lambda: 0.99, always)
-    assert [target.model_definition_name for target in planned] == usable
+    assert list(plan(route, lambda: 0.99, find)) == usable
     assert told["routing_strategy"] == "REQUEST_BASED_TRAFFIC_SPLIT"
     outcomes = {row["example"]: row for row in told["outcomes"]}
     assert outcomes["the provider answers 401"]["client_gets"] == "502 credential_rejected"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.dialects import parse_head, replace_model, replace_named_model
+from gateway.dialects import cut_model, dump_json, parse_head, replace_named_model
 from gateway.errors import MalformedRequestError
 
 TEXTS = st.text(alphabet='model"\\{}[],: \n\u00e9\U0001f600\x7f', max_size=10)
@@ -33,11 +33,26 @@ def dump_pairs(pairs: list[tuple[str, Any]], spelling: str, blank: str, ascii_on
     return ("{" + ",".join(members) + "}").encode()
 
 
+def replace_model(raw: bytes, name: str) -> bytes:
+    """Cut the model's name out and put another one in, as the proxy does."""
+    found = json.loads(raw).get("model")
+    return dump_json(name).join(cut_model(raw, found if isinstance(found, str) else "none"))
+
+
+def with_model(pairs: list[tuple[str, Any]], at: int, name: str) -> list[tuple[str, Any]]:
+    """Put a model's name among the pairs; other ones before it may be anything."""
+    later = [(key, str(value) if key == "model" else value) for key, value in pairs[at:]]
+    return [*pairs[:at], ("model", name), *later]
+
+
 def replace_in_pairs(pairs: list[tuple[str, Any]], name: str) -> list[tuple[str, Any]]:
     return [(key, name if key == "model" else value) for key, value in pairs]
 
 
-@given(PAIRS, SPELLINGS, st.sampled_from(["", " ", "\n\t", "\r\n"]), st.booleans(), TEXTS)
+BODIES = st.builds(with_model, PAIRS, st.integers(0, 6), TEXTS | st.just("m"))
+
+
+@given(BODIES, SPELLINGS, st.sampled_from(["", " ", "\n\t", "\r\n"]), st.booleans(), TEXTS)
 @example([("a\\", 1), ("model", {"model": "x"}), ("model", "y")], '"model"', " ", True, "z")
 @example([("x", '"model": "nested"'), ("model", "m")], '"model"', "", False, 'q"\\')
 def test_only_the_top_level_model_changes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import random
@@ -13,7 +14,7 @@ from typing import Any, Self
 
 import aiohttp
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 from multidict import CIMultiDictProxy
 
 from gateway.entities import (
@@ -36,9 +37,10 @@ from gateway.entities import (
     UsageRow,
 )
 from gateway.errors import VaultIntegrityError
-from gateway.proxy import ProxyParts, add_proxy_routes, find_renderer
+from gateway.proxy import ProxyParts, ProxyPlane, find_renderer
 from gateway.routing.snapshot import SnapshotHolder, build_snapshot
 from gateway.secret import Secret
+from gateway.server import build_pass_on
 from gateway.settings import Settings, parse_origin_pattern
 from gateway.telemetry import Metrics
 from gateway.vault.configs import ModelConfigCache
@@ -206,7 +208,7 @@ def _build_mapping(
 
 
 class Rig:
-    """A running data plane; `async with` starts and stops it."""
+    """A running data plane; `async with` starts and stops it. `front_limits` are of its `Front`."""
 
     def __init__(
         self,
@@ -216,7 +218,9 @@ class Rig:
         settings: dict[str, Any] | None = None,
         draw: Callable[[], float] | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        **front_limits: float,
     ) -> None:
+        self._front_limits = front_limits
         origins = [
             parse_origin_pattern(model.url)
             for endpoint in endpoints.values()
@@ -240,7 +244,9 @@ class Rig:
             ssl_context=ssl_context,
         )
         self.url = ""
-        self._runner: web.AppRunner | None = None
+        self._runner: web.AppRunner
+        self._listener: asyncio.Server
+        self.plane: ProxyPlane
         self.client: aiohttp.ClientSession
 
     async def _nap(self, delay_s: float) -> None:
@@ -254,17 +260,17 @@ class Rig:
 
     async def __aenter__(self) -> Self:
         app = web.Application(middlewares=[build_rescue(find_renderer)], client_max_size=1 << 40)
-        add_proxy_routes(app, self.parts)
-        self._runner = web.AppRunner(
-            app,
-            access_log=None,
-            handler_cancellation=True,
-            shutdown_timeout=1.0,
-            auto_decompress=False,
-        )
+        app.on_response_prepare.append(_close)  # as the server does
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.plane = ProxyPlane(self.parts, build_pass_on(self._runner))
+        for name, limit_s in self._front_limits.items():
+            setattr(self.plane.front, name, limit_s)
+        self.plane.start()
+        self._listener = await asyncio.get_running_loop().create_server(
+            self.plane.front, "127.0.0.1", 0
+        )
+        self.url = f"http://127.0.0.1:{self._listener.sockets[0].getsockname()[1]}"
         self.client = aiohttp.ClientSession(
             self.url, headers={"Authorization": f"Bearer {CLIENT_KEY}"}, auto_decompress=False
         )
@@ -277,8 +283,9 @@ class Rig:
         trace: TracebackType | None,
     ) -> None:
         await self.client.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        self._listener.close()
+        await self.plane.close()
+        await self._runner.cleanup()
 
     async def post(self, path: str, body: Any, **headers: str) -> Answer:
         """Send a body (JSON, or raw bytes) and read the answer to its end."""
@@ -292,6 +299,11 @@ class Rig:
     async def chat(self, endpoint: str = "chat", **fields: Any) -> Answer:
         """Ask a chat completion."""
         return await self.post("/v1/chat/completions", chat_body(endpoint, **fields))
+
+
+async def _close(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers[hdrs.CONNECTION] = "close"
+    response.force_close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,17 @@ from contextlib import asynccontextmanager
 
 import orjson
 import pytest
-from aiohttp import web
 
 from gateway.entities import EndpointLimits
 from gateway.errors import LockgateError
-from gateway.proxy.body import read_body
+from gateway.proxy.deadline import now_s
+from gateway.proxy.front import ClientConnection
 from gateway.simulator import RunningSimulator
+from tests.proxy.front.rig import listening
 from tests.proxy.rig import Endpoint, Model, Rig, chat_body, gemini_body
 
 PATH = "/v1/chat/completions"
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 
 
 def rig_with(sim: RunningSimulator, own: int | None = None, default: int = 2000) -> Rig:
@@ -120,14 +122,14 @@ async def test_a_body_that_is_not_right(
 @pytest.mark.parametrize(("total_s", "idle_s"), [(60.0, 0.1), (0.1, 60.0)])
 async def test_a_client_that_stops_sending_is_let_go(total_s: float, idle_s: float) -> None:
     async with reading(total_s, idle_s) as (results, writer):
-        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+        writer.write(HEAD % 100 + b"abc")
         assert await asyncio.wait_for(results.get(), 5) == 408
 
 
 async def test_a_client_that_goes_on_sending_is_waited_for() -> None:
-    async with reading(60.0, 0.5) as (results, writer):
-        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n")
-        for _ in range(8):
+    async with reading(60.0, 1.0) as (results, writer):
+        writer.write(HEAD % 14)
+        for _ in range(14):
             await asyncio.sleep(0.1)
             writer.write(b"a")
         assert await asyncio.wait_for(results.get(), 5) == 200
@@ -140,26 +142,21 @@ async def reading(
     """A server that reads one body with these limits and tells the status; a connection to it."""
     results: asyncio.Queue[int] = asyncio.Queue()
 
-    async def handle(request: web.Request) -> web.Response:
+    async def handle(connection: ClientConnection) -> None:
         try:
-            await read_body(request, 1000, total_s=total_s, idle_s=idle_s)
+            await connection.read_body(1000, now_s() + total_s)
         except LockgateError as error:
             results.put_nowait(error.status)
         else:
             results.put_nowait(200)
-        return web.Response()
+        connection.answer(200, b"", b"")
 
-    app = web.Application()
-    app.router.add_post("/", handle)
-    runner = web.AppRunner(app, lingering_time=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    _, writer = await asyncio.open_connection("127.0.0.1", runner.addresses[0][1])
-    try:
-        yield results, writer
-    finally:
-        writer.close()
-        await runner.cleanup()
+    async with listening(handle, body_idle_s=idle_s) as (_, port):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            yield results, writer
+        finally:
+            writer.close()
 
 
 async def test_a_body_in_many_pieces(sim: RunningSimulator) -> None:

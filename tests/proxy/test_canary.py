@@ -81,7 +81,7 @@ async def test_a_wiring_shows_and_copies_nothing(sim: RunningSimulator) -> None:
         snapshot = rig.parts.snapshots.current
         wirings = Wirings(rig.parts.configs, rig.parts.settings.allowed_private_origins)
         (target,) = snapshot.endpoints["e"].targets
-        wiring = wirings.find(snapshot, target)
+        wiring = wirings.find(snapshot, "e", target)
     assert wiring is not None
     assert CANARY not in repr(wiring)
     with pytest.raises(TypeError):
@@ -102,3 +102,17 @@ async def test_a_new_epoch_forgets_the_old_credentials(sim: RunningSimulator) ->
         answer = await rig.chat("e")
     assert rig.opener.opened == 2
     assert answer.code == "credential_rejected"  # the simulator takes the first canary only
+
+
+async def test_a_new_epoch_drops_what_was_made_of_the_old_credentials(
+    sim: RunningSimulator,
+) -> None:
+    async with Rig({"e": Endpoint([Model(sim.url)])}) as rig:
+        snapshot = rig.parts.snapshots.current
+        wirings = Wirings(rig.parts.configs, rig.parts.settings.allowed_private_origins)
+        (target,) = snapshot.endpoints["e"].targets
+        assert wirings.find(snapshot, "e", target) is not None
+        rig.parts.configs.advance(snapshot.epoch + 1)  # at the swap, before any request
+        assert not wirings._ready
+        assert wirings.find(snapshot, "e", target) is not None  # a request that still runs
+        assert not wirings._ready

@@ -13,8 +13,7 @@ import pytest
 from aiohttp import web
 
 from gateway.errors import ForbiddenError
-from gateway.proxy import add_operation_routes
-from gateway.proxy.answer import find_renderer
+from gateway.proxy import add_operation_routes, find_renderer
 from gateway.proxy.operations import OPERATIONS
 from gateway.simulator import RunningSimulator
 from gateway.telemetry import Metrics
@@ -308,7 +307,7 @@ async def test_the_route_decides_not_the_url(sim: RunningSimulator, path: str) -
 
 
 def test_every_operation_is_routed_once() -> None:
-    paths = [prefix + row.path for prefix, rows in OPERATIONS for row in rows]
+    paths = [(prefix + row.path, row.action) for prefix, rows in OPERATIONS for row in rows]
     assert len(paths) == len(set(paths))
 
 
@@ -328,7 +327,11 @@ async def test_livez_readyz_and_metrics() -> None:
         return request.headers.get("Authorization") == "Bearer admin"
 
     app = web.Application(middlewares=[build_rescue(find_renderer)])
-    add_operation_routes(app, ready=ready, metrics=metrics, may_read_metrics=may_read)
+
+    async def render() -> bytes:
+        return metrics.render()
+
+    add_operation_routes(app, ready=ready, render_metrics=render, may_read_metrics=may_read)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -216,7 +215,7 @@ async def test_a_row_that_no_database_holds_costs_none_of_those_beside_it(tmp_pa
     usage = UsageWriter(store, Clock())
     for number in range(1, 6):
         usage.record(row(number))
-    usage.record(replace(row(6), input_tokens=2**63))
+    usage.record(row(6)._replace(input_tokens=2**63))
     usage.record(row(7))
     await usage.flush()
     assert (usage.backlog, usage.dropped) == (0, 1)

@@ -23,10 +23,11 @@ def build(rows: Any) -> Callable[..., EndpointRoute]:
 
 
 def names(route: EndpointRoute, draw: Callable[[], float], *unusable: str) -> list[str]:
-    def usable(target: Target) -> bool:
-        return target.model_definition_name not in unusable
+    def find(target: Target) -> str | None:
+        name = target.model_definition_name
+        return None if name in unusable else name
 
-    return [target.model_definition_name for target in plan(route, draw, usable)]
+    return list(plan(route, draw, find))
 
 
 @pytest.mark.parametrize("weights", [[80, 20], [7, 2, 1], [0.8, 0.2], [1e308, 1e308, 5e307]])
@@ -95,15 +96,20 @@ def test_what_is_not_usable_does_not_count_against_the_cap(
     assert names(route, lambda: 0.5, "a", "f0") == ["f1"]
 
 
-def test_usable_is_asked_when_the_turn_comes(
+def test_what_is_found_is_asked_when_the_turn_comes(
     rows: Any, build: Callable[..., EndpointRoute]
 ) -> None:
     route = build(rows.mapping("a"), rows.mapping("f0", order=0), rows.mapping("f1", order=1))
     down: set[str] = set()
-    attempts = plan(route, lambda: 0.5, lambda target: target.model_definition_name not in down)
-    assert next(attempts).model_definition_name == "a"
+
+    def find(target: Target) -> str | None:
+        name = target.model_definition_name
+        return None if name in down else name
+
+    attempts = plan(route, lambda: 0.5, find)
+    assert next(attempts) == "a"
     down.add("f0")
-    assert next(attempts).model_definition_name == "f1"
+    assert next(attempts) == "f1"
 
 
 def test_the_same_model_may_be_primary_and_fallback(

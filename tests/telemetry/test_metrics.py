@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.dialects import Usage
 from gateway.telemetry import Metrics
 
 
@@ -23,8 +24,8 @@ def test_counters_add_up_by_their_labels() -> None:
         metrics.count_request("chat", "openai_chat", status, 0.3, 0.0002)
     metrics.count_attempt("openai", "ok", 0.2)
     metrics.count_attempt("openai", "upstream_reset", None)
-    metrics.count_tokens("chat", "openai", (10, 5, None, 0, 3))
-    metrics.count_tokens("chat", "openai", (1, None, None, None, None))
+    metrics.count_tokens("chat", "openai", Usage(10, 5, None, 0, 3))
+    metrics.count_tokens("chat", "openai", Usage(1))
     values = read(metrics)
     labels = {"endpoint": "chat", "dialect": "openai_chat"}
     assert values[key("lockgate_requests_total", status="200", **labels)] == 2

@@ -338,3 +338,11 @@ def test_a_traceback_with_locals_does_not_show_a_config(
     )
     assert "held = " in text
     assert CANARY not in text
+
+
+def test_who_follows_hears_of_each_new_epoch_once(cache: ModelConfigCache) -> None:
+    heard: list[int] = []
+    cache.follow(heard.append)
+    for epoch in (3, 3, 2, 4):
+        cache.advance(epoch)
+    assert heard == [3, 4]

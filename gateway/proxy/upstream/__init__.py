@@ -10,7 +10,15 @@ is raised from here: every failure is one of our errors, without URL and headers
 """
 
 from gateway.proxy.upstream.answer import UpstreamAnswer
-from gateway.proxy.upstream.call import Call
+from gateway.proxy.upstream.call import Origin, Request, dump_headers, dump_request, dump_start
 from gateway.proxy.upstream.client import Upstreams
 
-__all__ = ["Call", "UpstreamAnswer", "Upstreams"]
+__all__ = [
+    "Origin",
+    "Request",
+    "UpstreamAnswer",
+    "Upstreams",
+    "dump_headers",
+    "dump_request",
+    "dump_start",
+]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -31,51 +30,57 @@ class Origin(NamedTuple):
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request to a provider. Its headers hold the credential: no repr shows them.
-
-    Attributes:
-        method: in capitals.
-        url: absolute, percent-encoded.
-        headers: without Host and Content-Length, which are made here.
-        body: the whole body.
-    """
-
-    method: str
-    url: str = field(repr=False)
-    headers: Sequence[tuple[str, str]] = field(repr=False)
-    body: bytes = field(repr=False)
-
-
 class Request(NamedTuple):
-    """A call as bytes. `first` is one write; `rest` is the body if it is too large for that."""
+    """One request as bytes. `first` is one write; `rest` is what of the body is too much for that.
+
+    They hold a credential and what a client wrote: no repr shows them.
+    """
 
     origin: Origin
+    lane: str  # requests of one lane share connections: one origin, one credential
     method: str
     first: bytes
-    rest: bytes
+    rest: memoryview | bytes
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.origin})"
 
 
-def dump_request(call: Call) -> Request:
-    """Write a call out.
+def dump_request(
+    origin: Origin,
+    lane: str,
+    method: str,
+    head: tuple[bytes, ...],
+    body: tuple[bytes | memoryview, ...],
+) -> Request:
+    """Put a request together.
+
+    Args:
+        origin: where to.
+        lane: whose connections to use.
+        method: in capitals.
+        head: request line and header lines but Content-Length, each with its line end.
+        body: in pieces; the last may be long and is then not copied.
+    """
+    size = sum(map(len, body))
+    length = b"Content-Length: %d\r\n\r\n" % size if size or method not in _BODILESS else b"\r\n"
+    if size <= _JOINED_BYTES:
+        return Request(origin, lane, method, b"".join((*head, length, *body)), b"")
+    return Request(origin, lane, method, b"".join((*head, length, *body[:-1])), body[-1])
+
+
+def dump_start(method: str, url: str) -> tuple[Origin, bytes]:
+    """Return where a URL leads, and the request line and Host header that ask for it.
 
     Raises:
-        UpstreamConnectError: the URL is no http or https URL, or there is a line break in a
-            header or the path.
+        UpstreamConnectError: it is no http or https URL.
     """
-    base, mark, query = call.url.partition("?")
+    base, mark, query = url.partition("?")
     origin, path, host = parse_place(base)
     target = f"{path}?{query}" if mark else path
-    body = call.body
     if not _TARGET.fullmatch(target):
         raise _unsendable()
-    length = f"Content-Length: {len(body)}\r\n" if body or call.method not in _BODILESS else ""
-    start = f"{call.method} {target} HTTP/1.1\r\nHost: {host}\r\n{length}".encode()
-    head = b"".join((start, dump_headers(call.headers), b"\r\n"))
-    if len(body) <= _JOINED_BYTES:
-        return Request(origin, call.method, head + body, b"")
-    return Request(origin, call.method, head, body)
+    return origin, f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n".encode()
 
 
 def dump_headers(headers: Sequence[tuple[str, str]]) -> bytes:

@@ -13,9 +13,10 @@ from functools import partial
 
 from gateway.errors import UpstreamResetError
 from gateway.proxy.deadline import Limits, now_s
+from gateway.proxy.flow import in_task
 from gateway.proxy.upstream.addresses import Addresses, Resolve
 from gateway.proxy.upstream.answer import UpstreamAnswer
-from gateway.proxy.upstream.call import Call, Request, dump_request
+from gateway.proxy.upstream.call import Request
 from gateway.proxy.upstream.connect import Connector
 from gateway.proxy.upstream.connection import Connection
 from gateway.proxy.upstream.pool import Pool
@@ -48,7 +49,7 @@ class Upstreams:
         self._pool = Pool()
         self._waits = Waits()
 
-    async def send(self, call: Call, limits: Limits) -> UpstreamAnswer:
+    async def send(self, request: Request, limits: Limits) -> UpstreamAnswer:
         """Send a request and return once the answer's headers are there.
 
         A connection out of the pool that turns out to be dead before any byte came back is
@@ -58,19 +59,27 @@ class Upstreams:
             UpstreamError: of the class that names what failed.
             DeadlineExceededError: the request's own deadline came first.
         """
-        request = dump_request(call)
         began_s = now_s()
-        pooled = self._pool.take(request.origin)
+        pooled = self._pool.take(request.lane)
         if pooled is not None:
             answer = UpstreamAnswer(pooled, self._waits, limits, began_s)
             try:
-                return await self._ask(pooled, request, answer)
+                pooled.ask(request, answer)
+                if request.rest:
+                    await pooled.upload(request.rest, answer)
+                while not answer.arrived:
+                    await answer.gate
+                    answer.check()
             except UpstreamResetError:
                 if answer.heard:
                     raise
-        connection = await self._connector.open(
-            request.origin, partial(self._pool.build, request.origin), limits, began_s
-        )
+            except BaseException:
+                answer.close()
+                raise
+            else:
+                return answer
+        build = partial(self._pool.build, request.lane)
+        connection = await in_task(self._connector.open(request.origin, build, limits, began_s))
         self._pool.adopt(connection)
         answer = UpstreamAnswer(connection, self._waits, limits, began_s)
         return await self._ask(connection, request, answer)
@@ -84,7 +93,6 @@ class Upstreams:
     async def _ask(
         self, connection: Connection, request: Request, answer: UpstreamAnswer
     ) -> UpstreamAnswer:
-        self._waits.add(answer)
         try:
             connection.ask(request, answer)
             if request.rest:
@@ -93,6 +101,4 @@ class Upstreams:
         except BaseException:
             answer.close()
             raise
-        finally:
-            self._waits.discard(answer)
         return answer

@@ -27,13 +27,14 @@ class Decoder:
         UpstreamMalformedError: the coding is none of ours.
     """
 
-    __slots__ = ("_gzip", "_inner", "_started")
+    __slots__ = ("_gzip", "_inner", "_started", "pieces")
 
     def __init__(self, coding: str) -> None:
         self._gzip = coding in _GZIP
         if not self._gzip and coding != "deflate":
             raise faults.miscoded()
         self._inner: Any = None
+        self.pieces: list[bytes] = []  # undone and not yet taken, for whoever reads in steps
         self._started = False
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:

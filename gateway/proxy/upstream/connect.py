@@ -10,7 +10,6 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Final
 
 from aiohappyeyeballs import AddrInfoType, start_connection
@@ -26,10 +25,10 @@ from gateway.proxy.deadline import Limits, now_s
 from gateway.proxy.upstream.addresses import Addresses
 from gateway.proxy.upstream.call import Origin
 from gateway.proxy.upstream.connection import Connection
+from gateway.proxy.upstream.tls import ALPN, ResumingContext, get_context
 from gateway.proxy.upstream.tunnel import Proxy, Tunnel
 
 _NEXT_ADDRESS_S: Final = 0.25  # then the next address is tried beside it (RFC 8305 section 8)
-_ALPN: Final = ["http/1.1"]  # nothing else is spoken here
 
 
 class Connector:
@@ -47,8 +46,8 @@ class Connector:
         self._addresses = addresses
         self._proxy = proxy
         if ssl_context is not None:
-            ssl_context.set_alpn_protocols(_ALPN)
-        self._ssl = ssl_context or _build_context()
+            ssl_context.set_alpn_protocols(ALPN)
+        self._ssl = ssl_context or get_context()
 
     async def open(
         self, origin: Origin, build: Callable[[], Connection], limits: Limits, began_s: float
@@ -70,7 +69,10 @@ class Connector:
         connect_at_s = at_s + limits.connect_s
         try:
             async with asyncio.timeout(min(connect_at_s, moment.at_s) - at_s):
-                return await self._open(origin, build)
+                connection = await self._open(origin, build)
+                if isinstance(self._ssl, ResumingContext) and origin.scheme == "https":
+                    connection.on_first_answer = self._ssl.remember
+                return connection
         except TimeoutError:
             if moment.at_s <= connect_at_s:
                 raise moment.fail() from None
@@ -141,13 +143,6 @@ async def _connect(addresses: Sequence[AddrInfoType]) -> socket.socket:
     # address translators on the way from forgetting the connection.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return sock
-
-
-@cache
-def _build_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(_ALPN)
-    return context
 
 
 def _refused() -> LockgateError:

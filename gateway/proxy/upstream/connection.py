@@ -12,13 +12,12 @@ well-formed, that allowed it, and that was the last thing on the wire.
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Final, cast
 
 from httptools import HttpParserError, HttpResponseParser
-from multidict import CIMultiDict, istr
 
 from gateway.proxy.upstream import faults
 from gateway.proxy.upstream.answer import UpstreamAnswer
@@ -32,7 +31,8 @@ _SLICE_BYTES: Final = 256 << 10  # of a large body: what one write may keep the 
 _FIRST_FINAL: Final = 200
 _SWITCHING: Final = 101
 _HEAD_END: Final = b"\r\n\r\n"
-_KEPT_NAMES: Final = 1024
+_LINE_END: Final = b"\r\n"
+_CODINGS: Final = re.compile(rb"\r\ntransfer-encoding[ \t]*:([^\r\n]*)")
 
 
 class Connection(asyncio.Protocol):
@@ -41,6 +41,9 @@ class Connection(asyncio.Protocol):
     Args:
         on_free: called when the next request may be sent.
         on_lost: called once when it is closed.
+
+    Attributes:
+        on_first_answer: called with the TLS object, if any, once an answer is complete.
     """
 
     __slots__ = (
@@ -49,8 +52,7 @@ class Connection(asyncio.Protocol):
         "_chunked",
         "_done",
         "_framing_bytes",
-        "_head_bytes",
-        "_headers",
+        "_head",
         "_in_head",
         "_keep",
         "_last",
@@ -60,6 +62,7 @@ class Connection(asyncio.Protocol):
         "_until_close",
         "_uploading",
         "_write_paused",
+        "on_first_answer",
         "transport",
     )
 
@@ -76,19 +79,19 @@ class Connection(asyncio.Protocol):
         self._answer: UpstreamAnswer | None = None
         self._write_paused = False
         self._uploading = False
+        self.on_first_answer: Callable[[ssl.SSLObject | None], None] | None = None
         self._begin("")
 
     def _begin(self, method: str) -> None:
         """Forget the last answer; expect the next one."""
         self._bodiless = method == "HEAD"
-        self._headers: CIMultiDict[str] = CIMultiDict()
+        self._head = b""  # what has come, until the answer's own headers are complete
         self._in_head = True  # until headers come that are not those of an interim answer
         self._chunked = False
         self._until_close = False
         self._keep = False
         self._done = False
         self._framing_bytes = 0  # in a row that were no body
-        self._head_bytes = 0
         self._last = b""
 
     # --- for whoever asks -------------------------------------------------------------------
@@ -108,7 +111,7 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.write(request.first)
 
-    async def upload(self, body: bytes, answer: UpstreamAnswer) -> None:
+    async def upload(self, body: bytes | memoryview, answer: UpstreamAnswer) -> None:
         """Send a large body, no faster than the provider takes it.
 
         Ends early if the answer is there and says no: the connection is then of no further use.
@@ -116,7 +119,7 @@ class Connection(asyncio.Protocol):
         view = memoryview(body)
         for start in range(0, len(body), _SLICE_BYTES):
             while self._write_paused and answer.wants_body:
-                await answer.wait()
+                await answer.gate
             if not answer.wants_body:
                 return
             self.transport.write(view[start : start + _SLICE_BYTES])
@@ -152,6 +155,8 @@ class Connection(asyncio.Protocol):
             return
         answer.heard = True
         self._framing_bytes += len(data)
+        if self._in_head:
+            self._head = self._head + data if self._head else data
         try:
             parser.feed_data(data)
         except HttpParserError:
@@ -190,38 +195,30 @@ class Connection(asyncio.Protocol):
         """Let the body go on."""
         self._write_paused = False
         if self._answer is not None:
-            self._answer.wake()
+            self._answer.gate.open()
 
     # --- for the parser ---------------------------------------------------------------------
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; those after the body (trailers) are of no use."""
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > _MAX_HEAD_BYTES:
-            raise faults.malformed()
-        if self._in_head:
-            text = value.decode("utf-8", "surrogateescape")
-            self._headers.add(_intern(name), text.rstrip(" \t"))
-
     def on_headers_complete(self) -> None:
-        """Judge the headers."""
+        """Judge the headers, which the parser has found valid."""
         answer = self._answer
         parser = self._parser
-        if answer is None or parser is None or self._done:
+        if answer is None or parser is None or self._done or not self._in_head:
             raise faults.malformed()  # an answer too many
+        head, _, rest = self._head.partition(_HEAD_END)
         status = parser.get_status_code()
-        headers = self._headers
         if status < _FIRST_FINAL:
-            self._headers = CIMultiDict()
+            self._head = rest
             if status == _SWITCHING:
                 raise faults.malformed()  # nobody asked for it
             return
         self._in_head = False
-        if len(headers) > _MAX_HEADERS:
+        self._head = b""
+        if len(head) > _MAX_HEAD_BYTES or head.count(_LINE_END) > _MAX_HEADERS:
             raise faults.malformed()
-        self._judge_framing(parser, headers)
+        self._judge_framing(parser, head, answer)
         answer.status = status
-        answer.headers = headers
+        answer.head = head
         answer.arrived = True
         if self._bodiless:
             self._keep = False  # the parser cannot be told that no body follows
@@ -243,17 +240,22 @@ class Connection(asyncio.Protocol):
 
     # --- within -----------------------------------------------------------------------------
 
-    def _judge_framing(self, parser: HttpResponseParser, headers: CIMultiDict[str]) -> None:
+    def _judge_framing(
+        self, parser: HttpResponseParser, head: bytes, answer: UpstreamAnswer
+    ) -> None:
         version = parser.get_http_version()
-        if version not in ("1.1", "1.0"):
+        # Folded lines are read in two ways (RFC 9112 section 5.2).
+        if version not in ("1.1", "1.0") or b"\r\n " in head or b"\r\n\t" in head:
             raise faults.malformed()
-        if "Transfer-Encoding" in headers:
-            codings = headers.getall("Transfer-Encoding")
-            if version == "1.0" or len(codings) != 1 or codings[0].lower() != "chunked":
+        lower = head.lower()
+        if b"\r\ntransfer-encoding" in lower:
+            codings = _CODINGS.findall(lower)
+            if version == "1.0" or len(codings) != 1 or codings[0].strip() != b"chunked":
                 raise faults.malformed()
             self._chunked = True
         self._keep = parser.should_keep_alive()
-        self._until_close = not self._chunked and "Content-Length" not in headers
+        self._until_close = not self._chunked and b"\r\ncontent-length" not in lower
+        answer.is_coded = b"\r\ncontent-encoding" in lower
 
     def _is_end_said(self) -> bool:
         """Tell whether an end is the provider's own word: under TLS anyone on the way can say FIN.
@@ -271,12 +273,15 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, answer: UpstreamAnswer, data: bytes) -> None:
         self._answer = None
+        if self.on_first_answer is not None:
+            self.on_first_answer(self.transport.get_extra_info("ssl_object"))
+            self.on_first_answer = None
         keep = self._keep and not self._uploading and self._ends_here(data)
-        answer.end()
         if keep and not self.transport.is_closing():
             self._on_free(self)
         else:
             self.transport.abort()
+        answer.end()  # last: whoever reads it goes on in this call, perhaps to the next request
 
     def _ends_here(self, data: bytes) -> bool:
         """Tell whether the answer's last byte is the last one here.
@@ -287,9 +292,3 @@ class Connection(asyncio.Protocol):
         if self._last and not self._chunked:
             return data.endswith(self._last)
         return data.endswith(_HEAD_END) and not data.endswith(b"\n" + _HEAD_END)
-
-
-@lru_cache(_KEPT_NAMES)
-def _intern(name: bytes) -> istr:
-    # Providers send the same names all the time; this one needs no folding when it is looked up.
-    return istr(name.decode("ascii", "surrogateescape"))

@@ -1,5 +1,8 @@
 """The connections that are open: which are free for the next request, and for how long.
 
+They are kept in lanes: one origin, one credential. So an answer that came out of step could reach
+nobody but those who use the same credential.
+
 Rule: the one that was used last is used next, so that the others grow old and are closed;
 nothing that was free for longer than `IDLE_S` is ever used.
 """
@@ -11,7 +14,6 @@ from functools import partial
 from typing import Final
 
 from gateway.proxy.deadline import now_s
-from gateway.proxy.upstream.call import Origin
 from gateway.proxy.upstream.connection import Connection
 
 IDLE_S: Final = 50.0  # below the 60 s after which common servers close an idle connection
@@ -29,15 +31,15 @@ class Pool:
 
     def __init__(self, idle_s: float = IDLE_S) -> None:
         self._idle_s = idle_s
-        self._idle: dict[Origin, dict[Connection, float]] = {}  # oldest first, with since when
+        self._idle: dict[str, dict[Connection, float]] = {}  # oldest first, with since when
         self._open: set[Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Event | None = None
         self._closed = False
 
-    def build(self, origin: Origin) -> Connection:
+    def build(self, lane: str) -> Connection:
         """Return a connection, not yet opened, that comes back here by itself."""
-        return Connection(on_free=partial(self._put, origin), on_lost=partial(self._drop, origin))
+        return Connection(on_free=partial(self._put, lane), on_lost=partial(self._drop, lane))
 
     def adopt(self, connection: Connection) -> None:
         """Take charge of a connection that was opened."""
@@ -46,9 +48,9 @@ class Pool:
         elif connection.is_usable:
             self._open.add(connection)
 
-    def take(self, origin: Origin) -> Connection | None:
+    def take(self, lane: str) -> Connection | None:
         """Return a free connection, if there is one."""
-        idle = self._idle.get(origin)
+        idle = self._idle.get(lane)
         if not idle:
             return None
         oldest_s = now_s() - self._idle_s
@@ -82,24 +84,24 @@ class Pool:
         except TimeoutError:
             pass  # a peer that does not let go of TLS keeps nobody waiting here
 
-    def _put(self, origin: Origin, connection: Connection) -> None:
+    def _put(self, lane: str, connection: Connection) -> None:
         if self._closed:
             connection.abort()
             return
-        idle = self._idle.get(origin)
+        idle = self._idle.get(lane)
         if idle is None:
-            idle = self._idle[origin] = {}
+            idle = self._idle[lane] = {}
         idle[connection] = now_s()
         if self._timer is None:
             self._arm(self._idle_s)
 
-    def _drop(self, origin: Origin, connection: Connection) -> None:
+    def _drop(self, lane: str, connection: Connection) -> None:
         self._open.discard(connection)
-        idle = self._idle.get(origin)
+        idle = self._idle.get(lane)
         if idle is not None:
             idle.pop(connection, None)
             if not idle:
-                del self._idle[origin]
+                del self._idle[lane]
         if self._emptied is not None and not self._open:
             self._emptied.set()
 

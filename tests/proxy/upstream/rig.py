@@ -12,7 +12,7 @@ from typing import Any
 from aiohappyeyeballs import AddrInfoType
 
 from gateway.proxy.deadline import Limits, now_s
-from gateway.proxy.upstream import Call, Upstreams
+from gateway.proxy.upstream import Request, Upstreams, dump_headers, dump_request, dump_start
 from gateway.settings import OriginPattern, parse_origin_pattern
 
 LIMIT = 1 << 20
@@ -47,8 +47,10 @@ def limits(total_s: float = 10.0, **changes: float) -> Limits:
     return Limits(deadline_at_s=now_s() + total_s, **values)
 
 
-def call(url: str, body: bytes = b"{}", **more: Any) -> Call:
-    return Call("POST", url, [("Authorization", f"Bearer {KEY}")], body, **more)
+def call(url: str, body: bytes = b"{}", method: str = "POST", lane: str = "") -> Request:
+    origin, start = dump_start(method, url)
+    headers = dump_headers([("Authorization", f"Bearer {KEY}")])
+    return dump_request(origin, lane or str(origin), method, (start, headers), (body,))
 
 
 @asynccontextmanager

@@ -1,16 +1,30 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import UpstreamConnectError
-from gateway.proxy.upstream.call import Call, Origin, dump_request
+from gateway.proxy.upstream.call import Origin, Request, dump_headers, dump_request, dump_start
+
+URL = "https://api.example.com/v1"
 
 
-def dump(url: str = "https://api.example.com/v1", **changes: object) -> bytes:
-    fields = {"method": "POST", "headers": (), "body": b"{}", **changes}
-    request = dump_request(Call(url=url, **fields))
+def build(
+    url: str = URL,
+    *,
+    method: str = "POST",
+    headers: Sequence[tuple[str, str]] = (),
+    body: tuple[bytes | memoryview, ...] = (b"{}",),
+) -> Request:
+    origin, start = dump_start(method, url)
+    return dump_request(origin, "lane", method, (start, dump_headers(headers)), body)
+
+
+def dump(url: str = URL, **changes: object) -> bytes:
+    request = build(url, **changes)
     return request.first + request.rest
 
 
@@ -20,8 +34,9 @@ def test_the_bytes_of_a_request() -> None:
         headers=[("X-A", "1"), ("x-b", "\u00fc"), ("authorization", "Bearer canary-key")],
     )
     assert sent == (
-        b"POST /v1/chat?beta=1&x=%20 HTTP/1.1\r\nHost: api.example.com\r\nContent-Length: 2\r\n"
-        b"X-A: 1\r\nx-b: \xc3\xbc\r\nauthorization: Bearer canary-key\r\n\r\n{}"
+        b"POST /v1/chat?beta=1&x=%20 HTTP/1.1\r\nHost: api.example.com\r\n"
+        b"X-A: 1\r\nx-b: \xc3\xbc\r\nauthorization: Bearer canary-key\r\n"
+        b"Content-Length: 2\r\n\r\n{}"
     )
 
 
@@ -36,20 +51,28 @@ def test_the_bytes_of_a_request() -> None:
     ],
 )
 def test_origin_and_host_header(url: str, origin: Origin, host: bytes) -> None:
-    assert dump_request(Call("POST", url, (), b"")).origin == origin
+    assert dump_start("POST", url)[0] == origin
     assert b"\r\nHost: %b\r\n" % host in dump(url)
 
 
 def test_a_request_without_body_has_a_length_only_if_its_method_may_have_one() -> None:
-    assert b"Content-Length: 0\r\n" in dump(body=b"")
-    assert b"Content-Length" not in dump(method="GET", body=b"")
+    assert b"Content-Length: 0\r\n" in dump(body=())
+    assert b"Content-Length" not in dump(method="GET", body=())
+
+
+@pytest.mark.parametrize("size", [0, 100, 65_530, 65_536, 1 << 20])
+def test_a_body_in_pieces_goes_out_as_one(size: int) -> None:
+    pieces = (b'{"model":', b'"m"', b"x" * size)
+    head, _, body = dump(body=pieces).partition(b"\r\n\r\n")
+    assert body == b"".join(pieces)
+    assert b"Content-Length: %d" % len(body) in head
 
 
 def test_a_large_body_is_not_copied() -> None:
-    body = bytes(1 << 20)
-    request = dump_request(Call("POST", "https://a.example/", (), body))
+    body = memoryview(bytes(1 << 20))
+    request = build(body=(b"begin", body))
     assert request.rest is body
-    assert request.first.endswith(b"\r\n\r\n")
+    assert request.first.endswith(b"\r\n\r\nbegin")
 
 
 @pytest.mark.parametrize(
@@ -91,5 +114,9 @@ def test_no_header_ever_makes_a_line_more(headers: list[tuple[str, str]]) -> Non
 
 
 def test_no_repr_shows_what_is_sent() -> None:
-    call = Call("POST", "https://a.example/?key=canary-key", [("a", "canary-key")], b"canary-key")
-    assert "canary" not in repr(call)
+    request = build(
+        "https://a.example/?key=canary-key",
+        headers=[("a", "canary-key")],
+        body=(b"canary-key", b"canary-key" * 10_000),
+    )
+    assert "canary" not in repr(request)

@@ -61,7 +61,7 @@ class Bench:
 
     def ask(self, method: str = "POST", rest: bytes = b"") -> UpstreamAnswer:
         answer = UpstreamAnswer(self.connection, Waits(), limits(), 0.0)
-        self.connection.ask(Request(ORIGIN, method, b"request", rest), answer)
+        self.connection.ask(Request(ORIGIN, "lane", method, b"request", rest), answer)
         return answer
 
     def feed(self, data: bytes, step: int = 0) -> None:

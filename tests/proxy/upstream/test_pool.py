@@ -11,7 +11,7 @@ from gateway.errors import UpstreamResetError
 from gateway.proxy.deadline import now_s
 from gateway.proxy.upstream.addresses import Addresses
 from gateway.proxy.upstream.answer import UpstreamAnswer
-from gateway.proxy.upstream.call import Origin, dump_request, parse_place
+from gateway.proxy.upstream.call import Origin, parse_place
 from gateway.proxy.upstream.connect import Connector
 from gateway.proxy.upstream.connection import Connection
 from gateway.proxy.upstream.pool import Pool
@@ -26,13 +26,14 @@ class Open:
     def __init__(self, url: str, idle_s: float = 30.0) -> None:
         self.url = url
         self.origin: Origin = parse_place(url)[0]
+        self.lane = str(self.origin)
         self.pool = Pool(idle_s)
         pattern = parse_origin_pattern(url.rstrip("/"))
         self._connector = Connector(Addresses((pattern,)), None, None)
         self._waits = Waits()
 
     async def connect(self) -> Connection:
-        build = partial(self.pool.build, self.origin)
+        build = partial(self.pool.build, self.lane)
         in_force = limits()
         connection = await self._connector.open(
             self.origin, build, in_force, 0.0 + in_force.deadline_at_s - 10
@@ -42,7 +43,7 @@ class Open:
 
     async def use(self, connection: Connection) -> bytes:
         answer = UpstreamAnswer(connection, self._waits, limits(), now_s())
-        connection.ask(dump_request(call(self.url)), answer)
+        connection.ask(call(self.url), answer)
         await answer.arrive()
         return await answer.read(LIMIT)
 
@@ -58,10 +59,10 @@ async def test_the_last_one_used_is_the_first_one_taken() -> None:
         await at.use(first)
         await at.use(second)
         assert at.pool.count_idle() == 2
-        assert at.pool.take(at.origin) is second
-        assert at.pool.take(at.origin) is first
-        assert at.pool.take(at.origin) is None
-        assert at.pool.take(Origin("https", *at.origin[1:])) is None
+        assert at.pool.take(at.lane) is second
+        assert at.pool.take(at.lane) is first
+        assert at.pool.take(at.lane) is None
+        assert at.pool.take("another lane") is None
         await at.close()
 
 
@@ -71,7 +72,7 @@ async def test_a_connection_in_use_is_not_offered() -> None:
         connection = await at.connect()
         assert at.pool.count_idle() == 0
         await at.use(connection)
-        assert at.pool.take(at.origin) is connection
+        assert at.pool.take(at.lane) is connection
         assert at.pool.count_idle() == 0
         await at.close()
 
@@ -81,7 +82,7 @@ async def test_what_was_free_for_too_long_is_closed_and_not_taken() -> None:
         at = Open(url, idle_s=0.0)
         connection = await at.connect()
         await at.use(connection)
-        assert at.pool.take(at.origin) is None
+        assert at.pool.take(at.lane) is None
         assert connection.transport.is_closing()
         await at.close()
 

@@ -76,7 +76,7 @@ class Usage:
             page = await tx.usage.list_page(ALL)
         newest = dict(page.items[0])
         assert isinstance(newest.pop("usage_id"), int)
-        assert newest == {name: getattr(row, name) for name in type(row).__slots__}  # type: ignore[attr-defined]
+        assert newest == row._asdict()
         assert [item["started_at"] - START for item in page.items] == [2, 1]
 
     async def test_filters(self, store: Store) -> None:

@@ -7,7 +7,7 @@ PROGRAM = """
 import ctypes, os, sys
 if sys.platform != "win32":
     import resource
-from gateway.installation.process import forget_passphrase_variable, harden_process
+from gateway.process import forget_passphrase_variable, harden_process
 print(harden_process())
 if sys.platform == "linux":
     print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))

@@ -1,0 +1,165 @@
+"""Fills a data directory with many endpoints in one transaction, before a gateway starts on it.
+
+Through REST each endpoint is a write of its own, with an audit row and a new snapshot. Here the
+installation is opened as the gateway does it and the rows go through the same store; the snapshot
+is built from what was written before the transaction ends, so that nothing is stored that cannot
+run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from bench.rest import TOKEN
+from bench.subjects import ENDPOINT
+from gateway.clock import SystemClock
+from gateway.entities import (
+    EndpointId,
+    EndpointLimits,
+    GatewayEndpoint,
+    GatewayEndpointModelMapping,
+    GatewayModelDefinition,
+    GatewaySecretInfo,
+    LinkageType,
+    MappingId,
+    ModelDefinitionId,
+    SealedSecret,
+    SecretId,
+)
+from gateway.installation import Installation, open_installation
+from gateway.providers import allowed_origin
+from gateway.routing.snapshot import build_snapshot
+from gateway.secret import Secret
+from gateway.settings import parse_settings
+from gateway.vault.envelope import secret_context
+
+_PROVIDER = "openai_compatible"
+
+
+def fill(data: Path, mock_url: str, count: int) -> None:
+    """Make an installation with `count` endpoints; the last one is the bench's own."""
+    asyncio.run(_fill(data, mock_url, count))
+
+
+async def _fill(data: Path, mock_url: str, count: int) -> None:
+    environ = {"LOCKGATE_ADMIN_TOKEN": TOKEN, "LOCKGATE_ALLOWED_PRIVATE_ORIGINS": mock_url}
+    settings = parse_settings({"data": str(data)}, environ, None)
+    installation = await open_installation(settings, SystemClock())
+    try:
+        await _write(installation, mock_url, count)
+    finally:
+        await installation.close()
+
+
+async def _write(installation: Installation, mock_url: str, count: int) -> None:
+    stamps = _build_stamps(installation.clock.now_ms())
+    secret, sealed = _build_secret(installation, mock_url, stamps)
+    models = [build_model(secret.secret_id, number, stamps) for number in range(max(count, 2))]
+    async with installation.store.write() as tx:
+        await tx.vault.add_wraps(sealed.kek_term, 1)
+        await tx.secrets.insert(secret, sealed)
+        for model in models:
+            await tx.model_definitions.insert(model)
+        for number in range(count):
+            name = ENDPOINT if number == count - 1 else f"endpoint-{number}"
+            pair = (models[number], models[(number + 1) % len(models)])
+            await tx.endpoints.insert(build_endpoint(name, pair, stamps))
+        await tx.bump_epoch()
+        build_snapshot(await tx.read_configuration())
+
+
+def _build_stamps(now_ms: int) -> dict[str, Any]:
+    return {
+        "created_at": now_ms,
+        "last_updated_at": now_ms,
+        "created_by": "bench",
+        "last_updated_by": "bench",
+    }
+
+
+STAMPS = _build_stamps(1_700_000_000_000)
+
+
+def _id(prefix: str) -> str:
+    return prefix + os.urandom(16).hex()
+
+
+def _build_secret(
+    installation: Installation, mock_url: str, stamps: dict[str, Any]
+) -> tuple[GatewaySecretInfo, SealedSecret]:
+    auth_config = {"api_base": f"{mock_url}/v1"}
+    row = SealedSecret(
+        secret_id=SecretId(_id("s-")),
+        secret_name="bench",
+        provider=_PROVIDER,
+        auth_config=auth_config,
+        secret_version=1,
+        kek_term=installation.sealer.active_term,
+        record=b"",
+    )
+    value = Secret(json.dumps({"api_key": "bench-provider-key"}))
+    context = secret_context(row, allowed_origin(_PROVIDER, auth_config))
+    sealed = SealedSecret(
+        **{name: getattr(row, name) for name in SealedSecret.__slots__ if name != "record"},
+        record=installation.sealer.seal(context, value),
+    )
+    info = GatewaySecretInfo(
+        secret_id=row.secret_id,
+        secret_name=row.secret_name,
+        masked_values={"api_key": "***"},
+        provider=_PROVIDER,
+        auth_config=auth_config,
+        **stamps,
+    )
+    return info, sealed
+
+
+def build_model(
+    secret_id: SecretId, number: int, stamps: dict[str, Any] = STAMPS
+) -> GatewayModelDefinition:
+    """Return a model definition."""
+    return GatewayModelDefinition(
+        model_definition_id=ModelDefinitionId(_id("d-")),
+        name=f"model-{number}",
+        secret_id=secret_id,
+        secret_name="bench",
+        provider=_PROVIDER,
+        model_name=f"mock-{number}",
+        **stamps,
+    )
+
+
+def build_endpoint(
+    name: str, models: tuple[GatewayModelDefinition, ...], stamps: dict[str, Any] = STAMPS
+) -> GatewayEndpoint:
+    """Return an endpoint that splits 80/20 between two models."""
+    endpoint_id = EndpointId(_id("e-"))
+    mappings = tuple(
+        GatewayEndpointModelMapping(
+            mapping_id=MappingId(_id("m-")),
+            endpoint_id=endpoint_id,
+            model_definition_id=model.model_definition_id,
+            model_definition=model,
+            weight=weight,
+            linkage_type=LinkageType.PRIMARY,
+            fallback_order=None,
+            created_at=stamps["created_at"],
+            created_by="bench",
+        )
+        for model, weight in zip(models, (80.0, 20.0), strict=True)
+    )
+    return GatewayEndpoint(
+        endpoint_id=endpoint_id,
+        name=name,
+        model_mappings=mappings,
+        tags={},
+        routing_strategy=None,
+        fallback_config=None,
+        usage_tracking=True,
+        limits=EndpointLimits(),
+        **stamps,
+    )

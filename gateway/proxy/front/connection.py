@@ -1,0 +1,468 @@
+"""One client's connection: reads requests one after another, writes their answers.
+
+    idle -> head -> (body) -> answered by a flow -> idle ...
+
+Requests that a client sends ahead of their turn wait in the buffer; beyond its limit the client
+waits too. A refusal of a body that is still coming is followed by a lingering close: closing at
+once would reset the connection, and the client might never read why.
+
+Rule: one request at a time, in the order in which they came; what is written after the head of
+an answer is its body and nothing else, and a body that did not end is never made to look ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from gateway.errors import (
+    ClientGoneError,
+    LockgateError,
+    MalformedRequestError,
+    PayloadTooLargeError,
+    RequestTimeoutError,
+)
+from gateway.proxy.flow import Flow, Gate
+from gateway.proxy.front.chunked import ChunkedBody
+from gateway.proxy.front.head import Head, match_head, parse_head
+
+if TYPE_CHECKING:
+    from gateway.proxy.front.listener import Front
+
+MAX_HEAD_BYTES: Final = 64 << 10  # SDKs send 1 KiB; cookies and tokens of proxies up to 16
+_AHEAD_BYTES: Final = 256 << 10  # of requests that are not yet at their turn
+_LINGER_S: Final = 2.0  # to read on after a refusal, so that it arrives
+_LAST_WORD_S: Final = 1.0  # to write the end of a failed stream to a client that may not be reading
+_UNREAD_S: Final = 600.0  # for a client to take a large answer; a stream has limits of its own
+_HEAD_END: Final = b"\r\n\r\n"
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class ClientConnection(asyncio.Protocol):
+    """One connection; also what a request's handler reads its body from and answers on.
+
+    Attributes:
+        head: of the request that is being answered.
+        is_write_paused: the client does not read as fast as it is written to.
+        on_writable: called when it does again.
+        since_s: when the connection last changed what it waits for, by the listener's clock.
+    """
+
+    __slots__ = (
+        "_advancing",
+        "_answered",
+        "_buffer",
+        "_chunked",
+        "_closing",
+        "_flow",
+        "_front",
+        "_gate",
+        "_keep",
+        "_limit_bytes",
+        "_paused",
+        "_pieces",
+        "_seen",
+        "_size",
+        "_streaming",
+        "_wanted",
+        "_whole_by_s",
+        "head",
+        "is_write_paused",
+        "on_writable",
+        "since_s",
+        "transport",
+    )
+
+    head: Head
+    transport: asyncio.Transport
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._buffer = b""
+        self._seen: Head | None = None  # the last request's, which the next one's may equal
+        self._flow: Flow | None = None
+        self._gate = Gate()
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._wanted = 0  # bytes of the body; -1: chunked, and the end has not come
+        self._chunked: ChunkedBody | None = None
+        self._limit_bytes = 0
+        self._whole_by_s = 0.0
+        self._advancing = False
+        self._answered = False
+        self._streaming = False
+        self._keep = True
+        self._closing = False  # nothing that comes is of interest any more
+        self._paused = False
+        self.is_write_paused = False
+        self.on_writable: Gate | None = None
+        self.since_s = front.at_s
+
+    # --- for the event loop -----------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport."""
+        self.transport = cast("asyncio.Transport", transport)
+        self._front.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what the client sent."""
+        if self._closing:
+            return
+        if self._flow is None:
+            if self._buffer:
+                self._buffer += data
+            else:
+                self._buffer = data
+                self.since_s = self._front.at_s
+            if self.is_write_paused:
+                self._hold_back()
+            elif not self._advancing:
+                self._advance()
+        elif self._wanted:
+            self._take(data)
+        else:
+            self._buffer += data
+            self._hold_back()
+
+    def eof_received(self) -> bool:
+        """Treat a client that has closed its side as gone: nobody sends a request so."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the request that was being answered."""
+        del exc  # the operating system's word for it
+        self._closing = True
+        self._front.discard(self)
+        if self._flow is not None:
+            self._flow.stop(ClientGoneError("the client went away"))
+
+    def pause_writing(self) -> None:
+        """Note that the client reads too slowly."""
+        self.is_write_paused = True
+
+    def resume_writing(self) -> None:
+        """Let what waits for the client go on."""
+        self.is_write_paused = False
+        if self.on_writable is not None:
+            self.on_writable.open()
+        elif self._flow is None and not self._closing:
+            self._resume()
+            if self._buffer and not self._advancing:
+                self._advance()
+
+    # --- from bytes to requests -------------------------------------------------------------
+
+    def _hold_back(self) -> None:
+        """Let a client wait that sends more ahead than is kept."""
+        if len(self._buffer) > _AHEAD_BYTES and not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def _advance(self) -> None:
+        """Begin the requests that are in the buffer, as long as each is answered at once.
+
+        A client that does not read its answers gets no further ones.
+        """
+        self._advancing = True
+        try:
+            while (
+                self._flow is None and self._buffer and not (self._closing or self.is_write_paused)
+            ):
+                if not self._begin():
+                    break
+        except LockgateError as error:
+            self._refuse(error)
+        finally:
+            self._advancing = False
+
+    def _begin(self) -> bool:
+        """Begin one request; False: its head is not complete, or it is not ours."""
+        data = self._buffer
+        head, length = self._seen, 0
+        found = None if head is None else match_head(head, data)
+        if head is not None and found is not None:
+            start, length = found
+        else:
+            end = data.find(_HEAD_END)
+            if end < 0:
+                self._wait_for_head(data)
+                return False
+            if end > MAX_HEAD_BYTES:
+                raise _head_too_large()
+            start = end + len(_HEAD_END)
+            head = parse_head(data[:start])
+            if head.route is None:
+                self._pass_on(data)
+                return False
+            self._seen, length = head, head.length
+        self.head = head
+        self._keep = head.keep_alive and not self._front.draining
+        self._answered = self._streaming = False
+        if head.is_chunked:
+            self._wanted, self._chunked = -1, ChunkedBody()
+            self._buffer, rest = b"", data[start:]
+        else:
+            self._wanted = max(0, start + length - len(data))
+            self._buffer, rest = data[start + length :], data[start : start + length]
+        self._pieces = [rest] if rest else []
+        self._size = len(rest)
+        if head.is_chunked:
+            self._pieces, self._size = [], 0
+            self._take(rest)
+        self._start(self._front.handle(self))
+        return True
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        flow = self._flow = Flow(coroutine, self._end)
+        flow.step()
+
+    def _wait_for_head(self, data: bytes) -> None:
+        if len(data) > MAX_HEAD_BYTES:
+            raise _head_too_large()
+        if b"\n\n" in data:  # it would never end for us
+            raise MalformedRequestError("the request is no valid HTTP/1.1")
+
+    def _pass_on(self, data: bytes) -> None:
+        """Give the connection away: its request is not the data plane's."""
+        self._closing = True
+        self._front.discard(self)
+        self._front.pass_on(self.transport, data)
+
+    # --- the body ---------------------------------------------------------------------------
+
+    def _take(self, data: bytes) -> None:
+        """Take in a part of the body."""
+        self.since_s = self._front.at_s
+        if self._chunked is not None:
+            try:
+                pieces = self._chunked.feed(data)
+            except MalformedRequestError as error:
+                self._fail_body(error)
+                return
+            self._pieces += pieces
+            self._size += sum(map(len, pieces))
+            if self._chunked.is_complete:
+                self._wanted, self._buffer = 0, self._chunked.rest
+        else:
+            part = data[: self._wanted]
+            self._pieces.append(part)
+            self._size += len(part)
+            self._wanted -= len(part)
+            self._buffer = data[len(part) :]
+        if self._limit_bytes and self._size > self._limit_bytes:
+            self._fail_body(_too_large(self._limit_bytes))
+        elif self._wanted == 0:
+            self._gate.open()
+        elif self._size > _AHEAD_BYTES and not self._limit_bytes and not self._paused:
+            self._paused = True  # the handler has not asked for it yet
+            self.transport.pause_reading()
+
+    def _fail_body(self, error: LockgateError) -> None:
+        self._keep = False
+        if self._flow is not None:
+            self._flow.stop(error)
+        else:
+            raise error
+
+    async def read_body(self, limit_bytes: int, whole_by_s: float) -> bytes:
+        """Return the whole body.
+
+        Args:
+            limit_bytes: the largest size.
+            whole_by_s: by when all of it has to be there, on the listener's clock.
+
+        Raises:
+            PayloadTooLargeError: longer than `limit_bytes`, by its header or in fact.
+            RequestTimeoutError: it did not come in time, or the client was silent too long.
+            MalformedRequestError: its framing is broken.
+            ClientGoneError: the client went away.
+        """
+        if self._wanted:
+            if self._size + self._wanted > limit_bytes:
+                raise _too_large(limit_bytes)
+            if self._is_continue_wanted():
+                self.transport.write(_CONTINUE)
+            self._limit_bytes = max(1, limit_bytes)
+            self._whole_by_s = whole_by_s
+            self.since_s = self._front.at_s
+            self._resume()
+            try:
+                while self._wanted:
+                    await self._gate
+            finally:
+                self._limit_bytes = 0
+                self._whole_by_s = 0.0
+        return self.take_body(limit_bytes)
+
+    def take_body(self, limit_bytes: int) -> bytes:
+        """Return the body if all of it is here (`has_body`).
+
+        Raises:
+            PayloadTooLargeError: longer than `limit_bytes`.
+        """
+        if self._size > limit_bytes:
+            raise _too_large(limit_bytes)
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    @property
+    def has_body(self) -> bool:
+        """Whether all of the body is here."""
+        return not self._wanted
+
+    def _is_continue_wanted(self) -> bool:
+        return not self._size and (self.head.find("expect") or "").lower() == "100-continue"
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+
+    # --- the answer -------------------------------------------------------------------------
+
+    def answer(self, status: int, lines: bytes, body: bytes) -> None:
+        """Send a whole answer.
+
+        Args:
+            status: of the answer.
+            lines: header lines, each with its line end; the framing's are added here.
+            body: all of it.
+        """
+        self._answered = True
+        start = self._front.starts.get(status) or self._front.build_start(status)
+        if self._keep and not (self._wanted or self.head.is_old or self._front.draining):
+            framing = b"Content-Length: %d\r\n\r\n" % len(body)
+        else:
+            framing = b"%bContent-Length: %d\r\n\r\n" % (self._build_connection(), len(body))
+        if self.head.method == "HEAD":  # its length is told, its content is not (RFC 9110 9.3.2)
+            body = b""
+        self.transport.write(b"".join((start, lines, framing, body)))
+
+    def begin(self, status: int, lines: bytes) -> None:
+        """Send the head of a streamed answer; arguments as of `answer`."""
+        self._answered = self._streaming = True
+        if self.head.is_old:  # knows no chunks: the end of the connection is the end
+            self._keep = False
+            coding = b""
+        else:
+            coding = b"Transfer-Encoding: chunked\r\n"
+        self.transport.write(
+            b"".join(
+                (self._front.build_start(status), lines, coding, self._build_connection(), b"\r\n")
+            )
+        )
+
+    def write(self, data: bytes) -> None:
+        """Send a part of a streamed answer."""
+        if data:
+            self.transport.write(data if self.head.is_old else b"%x\r\n%b\r\n" % (len(data), data))
+
+    def finish(self, *, failed: bool) -> None:
+        """End a streamed answer; one that failed waits a second for its reader, no longer."""
+        self._streaming = False
+        if not self.head.is_old:
+            self.transport.write(b"0\r\n\r\n")
+        if failed and self.is_write_paused:
+            asyncio.get_running_loop().call_later(_LAST_WORD_S, self._give_up_writing)
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self.transport.abort()
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the head of an answer has been sent."""
+        return self._answered
+
+    def _give_up_writing(self) -> None:
+        if self.is_write_paused:
+            self.transport.abort()
+
+    def _build_connection(self) -> bytes:
+        if self._wanted or self._front.draining:
+            self._keep = False
+        if not self._keep:
+            return b"Connection: close\r\n"
+        return b"Connection: keep-alive\r\n" if self.head.is_old else b""
+
+    # --- the end of a request ---------------------------------------------------------------
+
+    def _end(self) -> None:
+        """Go on to the next request, or close."""
+        self._flow = None
+        self._pieces = []
+        self._chunked = None
+        self.on_writable = None
+        if self._closing:
+            return
+        if not self._answered or self._streaming:
+            self.transport.abort()  # half an answer: it must not look whole
+        elif not self._keep:
+            self._close()
+        else:
+            self.since_s = self._front.at_s
+            self._resume()
+            if self._buffer and not self._advancing:
+                self._advance()
+
+    def _close(self) -> None:
+        self._closing = True
+        if not self._wanted:
+            self.transport.close()
+            return
+        self._resume()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        asyncio.get_running_loop().call_later(_LINGER_S, self.transport.abort)
+
+    def _refuse(self, error: LockgateError) -> None:
+        """Answer what cannot be read as a request, and close."""
+        self._keep = False
+        self._wanted = -1  # what else comes is not looked at
+        status, lines, body = self._front.render(error)
+        start = self._front.build_start(status)
+        self.transport.write(
+            b"".join(
+                (start, lines, b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body), body)
+            )
+        )
+        self._close()
+
+    # --- for the listener -------------------------------------------------------------------
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self._flow is not None
+
+    def look(self, at_s: float) -> None:
+        """Let go of a client that has been silent for too long."""
+        silent_s = at_s - self.since_s
+        if self._flow is not None:
+            if self._whole_by_s and (silent_s > self._front.body_idle_s or at_s > self._whole_by_s):
+                self._fail_body(RequestTimeoutError("the body did not come in time"))
+        elif self._closing or self.transport.get_write_buffer_size():
+            if silent_s > _UNREAD_S:
+                self.transport.abort()  # an answer that nobody reads
+        elif self._buffer:
+            if silent_s > self._front.head_limit_s:
+                self._refuse(RequestTimeoutError("the request's head did not come in time"))
+        elif silent_s > self._front.keepalive_s or self._front.closes_idle:
+            self.transport.close()
+
+    def stop(self, error: LockgateError) -> None:
+        """End the request that is being answered with an error; close if there is none."""
+        if self._flow is not None:
+            self._flow.stop(error)
+        else:
+            self.transport.close()
+
+
+def _head_too_large() -> MalformedRequestError:
+    return MalformedRequestError(f"the request's head is over {MAX_HEAD_BYTES} bytes")
+
+
+def _too_large(limit_bytes: int) -> PayloadTooLargeError:
+    return PayloadTooLargeError(f"the body is larger than the limit of {limit_bytes} bytes")

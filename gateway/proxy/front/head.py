@@ -1,0 +1,208 @@
+"""The head of a client's request: what stands before the body, parsed and judged once.
+
+The parser is llhttp by way of httptools, which refuses what is no HTTP/1 (RFC 9112); what it
+lets through and we do not is refused here: a second Host, a transfer coding but chunked.
+
+Rule: whatever is known of a head without knowing the snapshot is worked out here, once. An
+SDK's next request has the same head but for its length, and is served from the same object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from gateway.errors import MalformedRequestError
+from gateway.proxy.deadline import TIMEOUT_HEADER
+from gateway.proxy.headers import find_credential, find_unknown, strip_query_key
+from gateway.proxy.routes import Route, find_route
+from gateway.web import REQUEST_ID_HEADER, is_request_id
+
+MAX_HEADERS: Final = 128  # SDKs send 10 to 25
+_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
+_WHOLE_URL: Final = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
+_MAX_DIGITS: Final = 15  # of a length: a petabyte
+_VERSIONS: Final = ("1.1", "1.0")
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True, eq=False)
+class Head:
+    """One parsed head.
+
+    Attributes:
+        route: what the path and method mean; None: nothing of the data plane.
+        path: as it was sent, without the query.
+        query: raw, without the client's key.
+        headers: in their order, as they were sent.
+        digest: SHA-256 of the client's credential; None: there is none.
+        length: of the body in bytes; 0 where it is chunked.
+        before: the raw head up to the digits of its Content-Length; empty: has no single one.
+        after: the raw head from behind these digits to its end.
+        kept: the header lines that go upstream, by what they depend on (see `outgoing`).
+        request_id: the caller's own, if it is one that is kept.
+        timeout_ms: `x-lockgate-timeout-ms` as it was sent.
+        unknown: a header of our family that we do not know.
+        coding: Content-Encoding of the body, "" where it has none.
+    """
+
+    method: str
+    path: str
+    query: str = field(repr=False)
+    route: Route | None
+    headers: Headers = field(repr=False)
+    digest: bytes | None = field(repr=False)
+    is_old: bool  # HTTP/1.0
+    keep_alive: bool
+    is_chunked: bool
+    length: int
+    before: bytes = field(repr=False, default=b"")
+    after: bytes = field(repr=False, default=b"")
+    kept: dict[object, bytes] = field(repr=False, default_factory=dict)
+    request_id: str | None = None
+    timeout_ms: str | None = None
+    unknown: str | None = None
+    coding: str = ""
+
+    def find(self, name: str) -> str | None:
+        """Return the first header of a name, which is given in lower case."""
+        for given, value in self.headers:
+            if given.lower() == name:
+                return value
+        return None
+
+
+class _Collector:
+    """Takes what llhttp finds in one head."""
+
+    __slots__ = ("headers", "is_complete", "keep_alive", "parser", "url")
+
+    def __init__(self) -> None:
+        self.parser = HttpRequestParser(self)
+        self.keep_alive = False
+        self.url = b""
+        self.headers: list[tuple[str, str]] = []
+        self.is_complete = False
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        text = value.decode("utf-8", "surrogateescape").strip(" \t")
+        self.headers.append((name.decode("ascii", "surrogateescape"), text))
+
+    def on_headers_complete(self) -> None:
+        self.is_complete = True
+        self.keep_alive = self.parser.should_keep_alive()  # of a request without body: only now
+
+
+def parse_head(raw: bytes) -> Head:
+    """Parse a head with the empty line at its end.
+
+    Raises:
+        MalformedRequestError: it is no HTTP/1 request, or one that can be read in two ways.
+    """
+    found = _Collector()
+    parser = found.parser
+    try:
+        parser.feed_data(raw)
+    except HttpParserUpgrade:
+        pass  # an offer to speak something else is not taken (RFC 9110 section 7.8)
+    except HttpParserError:
+        raise _malformed("the request is no valid HTTP/1.1") from None
+    version = parser.get_http_version()
+    if not found.is_complete or version not in _VERSIONS or len(found.headers) > MAX_HEADERS:
+        raise _malformed("the request is no valid HTTP/1.1")
+    first: dict[str, str] = {}
+    names = [name.lower() for name, _ in found.headers]
+    for name, (_, value) in zip(names, found.headers, strict=True):
+        first.setdefault(name, value)
+    _check_host(names, is_old=version == "1.0")
+    coding = _find_coding(found.headers)
+    if coding and version == "1.0":  # RFC 9112 section 6.1
+        raise _malformed("HTTP/1.0 has no Transfer-Encoding")
+    length = _LENGTH.search(raw)
+    method = parser.get_method().decode("ascii")
+    path, query = _split_target(found.url.decode("ascii", "surrogateescape"))
+    credential = find_credential(found.headers, query)
+    head = Head(
+        method=method,
+        path=path,
+        query=strip_query_key(query),
+        route=find_route(method, path),
+        headers=tuple(found.headers),
+        digest=None if credential is None else _hash(credential),
+        is_old=version == "1.0",
+        keep_alive=found.keep_alive,
+        is_chunked=coding,
+        length=0 if length is None else _parse_length(length[1]),
+        timeout_ms=first.get(TIMEOUT_HEADER),
+        unknown=find_unknown(names),
+        coding=first.get("content-encoding", "").lower(),
+    )
+    given = first.get(REQUEST_ID_HEADER, "")
+    head.request_id = given if is_request_id(given) else None
+    if length is not None:
+        head.before, head.after = raw[: length.start(1)], raw[length.end(1) :]
+    elif "content-length" in names:
+        raise _malformed("the request's Content-Length is no number")
+    return head
+
+
+def match_head(head: Head, data: bytes) -> tuple[int, int] | None:
+    """Return where the body begins and how long it is if `data` begins with the same head."""
+    start = len(head.before)
+    if not start or not data.startswith(head.before):
+        return None
+    end = data.find(b"\r", start, start + _MAX_DIGITS + 1)
+    digits = data[start:end]
+    if end < 0 or not digits.isdigit() or not data.startswith(head.after, end):
+        return None
+    return end + len(head.after), int(digits)
+
+
+def _split_target(target: str) -> tuple[str, str]:
+    """Return path and query of a request target, which may be a whole URL (RFC 9112 3.2.2)."""
+    whole = _WHOLE_URL.match(target)
+    if whole is not None:
+        target = target[whole.end() :] or "/"
+    if target[:1] not in ("/", "?"):
+        raise _malformed("the request's target is no path")
+    path, _, query = target.partition("?")
+    return path or "/", query
+
+
+def _check_host(names: list[str], *, is_old: bool) -> None:
+    hosts = names.count("host")
+    if hosts > 1 or (hosts == 0 and not is_old):  # RFC 9112 section 3.2
+        raise _malformed("the request needs exactly one Host header")
+
+
+def _find_coding(headers: list[tuple[str, str]]) -> bool:
+    codings = [value for name, value in headers if name.lower() == "transfer-encoding"]
+    if not codings:
+        return False
+    if codings != ["chunked"] and [coding.lower() for coding in codings] != ["chunked"]:
+        raise _malformed("the one transfer coding understood is chunked")
+    if any(name.lower() == "content-length" for name, _ in headers):
+        raise _malformed("a request has a Content-Length or a Transfer-Encoding, not both")
+    return True
+
+
+def _parse_length(digits: bytes) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise _malformed("the request's Content-Length is too large")
+    return int(digits)
+
+
+def _hash(credential: str) -> bytes:
+    return hashlib.sha256(credential.encode(errors="surrogateescape")).digest()
+
+
+def _malformed(sentence: str) -> MalformedRequestError:
+    return MalformedRequestError(sentence)
