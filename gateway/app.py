@@ -31,9 +31,10 @@ from gateway.proxy import (
     add_operation_routes,
     find_renderer,
 )
-from gateway.routing.snapshot import Snapshot, SnapshotHolder, build_snapshot
+from gateway.routing.snapshot import Snapshot, SnapshotHolder
 from gateway.secret import Secret
 from gateway.settings import Settings
+from gateway.snapshots import read_snapshot
 from gateway.telemetry.metrics import Metrics
 from gateway.vault.configs import ModelConfigCache, Quarantined
 from gateway.web import Renderer, build_rescue
@@ -82,12 +83,12 @@ class Serving:
     def swap(self, snapshot: Snapshot) -> None:
         """Serve a newer snapshot from the next request on; forget credentials of older ones."""
         if self.snapshots.swap(snapshot):
-            self.configs.advance(snapshot.epoch)
+            self.configs.advance(snapshot.epoch, snapshot.sealed)
             self.fleet.offer(snapshot)
 
 
 class Refresher:
-    """Serves changes that other processes commit: looks at the database's version, rebuilds."""
+    """Serves changes that other processes commit: looks at the database's version, follows it."""
 
     def __init__(self, store: Store, serving: Serving, clock: Clock) -> None:
         self._store = store
@@ -113,12 +114,13 @@ class Refresher:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def refresh(self) -> None:
-        """Read the configuration and serve it if it is newer."""
+        """Read what has changed and serve it, if the database is ahead."""
+        current = self._serving.snapshots.current
         async with self._store.read() as tx:
-            if await tx.get_epoch() <= self._serving.snapshots.current.epoch:
+            if await tx.get_epoch() <= current.epoch:
                 return  # our own commit, or a batch of the ledger
-            configuration = await tx.read_configuration()
-        self._serving.swap(build_snapshot(configuration))
+            snapshot = await read_snapshot(tx, current)
+        self._serving.swap(snapshot)
 
     async def _run(self) -> None:
         while True:
@@ -151,7 +153,7 @@ async def build_gateway(settings: Settings, fleet: Fleet | None = None) -> Gatew
     installation = await open_installation(settings, clock)
     try:
         async with installation.store.read() as tx:
-            snapshot = build_snapshot(await tx.read_configuration())
+            snapshot = await read_snapshot(tx)
         fleet = fleet or Alone()
         serving = Serving(SnapshotHolder(snapshot), ModelConfigCache(installation.opener), fleet)
         fleet.offer(snapshot)

@@ -218,6 +218,24 @@ class Configuration:
     api_keys: tuple[StoredApiKey, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationChanges:
+    """What a snapshot of epoch `since` lacks to be one of `epoch`.
+
+    The rows are those that were touched, as they stand now; an endpoint counts as touched too
+    when a model definition of its mappings was. The `gone_` ids name rows that are no more.
+    """
+
+    since: int
+    epoch: int
+    endpoints: tuple[GatewayEndpoint, ...]
+    secrets: tuple[SealedSecret, ...]
+    api_keys: tuple[StoredApiKey, ...]
+    gone_endpoints: frozenset[EndpointId]
+    gone_secrets: frozenset[SecretId]
+    gone_api_keys: frozenset[ApiKeyId]
+
+
 # --- vault rows ---------------------------------------------------------------------------
 
 

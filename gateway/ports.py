@@ -8,7 +8,7 @@ of another list, a number over 64 bits, a text that is not Unicode).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from gateway.entities import (
     ApiKeyId,
     AuditRow,
     Configuration,
+    ConfigurationChanges,
     EndpointId,
     GatewayApiKey,
     GatewayEndpoint,
@@ -159,6 +160,12 @@ class EndpointRows(Protocol):
         `q` matches a part of the endpoint's name, case-insensitively; `resource_type` and
         `resource_id`, together, find what this resource is bound to.
         """
+        ...
+
+    async def list_users(
+        self, model_definition_ids: Collection[ModelDefinitionId]
+    ) -> tuple[GatewayEndpoint, ...]:
+        """List all endpoints that are mapped to one of these, in a constant number of queries."""
         ...
 
     async def insert(self, row: GatewayEndpoint) -> None:
@@ -318,7 +325,18 @@ class Transaction(Protocol):
         ...
 
     async def read_configuration(self) -> Configuration:
-        """Read all that a snapshot needs, in a constant number of queries."""
+        """Read all that a snapshot needs, in a constant number of queries.
+
+        However large it is, the event loop gets its turn every few milliseconds.
+        """
+        ...
+
+    async def read_changes(self, since: int) -> ConfigurationChanges | None:
+        """Read what changed after epoch `since`, in a constant number of queries.
+
+        Whoever wrote, by whatever method or process: what was committed or is about to be is in
+        it. None: that is too long ago, too much, or not an epoch of this database; read it all.
+        """
         ...
 
 

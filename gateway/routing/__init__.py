@@ -19,7 +19,9 @@ from gateway.routing.snapshot import (
     SnapshotHolder,
     Target,
     build_snapshot,
+    iter_snapshot,
 )
+from gateway.routing.update import iter_update, update_snapshot
 
 __all__ = [
     "ClientKey",
@@ -35,6 +37,9 @@ __all__ = [
     "classify_answer",
     "compute_shares",
     "fill_fallback_orders",
+    "iter_snapshot",
+    "iter_update",
     "parse_retry_after",
     "plan",
+    "update_snapshot",
 ]

@@ -7,12 +7,14 @@ epoch never replaces a newer one. What cannot run cannot be built.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, islice, takewhile
 from operator import attrgetter
+from typing import Final, TypeVar
 
 from gateway.entities import (
     ApiKeyId,
@@ -21,6 +23,7 @@ from gateway.entities import (
     EndpointLimits,
     GatewayEndpoint,
     GatewayEndpointModelMapping,
+    GatewayModelDefinition,
     LinkageType,
     MappingId,
     ModelDefinitionId,
@@ -31,7 +34,11 @@ from gateway.entities import (
 from gateway.errors import ConflictError
 from gateway.routing.mappings import build_specs, check_mappings, normalize
 
+ValueT = TypeVar("ValueT")
+
 _GLOB_CHARACTERS = re.compile(r"[*?\[]")
+UNKNOWN: Final = -1
+SLICE: Final = 50  # endpoints or keys built between two turns of the event loop: about 1 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,10 @@ class EndpointRoute:
         return self.primaries + self.drained + self.fallbacks
 
 
+# How the endpoints of a configuration are sorted.
+creation_order: Callable[[EndpointRoute], tuple[int, str]] = attrgetter("created_at", "endpoint_id")
+
+
 @dataclass(frozen=True, slots=True)
 class ClientKey:
     """A client's credential, ready to be checked. Globs match case-sensitively, as fnmatch."""
@@ -86,6 +97,7 @@ class ClientKey:
     allows_all: bool
     exact: frozenset[str]
     patterns: tuple[re.Pattern[str], ...]
+    prefixes: tuple[str, ...]  # what a name that a pattern matches begins with, for each
     expires_at: int | None
     disabled: bool
 
@@ -110,10 +122,29 @@ class Snapshot:
     endpoints: Mapping[str, EndpointRoute]
     keys: Mapping[bytes, ClientKey]
     sealed: Mapping[SecretId, SealedSecret]
+    largest_body_bytes: int = UNKNOWN  # of the endpoints' own limits; 0: none has one
+    _names: list[str] = field(init=False, repr=False, compare=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.largest_body_bytes == UNKNOWN:
+            largest = max(map(own_body_bytes, self.endpoints.values()), default=0)
+            object.__setattr__(self, "largest_body_bytes", largest)
 
     def iter_allowed(self, key: ClientKey) -> Iterator[EndpointRoute]:
         """Yield the endpoints that a key may call, in the order of the configuration."""
-        return (route for name, route in self.endpoints.items() if key.allows(name))
+        if key.allows_all:
+            return iter(self.endpoints.values())
+        found = {name for name in key.exact if name in self.endpoints}
+        for prefix, pattern in zip(key.prefixes, key.patterns, strict=True):
+            found.update(filter(pattern.match, self._iter_names(prefix)))
+        return iter(sorted((self.endpoints[name] for name in found), key=creation_order))
+
+    def _iter_names(self, prefix: str) -> Iterator[str]:
+        """Yield the names with a prefix: 10,000 are not looked at for the 20 of a team."""
+        if not self._names:
+            self._names.extend(sorted(self.endpoints))  # once: a snapshot never changes
+        start = bisect_left(self._names, prefix)
+        return takewhile(lambda name: name.startswith(prefix), islice(self._names, start, None))
 
 
 class SnapshotHolder:
@@ -145,25 +176,76 @@ def build_snapshot(configuration: Configuration) -> Snapshot:
             provider.
         InvalidValueError: an endpoint's mappings break the rules (see `check_mappings`).
     """
-    sealed = {secret.secret_id: secret for secret in configuration.secrets}
+    return finish(iter_snapshot(configuration))
+
+
+def finish(slices: Generator[None, None, Snapshot]) -> Snapshot:
+    """Do work in slices all at once."""
+    while True:
+        try:
+            next(slices)
+        except StopIteration as end:
+            built: Snapshot = end.value
+            return built
+
+
+def iter_snapshot(
+    configuration: Configuration, previous: Snapshot | None = None
+) -> Generator[None, None, Snapshot]:
+    """Do what `build_snapshot` does, in slices: whoever drives this can see to other work.
+
+    What is the same in `previous` stays the same object.
+    """
+    old = previous or Snapshot(0, {}, {}, {})
+    sealed: dict[SecretId, SealedSecret] = {}
+    for count, secret in enumerate(configuration.secrets):
+        if count % SLICE == SLICE - 1:
+            yield
+        sealed[secret.secret_id] = keep(old.sealed.get(secret.secret_id), secret)
     if len(sealed) != len(configuration.secrets):
         raise ConflictError("two secrets have the same id")
     endpoints: dict[str, EndpointRoute] = {}
-    for endpoint in configuration.endpoints:
-        if endpoint.name in endpoints:
-            raise ConflictError(f"two endpoints have the name {endpoint.name!r}", field="name")
-        endpoints[endpoint.name] = _build_route(endpoint, sealed)
+    for count, endpoint in enumerate(configuration.endpoints):
+        if count % SLICE == SLICE - 1:
+            yield
+        route = build_route(endpoint, sealed)
+        add_route(endpoints, keep(old.endpoints.get(route.name), route))
     keys: dict[bytes, ClientKey] = {}
-    for stored in configuration.api_keys:
-        if stored.digest in keys:
-            raise ConflictError("two api keys have the same value")
-        keys[stored.digest] = _build_key(stored)
+    for count, stored in enumerate(configuration.api_keys):
+        if count % SLICE == SLICE - 1:
+            yield
+        add_key(keys, keep(old.keys.get(stored.digest), build_key(stored)))
     return Snapshot(configuration.epoch, endpoints, keys, sealed)
 
 
-def _build_route(
+def keep(old: ValueT | None, new: ValueT) -> ValueT:
+    """Return the old object where nothing that counts is different."""
+    return old if old is not None and old == new else new
+
+
+def own_body_bytes(route: EndpointRoute) -> int:
+    """Return an endpoint's own limit of a body; 0 where it has none."""
+    return route.limits.max_body_bytes or 0
+
+
+def add_route(endpoints: dict[str, EndpointRoute], route: EndpointRoute) -> None:
+    """Add an endpoint to those of a snapshot. Raises ConflictError: the name is taken."""
+    if route.name in endpoints:
+        raise ConflictError(f"two endpoints have the name {route.name!r}", field="name")
+    endpoints[route.name] = route
+
+
+def add_key(keys: dict[bytes, ClientKey], key: ClientKey) -> None:
+    """Add a key to those of a snapshot. Raises ConflictError: the value is taken."""
+    if key.digest in keys:
+        raise ConflictError("two api keys have the same value")
+    keys[key.digest] = key
+
+
+def build_route(
     endpoint: GatewayEndpoint, sealed: Mapping[SecretId, SealedSecret]
 ) -> EndpointRoute:
+    """Compile an endpoint. Raises ConflictError, InvalidValueError as `build_snapshot` does."""
     check_mappings(build_specs(endpoint.model_mappings))
     targets = [_build_target(row, sealed, endpoint.name) for row in endpoint.model_mappings]
     first = [target for target in targets if target.linkage_type is LinkageType.PRIMARY]
@@ -193,16 +275,7 @@ def _build_target(
     row: GatewayEndpointModelMapping, sealed: Mapping[SecretId, SealedSecret], endpoint: str
 ) -> Target:
     definition = row.model_definition
-    secret = sealed.get(definition.secret_id)
-    if secret is None:
-        raise ConflictError(
-            f"endpoint {endpoint!r}: the secret of model definition {definition.name!r} is missing"
-        )
-    if secret.provider not in (None, definition.provider):
-        raise ConflictError(
-            f"endpoint {endpoint!r}: model definition {definition.name!r} is of another provider "
-            "than its secret"
-        )
+    check_secret(definition, sealed, endpoint)
     return Target(
         mapping_id=row.mapping_id,
         model_definition_id=row.model_definition_id,
@@ -217,7 +290,28 @@ def _build_target(
     )
 
 
-def _build_key(stored: StoredApiKey) -> ClientKey:
+def check_secret(
+    definition: GatewayModelDefinition, sealed: Mapping[SecretId, SealedSecret], endpoint: str
+) -> None:
+    """Check that the credential of an endpoint's target is there and of its provider.
+
+    Raises:
+        ConflictError: it is not.
+    """
+    secret = sealed.get(definition.secret_id)
+    if secret is None:
+        raise ConflictError(
+            f"endpoint {endpoint!r}: the secret of model definition {definition.name!r} is missing"
+        )
+    if secret.provider not in (None, definition.provider):
+        raise ConflictError(
+            f"endpoint {endpoint!r}: model definition {definition.name!r} is of another provider "
+            "than its secret"
+        )
+
+
+def build_key(stored: StoredApiKey) -> ClientKey:
+    """Compile a client's credential."""
     key = stored.key
     globs = [glob for glob in key.allowed_endpoints if _GLOB_CHARACTERS.search(glob)]
     return ClientKey(
@@ -227,6 +321,7 @@ def _build_key(stored: StoredApiKey) -> ClientKey:
         allows_all="*" in globs,
         exact=frozenset(key.allowed_endpoints).difference(globs),
         patterns=tuple(_compile(glob) for glob in globs),
+        prefixes=tuple(_GLOB_CHARACTERS.split(glob, 1)[0] for glob in globs),
         expires_at=key.expires_at,
         disabled=key.disabled,
     )

@@ -5,6 +5,7 @@ Rule: a row that makes no value is damage and says so; it is never skipped.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from gateway.store.sql import ListQuery
 ValueT = TypeVar("ValueT")
 
 _MAX_DIGITS = 19  # of a 64-bit number, one to spare
+_SLICE_ROWS = 200  # about 1 ms
 USERS_SHOWN = 20  # what the contract lets an in-use answer list
 
 
@@ -46,6 +48,19 @@ def build_values(build: Callable[[Row], ValueT], rows: Iterable[Row]) -> tuple[V
         raise DatabaseDamagedError(
             "A row of the database cannot be read; run `lockgate doctor`, restore a backup."
         ) from exc
+
+
+async def build_sliced(build: Callable[[Row], ValueT], rows: Sequence[Row]) -> tuple[ValueT, ...]:
+    """Do the same in slices, so that requests in flight do not wait for 10,000 rows.
+
+    A thread would hold the interpreter's lock for longer than a slice takes.
+    """
+    values: list[ValueT] = []
+    for start in range(0, len(rows), _SLICE_ROWS):
+        if start:
+            await asyncio.sleep(0)
+        values += build_values(build, rows[start : start + _SLICE_ROWS])
+    return tuple(values)
 
 
 async def fetch_value(

@@ -61,6 +61,10 @@ MIGRATION_INSERT = _insert("schema_migrations", "version, name, checksum, applie
 
 EPOCH_GET = "SELECT value FROM epoch WHERE id = 1"
 EPOCH_BUMP = "UPDATE epoch SET value = value + 1 WHERE id = 1"
+CHANGE_LIST = (
+    "SELECT DISTINCT kind, row_id FROM configuration_changes WHERE epoch > :since LIMIT :row_limit"
+)
+CHANGE_DELETE_UNTIL = "DELETE FROM configuration_changes WHERE epoch <= :epoch"
 
 # --- secrets ------------------------------------------------------------------------------
 
@@ -83,6 +87,7 @@ SECRET_LIST = ListQuery(
 )
 SECRET_LIST_SEALED = ListQuery(select=_SECRET_SEALED, order=_SECRET_ORDER)
 SECRET_ALL_SEALED = _SECRET_SEALED
+SECRET_SEALED_OF_IDS = _SECRET_SEALED + " WHERE s.secret_id IN (:ids)"
 SECRET_INSERT = _insert(
     "secrets",
     "secret_id, secret_name, masked_values, provider, auth_config, secret_version, kek_term, "
@@ -181,6 +186,10 @@ ENDPOINT_LIST = ListQuery(
     },
 )
 ENDPOINT_ALL = _ENDPOINT + " ORDER BY e.created_at, e.endpoint_id"
+ENDPOINT_OF_IDS = _ENDPOINT + " WHERE e.endpoint_id IN (:ids)"
+ENDPOINT_IDS_OF_MODELS = (
+    "SELECT DISTINCT endpoint_id FROM endpoint_model_mappings WHERE model_definition_id IN (:ids)"
+)
 MAPPING_ALL = _MAPPING + " ORDER BY m.endpoint_id, m.position"
 MAPPING_OF_ENDPOINTS = (
     _MAPPING + " WHERE m.endpoint_id IN (:ids) ORDER BY m.endpoint_id, m.position"
@@ -266,6 +275,7 @@ API_KEY_LIST = ListQuery(
     select=_API_KEY, order=("k.created_at", "k.key_id"), filters={"name": "k.name = :name"}
 )
 API_KEY_ALL = _API_KEY
+API_KEY_OF_IDS = _API_KEY + " WHERE k.key_id IN (:ids)"
 API_KEY_INSERT = _insert(
     "api_keys",
     "key_id, name, masked_value, digest, allowed_endpoints, expires_at, disabled, " + _TRAIL,

@@ -1,7 +1,8 @@
 """Opened model configurations: what the data plane calls an upstream with.
 
-Rule: decrypted values live here in memory only, for one epoch, opened once per
-secret when first needed. No repr, str, json, pickle, copy or traceback of these
+Rule: decrypted values live here in memory only, opened once per secret when first
+needed, and no longer than their row: a new epoch keeps what it has unchanged and
+nothing else. No repr, str, json, pickle, copy or traceback of these
 values shows a credential.
 """
 
@@ -61,6 +62,14 @@ class Quarantined:
 _ValueKey = tuple[SecretId, int, str]  # id, version of the value, origin
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A value with the row that it came from: it is good for no other."""
+
+    sealed: SealedSecret
+    value: Secret
+
+
 @final
 class ModelConfigCache:
     """The opened configurations of the newest epoch that was asked for.
@@ -68,13 +77,24 @@ class ModelConfigCache:
     A request that still holds an older snapshot is served without being kept.
     """
 
-    __slots__ = ("_configs", "_epoch", "_failed", "_followers", "_opener", "_values")
+    __slots__ = (
+        "_configs",
+        "_epoch",
+        "_failed",
+        "_followers",
+        "_opener",
+        "_sealed",
+        "_values",
+    )
 
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
         self._followers: list[Callable[[int], None]] = []
         self._epoch = -1
-        self._forget()
+        self._sealed: Mapping[SecretId, SealedSecret] = {}
+        self._configs: dict[MappingId, GatewayModelConfig] = {}
+        self._values: dict[_ValueKey, _Opened] = {}
+        self._failed: dict[_ValueKey, Quarantined] = {}
 
     def get(
         self,
@@ -95,8 +115,7 @@ class ModelConfigCache:
             VaultIntegrityError: the record does not open; tried once per epoch.
         """
         if epoch < self._epoch:
-            value = self._opener.open(secret_context(sealed, origin), sealed.record)
-            return _build_config(sealed, mapping, value)
+            return _build_config(sealed, mapping, self._open_for_older(sealed, origin))
         self.advance(epoch)
         config = self._configs.get(mapping.mapping_id)
         if config is None:
@@ -104,34 +123,56 @@ class ModelConfigCache:
             self._configs[mapping.mapping_id] = config
         return config
 
-    def advance(self, epoch: int) -> None:
-        """Drop everything of epochs before `epoch`; call it when a snapshot is swapped in."""
-        if epoch > self._epoch:
-            self._epoch = epoch
-            self._forget()
-            for forget in self._followers:
-                forget(epoch)
+    def advance(self, epoch: int, sealed: Mapping[SecretId, SealedSecret] | None = None) -> None:
+        """Drop what the snapshot of `epoch` does not have; call it when one is swapped in.
+
+        Values stay whose row is in `sealed` unchanged, without it none. Targets and failures go
+        in any case: the first cost nothing to make again, the second may have been mended.
+        """
+        if epoch <= self._epoch:
+            return
+        self._epoch = epoch
+        self._configs = {}
+        self._failed = {}
+        self._drop_values(sealed)
+        for forget in self._followers:
+            forget(epoch)
 
     def follow(self, forget: Callable[[int], None]) -> None:
         """Call `forget` with each new epoch: for what others have made of opened values."""
         self._followers.append(forget)
 
+    def _drop_values(self, sealed: Mapping[SecretId, SealedSecret] | None) -> None:
+        if sealed is not None and sealed is self._sealed:
+            return  # a change of other things
+        self._sealed = known = sealed or {}
+        dropped = [
+            key
+            for key, opened in self._values.items()
+            if not _is_same(known.get(opened.sealed.secret_id), opened.sealed)
+        ]
+        for key in dropped:
+            del self._values[key]
+
     def quarantined(self) -> tuple[Quarantined, ...]:
         """List the credentials that did not open in this epoch, for the operator."""
         return tuple({found.secret_id: found for found in self._failed.values()}.values())
-
-    def _forget(self) -> None:
-        self._configs: dict[MappingId, GatewayModelConfig] = {}
-        self._values: dict[_ValueKey, Secret] = {}
-        self._failed: dict[_ValueKey, Quarantined] = {}
 
     def _open(self, sealed: SealedSecret, origin: str) -> Secret:
         key = (sealed.secret_id, sealed.secret_version, origin)
         if key in self._failed:
             raise VaultIntegrityError(self._failed[key].reason)
-        if key not in self._values:
-            self._values[key] = self._try_open(key, sealed, origin)
-        return self._values[key]
+        opened = self._values.get(key)
+        if opened is None or not _is_same(sealed, opened.sealed):
+            opened = _Opened(sealed, self._try_open(key, sealed, origin))
+            self._values[key] = opened
+        return opened.value
+
+    def _open_for_older(self, sealed: SealedSecret, origin: str) -> Secret:
+        opened = self._values.get((sealed.secret_id, sealed.secret_version, origin))
+        if opened is not None and _is_same(sealed, opened.sealed):
+            return opened.value
+        return self._opener.open(secret_context(sealed, origin), sealed.record)
 
     def _try_open(self, key: _ValueKey, sealed: SealedSecret, origin: str) -> Secret:
         try:
@@ -145,6 +186,10 @@ class ModelConfigCache:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("opened configurations cannot be pickled or copied")
+
+
+def _is_same(found: SealedSecret | None, opened: SealedSecret) -> bool:
+    return found is opened or found == opened
 
 
 def _build_config(

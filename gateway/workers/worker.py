@@ -139,7 +139,8 @@ class Worker:
             self._spawn(self._begin(snapshot))
             return
         self._holder.swap(snapshot)
-        self._configs.advance(snapshot.epoch)  # the old credentials go before we say that we serve
+        # The old credentials go before we say that we serve.
+        self._configs.advance(snapshot.epoch, snapshot.sealed)
         self._say_serving()
 
     async def _begin(self, snapshot: Snapshot) -> None:

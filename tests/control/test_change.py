@@ -28,6 +28,23 @@ async def test_every_write_is_one_epoch_published_once(control: Any) -> None:
         assert await tx.get_epoch() == 3
 
 
+async def test_a_write_reads_back_what_it_touched_and_nothing_else(control: Any) -> None:
+    for name in ("first", "second"):
+        await control.add_endpoint(name)
+    before = control.parts.snapshots.current
+    statements: list[str] = []
+    await control.installation.store._writer.set_trace_callback(statements.append)
+    await control.add_endpoint("third")
+    tables = ("endpoints e", "secrets s", "model_definitions d", "endpoint_model_mappings m")
+    whole = [text for text in statements for table in tables if text.endswith(f"FROM {table}")]
+    assert not whole
+    assert not [text for text in statements if "FROM endpoints e ORDER BY" in text]
+    after = control.parts.snapshots.current
+    assert list(after.endpoints) == ["first", "second", "third"]
+    assert all(after.endpoints[name] is before.endpoints[name] for name in before.endpoints)
+    assert after.keys is before.keys
+
+
 async def test_the_audit_log_says_who_what_and_masked(control: Any) -> None:
     headers = {"x-lockgate-request-id": "request-1"}
     body = {"secret_name": "s", "secret_value": {"api_key": "canary-key-of-the-provider"}}

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.entities import FallbackConfig
 from gateway.errors import ConflictError, InvalidValueError
@@ -90,6 +93,24 @@ def test_only_allowed_endpoints_are_listed(rows: Any) -> None:
     endpoints = [rows.endpoint(name, rows.mapping("a")) for name in ("a1", "b1", "a2")]
     snapshot = build_snapshot(rows.configuration(*endpoints, api_keys=(rows.key(b"d", "a*"),)))
     assert [route.name for route in snapshot.iter_allowed(snapshot.keys[b"d"])] == ["a1", "a2"]
+
+
+@given(
+    st.lists(st.text("ab.", min_size=1, max_size=3), unique=True),
+    st.lists(st.text("ab.*?[]", max_size=3), max_size=3),
+)
+def test_exactly_what_a_key_allows_is_listed_in_order(
+    rows: Any, names: list[str], globs: list[str]
+) -> None:
+    endpoints = [
+        replace(rows.endpoint(name, rows.mapping("a")), created_at=place)
+        for place, name in enumerate(names)
+    ]
+    snapshot = build_snapshot(rows.configuration(*endpoints, api_keys=(rows.key(b"d", *globs),)))
+    key = snapshot.keys[b"d"]
+    for _ in range(2):  # what the first listing leaves behind does not change the second
+        listed = [route.name for route in snapshot.iter_allowed(key)]
+        assert listed == [name for name in names if key.allows(name)]
 
 
 def test_a_key_dies_at_its_expiry(rows: Any) -> None:

@@ -82,7 +82,9 @@ def test_next_page_starts_at_its_first_row(database: sqlite3.Connection, name: s
 @pytest.mark.parametrize(
     "name",
     ["MAPPING_OF_ENDPOINTS", "MODEL_OF_ENDPOINTS", "TAG_OF_ENDPOINTS", "ENDPOINT_USERS_COUNT",
-     "SECRET_USERS", "SECRET_USERS_COUNT", "MODEL_USERS_COUNT", "ANSWER_DELETE_BEFORE"],
+     "SECRET_USERS", "SECRET_USERS_COUNT", "MODEL_USERS_COUNT", "ANSWER_DELETE_BEFORE",
+     "CHANGE_LIST", "CHANGE_DELETE_UNTIL", "ENDPOINT_OF_IDS", "ENDPOINT_IDS_OF_MODELS",
+     "SECRET_SEALED_OF_IDS", "API_KEY_OF_IDS"],
 )  # fmt: skip
 def test_lookup_reads_only_the_rows_it_returns(database: sqlite3.Connection, name: str) -> None:
     plan = _explain(database, TEXTS[name])

@@ -8,6 +8,7 @@ import sqlite3
 import stat
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from gateway.errors import (
     StorageFullError,
     StoreUnavailableError,
 )
+from gateway.store import sql
+from gateway.store.migrate import load_migrations
 from gateway.store.sqlite import SqliteStore, open_sqlite
 from tests.store import conformance
 from tests.store.samples import OpenStore, SetClock, add_secret
@@ -88,6 +91,9 @@ class TestTransactions(conformance.Transactions): ...
 
 
 class TestConfiguration(conformance.Configuration): ...
+
+
+class TestChanges(conformance.Changes): ...
 
 
 class TestPaging(conformance.Paging): ...
@@ -399,3 +405,37 @@ async def test_unwritable_folder_is_one_line(tmp_path: Path) -> None:
     folder.mkdir(0o500)
     with pytest.raises(InstallationError, match="cannot be opened for writing"):
         await open_sqlite(folder / "lockgate.db", clock=SetClock())
+
+
+async def test_an_old_database_notes_changes_after_its_upgrade(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        old.execute(sql.MIGRATIONS_CREATE)
+        for migration in load_migrations("sqlite")[:3]:
+            old.executescript(migration.text)
+            old.execute(sql.MIGRATION_INSERT, {**asdict(migration.applied), "applied_at": 1})
+        old.execute("UPDATE epoch SET value = 7")
+    store = await open_sqlite(path, clock=SetClock())
+    try:
+        async with store.write() as tx:
+            info = await add_secret(tx)
+            assert await tx.bump_epoch() == 8
+        async with store.read() as tx:
+            changes = await tx.read_changes(7)
+        assert changes is not None
+        assert [row.secret_id for row in changes.secrets] == [info.secret_id]
+    finally:
+        await store.close()
+
+
+async def test_a_change_by_hand_is_noted_too(store: SqliteStore, path: Path) -> None:
+    """Whoever mends a row with SQLite's own shell and raises the epoch is followed."""
+    async with store.write() as tx:
+        info = await add_secret(tx)
+        await tx.bump_epoch()
+    with closing(sqlite3.connect(path, isolation_level=None)) as shell:
+        shell.execute("UPDATE secrets SET auth_config = NULL")
+        shell.execute(sql.EPOCH_BUMP)
+    async with store.read() as tx:
+        changes = await tx.read_changes(1)
+    assert changes is not None
+    assert [(row.secret_id, row.auth_config) for row in changes.secrets] == [(info.secret_id, None)]

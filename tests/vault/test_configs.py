@@ -1,9 +1,11 @@
 import copy
 import dataclasses
+import gc
 import json
 import pickle
 import traceback
 from collections.abc import Callable
+from types import FunctionType, ModuleType
 from typing import Any, Never
 
 import pytest
@@ -174,6 +176,121 @@ def test_a_mended_record_is_out_of_quarantine_with_the_next_epoch(
         cache.get(1, dataclasses.replace(sealed, record=b"broken"), build_mapping(1), ORIGIN)
     assert cache.get(2, sealed, build_mapping(1), ORIGIN)
     assert cache.quarantined() == ()
+
+
+def test_a_value_stays_while_its_row_does(
+    vault: Any, cache: ModelConfigCache, opener: CountingOpener
+) -> None:
+    sealed = build_sealed(vault, 1)
+    first = cache.get(1, sealed, build_mapping(1), ORIGIN)
+    others = {SecretId("s-2"): build_sealed(vault, 2)}
+    for epoch, row in enumerate((sealed, dataclasses.replace(sealed), sealed), start=2):
+        cache.advance(epoch, others | {sealed.secret_id: row})
+        assert cache.get(epoch, row, build_mapping(1), ORIGIN).secret_value is first.secret_value
+    assert opener.calls == ["s-1"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"record": b"another"},
+        {"secret_version": 2},
+        {"provider": None},
+        {"auth_config": {"api_base": "https://other.test"}},
+        {"secret_name": "other"},
+        {"kek_term": 3},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_value_of_a_row_that_changed_is_dropped(
+    vault: Any, cache: ModelConfigCache, change: dict[str, Any]
+) -> None:
+    sealed = build_sealed(vault, 1)
+    cache.get(1, sealed, build_mapping(1), ORIGIN)
+    cache.advance(2, {sealed.secret_id: dataclasses.replace(sealed, **change)})
+    assert list_held(cache) == []
+
+
+def test_a_value_of_a_deleted_secret_is_dropped_and_no_other(
+    vault: Any, cache: ModelConfigCache
+) -> None:
+    rows = [build_sealed(vault, number) for number in (1, 2)]
+    for row, number in zip(rows, (1, 2), strict=True):
+        cache.get(1, row, build_mapping(number, secret=number), ORIGIN)
+    cache.advance(2, {rows[1].secret_id: rows[1]})
+    (held,) = list_held(cache)
+    assert held.reveal() == f'{{"api_key": "{CANARY}-2-1"}}'.encode()
+    cache.advance(3, {})
+    assert list_held(cache) == []
+
+
+def test_an_epoch_without_rows_to_compare_drops_everything(
+    vault: Any, cache: ModelConfigCache
+) -> None:
+    cache.get(1, build_sealed(vault, 1), build_mapping(1), ORIGIN)
+    cache.advance(2)
+    assert list_held(cache) == []
+
+
+def test_a_target_that_changed_is_made_anew_of_the_value_that_stayed(
+    vault: Any, cache: ModelConfigCache
+) -> None:
+    sealed = build_sealed(vault, 1)
+    cache.get(1, sealed, build_mapping(1), ORIGIN)
+    cache.advance(2, {sealed.secret_id: sealed})
+    heavier = dataclasses.replace(build_mapping(1), weight=9.0)
+    assert cache.get(2, sealed, heavier, ORIGIN).weight == 9.0
+
+
+def test_another_origin_is_opened_for_itself(
+    vault: Any, cache: ModelConfigCache, opener: CountingOpener
+) -> None:
+    sealed = build_sealed(vault, 1)
+    cache.get(1, sealed, build_mapping(1), ORIGIN)
+    cache.advance(2, {sealed.secret_id: sealed})
+    with pytest.raises(VaultIntegrityError):
+        cache.get(2, sealed, build_mapping(1), "https://evil.test:443")
+
+
+def test_a_request_of_an_older_snapshot_shares_a_value_only_of_the_same_row(
+    vault: Any, cache: ModelConfigCache, opener: CountingOpener
+) -> None:
+    sealed = build_sealed(vault, 1)
+    new = cache.get(2, sealed, build_mapping(1), ORIGIN)
+    assert cache.get(1, sealed, build_mapping(1), ORIGIN).secret_value is new.secret_value
+    assert len(opener.calls) == 1
+    with pytest.raises(VaultIntegrityError):
+        cache.get(1, dataclasses.replace(sealed, record=b"x"), build_mapping(1), ORIGIN)
+
+
+def test_a_failed_record_is_tried_again_in_the_next_epoch(
+    vault: Any, cache: ModelConfigCache, opener: CountingOpener
+) -> None:
+    """Its key term may have been loaded meanwhile."""
+    broken = dataclasses.replace(build_sealed(vault, 1), record=b"broken")
+    for epoch in (1, 2):
+        cache.advance(epoch, {broken.secret_id: broken})
+        assert cache.quarantined() == ()
+        with pytest.raises(VaultIntegrityError):
+            cache.get(epoch, broken, build_mapping(1), ORIGIN)
+    assert len(opener.calls) == 2
+
+
+def list_held(cache: ModelConfigCache) -> list[Secret]:
+    """All opened values that are within reach of the cache."""
+    found: list[Secret] = []
+    seen: set[int] = set()
+    to_see: list[Any] = [cache]
+    while to_see:
+        value = to_see.pop()
+        if id(value) in seen or isinstance(value, type | ModuleType | FunctionType):
+            continue
+        seen.add(id(value))
+        if isinstance(value, Secret):
+            found.append(value)
+        elif not isinstance(value, CountingOpener):
+            to_see.extend(gc.get_referents(value))
+    return found
 
 
 @pytest.fixture

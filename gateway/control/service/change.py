@@ -17,7 +17,7 @@ from gateway.control.etag import build_etag, check_if_match
 from gateway.control.parts import ControlParts
 from gateway.entities import AuditRow, Page, PageRequest
 from gateway.ports import Transaction
-from gateway.routing import build_snapshot
+from gateway.snapshots import read_snapshot
 
 ResultT = TypeVar("ResultT")
 RowT = TypeVar("RowT")
@@ -164,9 +164,7 @@ async def _commit(
         if not change.audited:
             return Outcome(result)
         await tx.bump_epoch()
-        configuration = await tx.read_configuration()
-        # In a thread: with 10,000 endpoints it takes long enough to hold up running streams.
-        snapshot = await asyncio.to_thread(build_snapshot, configuration)
+        snapshot = await read_snapshot(tx, parts.snapshots.current)
     return Outcome(result, tuple(await parts.publish(snapshot)))
 
 

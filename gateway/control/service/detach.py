@@ -37,7 +37,7 @@ async def delete_definitions(change: Change, definitions: Sequence[GatewayModelD
         ConflictError: endpoints would be left without a PRIMARY that takes traffic.
     """
     gone = {row.model_definition_id for row in definitions}
-    endpoints = await _list_endpoints(change, gone)
+    endpoints = await change.tx.endpoints.list_users(gone)
     _check_primaries(endpoints, gone)
     for endpoint in endpoints:
         await _detach(change, endpoint, gone)
@@ -50,18 +50,6 @@ async def delete_definitions(change: Change, definitions: Sequence[GatewayModelD
             row.name,
             before=represent_model_definition(row),
         )
-
-
-async def _list_endpoints(change: Change, gone: set[ModelDefinitionId]) -> list[GatewayEndpoint]:
-    found: dict[str, GatewayEndpoint] = {}
-    for definition_id in sorted(gone):
-        rows = await list_all(
-            lambda page, wanted=definition_id: change.tx.endpoints.list_page(  # type: ignore[misc]
-                page, model_definition_id=wanted
-            )
-        )
-        found.update((row.endpoint_id, row) for row in rows)
-    return list(found.values())
 
 
 def _check_primaries(endpoints: Sequence[GatewayEndpoint], gone: set[ModelDefinitionId]) -> None:

@@ -5,6 +5,7 @@ A backend's test module subclasses each class and provides the fixtures
 `store` (the first one) and `statements` (a list of the statements sent by it).
 """
 
+from tests.store.conformance.changes import Changes
 from tests.store.conformance.endpoints import Configuration, Endpoints
 from tests.store.conformance.history import Admin, Usage
 from tests.store.conformance.models import ApiKeys, Bindings, ModelDefinitions
@@ -16,6 +17,7 @@ __all__ = [
     "Admin",
     "ApiKeys",
     "Bindings",
+    "Changes",
     "Configuration",
     "Endpoints",
     "ModelDefinitions",

@@ -191,6 +191,25 @@ class Endpoints:
                 costs.append(len(statements))
         assert costs == [4, 4, 4]
 
+    async def test_users_of_model_definitions_are_listed_once_each(
+        self, store: Store, statements: list[str]
+    ) -> None:
+        async with store.write() as tx:
+            info = await add_secret(tx)
+            first, second, third = [await add_model(tx, n, info) for n in range(3)]
+            rows = [
+                samples.endpoint(n, to=targets)
+                for n, targets in enumerate(((first,), (second,), (first, second), (third,)))
+            ]
+            for row in rows:
+                await tx.endpoints.insert(row)
+        async with store.read() as tx:
+            statements.clear()
+            wanted = {first.model_definition_id, second.model_definition_id}
+            assert await tx.endpoints.list_users(wanted) == tuple(rows[:3])
+            assert len(statements) == 5
+            assert await tx.endpoints.list_users(set()) == ()
+
 
 class Configuration:
     async def test_holds_all_that_a_snapshot_needs(self, store: Store) -> None:
