@@ -100,8 +100,9 @@ async def _keep(target: Target, request: bytes, tally: Tally) -> None:
         try:
             await loop.create_connection(lambda: Client(request, tally, done), *target.place)  # noqa: B023
         except OSError:
-            tally.left -= 1
-            tally.failed += 1
+            if tally.left > 0:  # another connection may have taken the last one meanwhile
+                tally.left -= 1
+                tally.failed += 1
             continue
         await done
 

@@ -57,9 +57,9 @@ def start(
     try:
         yield process
     finally:
-        tree = list_tree(process.pid)
+        born = _read_births(list_tree(process.pid)[1:])
         end(process, wait_s)
-        _end_orphans(tree[1:])
+        _end_orphans(born)
         if errors:
             errors.close()
 
@@ -82,9 +82,18 @@ def end(process: subprocess.Popen[str], wait_s: float = 40.0) -> None:
         process.wait()
 
 
-def _end_orphans(pids: list[int]) -> None:
-    """End children that outlived their parent: they were started here, by its id."""
-    for pid in pids:
+def _read_births(pids: list[int]) -> dict[int, str]:
+    """Return when each process began: with its id it names one process for good."""
+    born = {}
+    for pid in pids if _LINUX else ():
+        with suppress(OSError):
+            born[pid] = _read_stat(pid)[19]
+    return born
+
+
+def _end_orphans(born: dict[int, str]) -> None:
+    """End children that outlived their parent, and nothing that took over their numbers."""
+    for pid, _ in _read_births(list(born)).items() & born.items():
         with suppress(OSError):
             os.kill(pid, signal.SIGKILL)
 

@@ -79,8 +79,8 @@ def _measure_on_one(results: Results, extent: Extent, mock: Subject, folder: Pat
             results["cases"] = cost.measure_cases(subjects, extent.cases, extent.rounds)
         if "ledger" in extent.parts:
             _say("cost of the ledger")
-            rounds = max(extent.rounds, 2)
-            found = cost.measure_ledger(gateway, UNTRACKED, extent.requests, rounds)
+            pairs = 3 * extent.rounds
+            found = cost.measure_ledger(gateway, UNTRACKED, extent.requests // 2, pairs)
             results["ledger"] = found
         if {"load", "cost"} <= set(extent.parts):
             _say("latency over load")

@@ -192,7 +192,11 @@ TARGETS = (
         5,
         "µs",
         lambda results: results["ledger"]["ledger_us"],
-        lambda results: f"without {show(results['ledger']['untracked_us'])} µs",
+        lambda results: (
+            f"pairs {show(results['ledger']['least_us'])} to "
+            f"{show(results['ledger']['most_us'])} µs; "
+            f"without {show(results['ledger']['untracked_us'])} µs"
+        ),
     ),
 )
 
