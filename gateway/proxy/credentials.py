@@ -7,13 +7,14 @@ one lives for one epoch and shows itself in no repr.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NoReturn, final
 
 import orjson
 
 from gateway.dialects import dump_json
-from gateway.entities import Dialect, MappingId, SecretId
+from gateway.entities import Dialect, MappingId, SealedSecret, SecretId
 from gateway.errors import (
     InvalidValueError,
     UpstreamConnectError,
@@ -42,6 +43,7 @@ from gateway.vault.configs import GatewayModelConfig, ModelConfigCache
 logger = logging.getLogger("lockgate.proxy")
 
 _KEPT_STARTS: Final = 64  # clients choose the query: more than these are put together each time
+_KEPT_WIRINGS: Final = 50_000  # about 2 KB each, and made anew in 50 µs
 _IDENTITY: Final = ("Accept-Encoding", "identity")  # what passes unread must not be packed
 _DEFAULTS: Final = (("Content-Type", "application/json"),)
 
@@ -52,6 +54,8 @@ class Wiring:
     """One target, ready to be called.
 
     Attributes:
+        sealed: the row that the credential came from.
+        endpoint: whose target it is.
         base: URL that vendor paths are joined to.
         headers: our own header lines: credential, account, coding; each with its line end.
         plan: what they do to the client's headers.
@@ -63,6 +67,8 @@ class Wiring:
     """
 
     target: Target
+    sealed: SealedSecret = field(repr=False)
+    endpoint: str
     provider: Provider
     dialects: frozenset[Dialect]
     base: str = field(repr=False)
@@ -114,46 +120,56 @@ class Wiring:
 
 
 class Wirings:
-    """The wirings of the newest epoch; a request of an older one is served without keeping."""
+    """The wirings that are ready. One is good for the very target and row that it was made from.
+
+    What a change of the configuration did not touch are the same objects in the next snapshot:
+    their wirings stay. Those of rows that are gone or changed go when a snapshot is swapped in.
+    """
 
     def __init__(self, configs: ModelConfigCache, allowed: tuple[OriginPattern, ...]) -> None:
         self._configs = configs
         self._allowed = allowed
-        self._epoch = -1
         self._ready: dict[MappingId, Wiring] = {}
         self._reported: set[SecretId] = set()
-        configs.follow(self._advance)  # a change is acknowledged when old credentials are gone
+        configs.follow(self._drop)  # a change is acknowledged when old credentials are gone
 
     def find(self, snapshot: Snapshot, endpoint: str, target: Target) -> Wiring | None:
         """Return the wiring of an endpoint's target; None if its credential does not open."""
-        if snapshot.epoch == self._epoch:
-            ready = self._ready.get(target.mapping_id)
-            if ready is not None:
-                return ready
+        ready = self._ready.get(target.mapping_id)
+        if (
+            ready is not None
+            and ready.target is target
+            and ready.sealed is snapshot.sealed.get(target.secret_id)
+            and ready.endpoint == endpoint
+        ):
+            return ready
         return self._build(snapshot, endpoint, target)
 
     def _build(self, snapshot: Snapshot, endpoint: str, target: Target) -> Wiring | None:
-        if snapshot.epoch > self._epoch:
-            self._advance(snapshot.epoch)
         sealed = snapshot.sealed[target.secret_id]
         try:
             origin = allowed_origin(sealed.provider, sealed.auth_config)
             config = self._configs.get(snapshot.epoch, sealed, target.mapping, origin)
-            wiring = build_wiring(config, self._allowed, endpoint, target)
+            wiring = build_wiring(config, self._allowed, endpoint, target, sealed)
         except VaultIntegrityError as error:
             self._report(target, sealed.secret_name, error.reason)
             return None
         except InvalidValueError as error:
             self._report(target, sealed.secret_name, error.detail)
             return None
-        if snapshot.epoch == self._epoch:
+        if snapshot.epoch == self._configs.epoch:  # an older snapshot's may be gone already
             self._ready[target.mapping_id] = wiring
         return wiring
 
-    def _advance(self, epoch: int) -> None:
-        self._epoch = epoch
-        self._ready = {}
+    def _drop(self, sealed: Mapping[SecretId, SealedSecret]) -> None:
         self._reported = set()
+        if len(self._ready) > _KEPT_WIRINGS:  # those of mappings that are gone are not told apart
+            self._ready = {}
+        self._ready = {
+            mapping_id: wiring
+            for mapping_id, wiring in self._ready.items()
+            if sealed.get(wiring.target.secret_id) is wiring.sealed
+        }
 
     def _report(self, target: Target, secret_name: str, reason: str) -> None:
         if target.secret_id in self._reported:
@@ -167,6 +183,7 @@ def build_wiring(
     allowed: tuple[OriginPattern, ...],
     endpoint: str,
     target: Target,
+    sealed: SealedSecret,
 ) -> Wiring:
     """Make an opened configuration ready to be called.
 
@@ -183,6 +200,8 @@ def build_wiring(
     origin = parse_origin(base)
     return Wiring(
         target=target,
+        sealed=sealed,
+        endpoint=endpoint,
         provider=provider,
         dialects=provider.dialects,
         base=base,

@@ -89,7 +89,7 @@ class ModelConfigCache:
 
     def __init__(self, opener: Opener) -> None:
         self._opener = opener
-        self._followers: list[Callable[[int], None]] = []
+        self._followers: list[Callable[[Mapping[SecretId, SealedSecret]], None]] = []
         self._epoch = -1
         self._sealed: Mapping[SecretId, SealedSecret] = {}
         self._configs: dict[MappingId, GatewayModelConfig] = {}
@@ -136,10 +136,15 @@ class ModelConfigCache:
         self._failed = {}
         self._drop_values(sealed)
         for forget in self._followers:
-            forget(epoch)
+            forget(self._sealed)
 
-    def follow(self, forget: Callable[[int], None]) -> None:
-        """Call `forget` with each new epoch: for what others have made of opened values."""
+    @property
+    def epoch(self) -> int:
+        """The epoch whose values are here."""
+        return self._epoch
+
+    def follow(self, forget: Callable[[Mapping[SecretId, SealedSecret]], None]) -> None:
+        """Call `forget` with the rows of each new epoch: for what was made of opened values."""
         self._followers.append(forget)
 
     def _drop_values(self, sealed: Mapping[SecretId, SealedSecret] | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import traceback
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,3 +117,18 @@ async def test_a_new_epoch_drops_what_was_made_of_the_old_credentials(
         assert not wirings._ready
         assert wirings.find(snapshot, "e", target) is not None  # a request that still runs
         assert not wirings._ready
+
+
+async def test_a_change_of_something_else_keeps_what_is_ready(sim: RunningSimulator) -> None:
+    async with Rig({"e": Endpoint([Model(sim.url)]), "f": Endpoint([Model(sim.url)])}) as rig:
+        snapshot = rig.parts.snapshots.current
+        wirings = Wirings(rig.parts.configs, rig.parts.settings.allowed_private_origins)
+        (target,) = snapshot.endpoints["e"].targets
+        (other,) = snapshot.endpoints["f"].targets
+        kept, gone = wirings.find(snapshot, "e", target), wirings.find(snapshot, "f", other)
+        sealed = {**snapshot.sealed, other.secret_id: replace(snapshot.sealed[other.secret_id])}
+        newer = replace(snapshot, epoch=snapshot.epoch + 1, sealed=sealed)
+        rig.parts.configs.advance(newer.epoch, newer.sealed)
+        assert wirings.find(newer, "e", target) is kept
+        assert wirings.find(newer, "f", other) is not gone
+        assert wirings.find(newer, "renamed", target) is not kept

@@ -341,8 +341,10 @@ def test_a_traceback_with_locals_does_not_show_a_config(
 
 
 def test_who_follows_hears_of_each_new_epoch_once(cache: ModelConfigCache) -> None:
-    heard: list[int] = []
+    heard: list[object] = []
     cache.follow(heard.append)
-    for epoch in (3, 3, 2, 4):
-        cache.advance(epoch)
-    assert heard == [3, 4]
+    rows = [{}, {}, {}, {}]
+    for epoch, sealed in zip((3, 3, 2, 4), rows, strict=True):
+        cache.advance(epoch, sealed)
+    assert len(heard) == 2
+    assert cache.epoch == 4
