@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import translate
@@ -124,6 +125,7 @@ class Snapshot:
     sealed: Mapping[SecretId, SealedSecret]
     largest_body_bytes: int = UNKNOWN  # of the endpoints' own limits; 0: none has one
     _names: list[str] = field(init=False, repr=False, compare=False, default_factory=list)
+    _places: dict[str, int] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.largest_body_bytes == UNKNOWN:
@@ -134,15 +136,16 @@ class Snapshot:
         """Yield the endpoints that a key may call, in the order of the configuration."""
         if key.allows_all:
             return iter(self.endpoints.values())
+        if not self._names:  # once: a snapshot never changes
+            self._names.extend(sorted(self.endpoints))
+            self._places.update((name, place) for place, name in enumerate(self.endpoints))
         found = {name for name in key.exact if name in self.endpoints}
         for prefix, pattern in zip(key.prefixes, key.patterns, strict=True):
             found.update(filter(pattern.match, self._iter_names(prefix)))
-        return iter(sorted((self.endpoints[name] for name in found), key=creation_order))
+        return (self.endpoints[name] for name in sorted(found, key=self._places.__getitem__))
 
     def _iter_names(self, prefix: str) -> Iterator[str]:
         """Yield the names with a prefix: 10,000 are not looked at for the 20 of a team."""
-        if not self._names:
-            self._names.extend(sorted(self.endpoints))  # once: a snapshot never changes
         start = bisect_left(self._names, prefix)
         return takewhile(lambda name: name.startswith(prefix), islice(self._names, start, None))
 
@@ -197,25 +200,32 @@ def iter_snapshot(
     What is the same in `previous` stays the same object.
     """
     old = previous or Snapshot(0, {}, {}, {})
+    epoch = configuration.epoch
+    # Rows go as they are compiled, where nobody else has them: 10,000 at once take 10 ms.
+    secrets, rows = deque(configuration.secrets), deque(configuration.endpoints)
+    stored_keys = deque(configuration.api_keys)
+    del configuration
     sealed: dict[SecretId, SealedSecret] = {}
-    for count, secret in enumerate(configuration.secrets):
-        if count % SLICE == SLICE - 1:
-            yield
+    while secrets:
+        secret = secrets.popleft()
+        if secret.secret_id in sealed:
+            raise ConflictError("two secrets have the same id")
         sealed[secret.secret_id] = keep(old.sealed.get(secret.secret_id), secret)
-    if len(sealed) != len(configuration.secrets):
-        raise ConflictError("two secrets have the same id")
+        if not len(secrets) % SLICE:
+            yield
     endpoints: dict[str, EndpointRoute] = {}
-    for count, endpoint in enumerate(configuration.endpoints):
-        if count % SLICE == SLICE - 1:
-            yield
-        route = build_route(endpoint, sealed)
+    while rows:
+        route = build_route(rows.popleft(), sealed)
         add_route(endpoints, keep(old.endpoints.get(route.name), route))
-    keys: dict[bytes, ClientKey] = {}
-    for count, stored in enumerate(configuration.api_keys):
-        if count % SLICE == SLICE - 1:
+        if not len(rows) % SLICE:
             yield
-        add_key(keys, keep(old.keys.get(stored.digest), build_key(stored)))
-    return Snapshot(configuration.epoch, endpoints, keys, sealed)
+    keys: dict[bytes, ClientKey] = {}
+    while stored_keys:
+        key = build_key(stored_keys.popleft())
+        add_key(keys, keep(old.keys.get(key.digest), key))
+        if not len(stored_keys) % SLICE:
+            yield
+    return Snapshot(epoch, endpoints, keys, sealed)
 
 
 def keep(old: ValueT | None, new: ValueT) -> ValueT:

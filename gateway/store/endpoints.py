@@ -64,16 +64,18 @@ async def build_endpoints(
     Raises:
         DatabaseDamagedError: a row cannot be read or points nowhere.
     """
-    models = {
-        model.model_definition_id: model
-        for model in await build_sliced(build_model_definition, definitions)
-    }
+    models: dict[ModelDefinitionId, GatewayModelDefinition] = {}
     tags_of: dict[str, dict[str, str]] = defaultdict(dict)
-    for tag in tags:
-        tags_of[tag["endpoint_id"]][tag["key"]] = tag["value"]
     mappings_of: dict[str, list[GatewayEndpointModelMapping]] = defaultdict(list)
-    for mapping in await build_sliced(lambda row: _build_mapping(row, models), mappings):
-        mappings_of[mapping.endpoint_id].append(mapping)
+
+    def take_model(row: Row) -> None:
+        models[row["model_definition_id"]] = build_model_definition(row)
+
+    def take_tag(row: Row) -> None:
+        tags_of[row["endpoint_id"]][row["key"]] = row["value"]
+
+    def take_mapping(row: Row) -> None:
+        mappings_of[row["endpoint_id"]].append(_build_mapping(row, models))
 
     def build(row: Row) -> GatewayEndpoint:
         endpoint_id = row["endpoint_id"]
@@ -81,6 +83,9 @@ async def build_endpoints(
             row, tuple(mappings_of.get(endpoint_id, ())), tags_of.get(endpoint_id, {})
         )
 
+    await build_sliced(take_model, definitions)
+    await build_sliced(take_tag, tags)
+    await build_sliced(take_mapping, mappings)
     return await build_sliced(build, endpoints)
 
 
