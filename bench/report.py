@@ -44,9 +44,11 @@ def write_report(results: Results) -> str:
 
 
 def _describe(machine: dict[str, Any]) -> str:
+    busy = machine.get("load_before") or 0.0
+    note = f" **The machine was busy with other work before: load {busy}.**" if busy > 0.7 else ""
     return (
         f"{machine['cores']} cores ({machine['cpu']}), Python {machine['python']}, "
-        f"{machine['date']}, medians of {machine['rounds']} round(s)."
+        f"{machine['date']}, medians of {machine['rounds']} round(s).{note}"
     )
 
 

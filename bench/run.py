@@ -108,6 +108,7 @@ def _describe(extent: Extent) -> dict[str, Any]:
         "python": platform.python_version(),
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "rounds": extent.rounds,
+        "load_before": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "workers": extent.workers,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,38 +18,52 @@ _CONNECTIONS = 64
 
 
 def measure_workers(mock: Subject, folder: Path, requests: int, rounds: int) -> dict[str, Any]:
-    """Measure `--workers 1` and `--workers 2`; a version without workers is a word of why."""
+    """Measure `--workers 1` and `--workers 2` in turns; a version without is a word of why."""
     found: dict[str, Any] = {}
-    for workers in (1, 2):
-        try:
-            found[str(workers)] = _measure(mock, folder, workers, requests, rounds)
-        except NotThereError as error:
-            return {**found, "missing": f"--workers {workers}: {error}"}
-    one, two = found["1"], found["2"]
+    gateways: dict[int, Subject] = {}
+    with ExitStack() as stack:
+        for workers in (1, 2):
+            data = folder / f"workers-{workers}"
+            try:
+                bare = stack.enter_context(start_gateway(mock, data, workers=workers))
+            except NotThereError as error:
+                found["missing"] = f"--workers {workers}: {error}"
+                continue
+            gateways[workers] = set_up(bare, mock)
+            load(gateways[workers].target(), 2_000, _CONNECTIONS)
+        taken: dict[int, list[dict[str, Any]]] = {workers: [] for workers in gateways}
+        for _ in range(rounds):
+            for workers, gateway in gateways.items():
+                taken[workers].append(_measure(gateway, requests))
+        for workers, gateway in gateways.items():
+            found[str(workers)] = median_of(taken[workers]) | _read_memory(gateway)
+    return found if "missing" in found else found | _compare(found["1"], found["2"])
+
+
+def _compare(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
     cost = ratio(one["cpu_us"], two["cpu_us"])
-    found["throughput_factor"] = ratio(two["requests_per_s"], one["requests_per_s"])
-    found["limited_factor"] = ratio(two["limited_per_s"], one["limited_per_s"])
-    found["cpu_factor"] = 2 * cost if cost else None
+    return {
+        "throughput_factor": ratio(two["requests_per_s"], one["requests_per_s"]),
+        "limited_factor": ratio(two["limited_per_s"], one["limited_per_s"]),
+        "cpu_factor": 2 * cost if cost else None,
+    }
+
+
+def _measure(gateway: Subject, requests: int) -> dict[str, Any]:
+    before = read_each_cpu_s(gateway.pid or 0)
+    found = measure_once(gateway, Case("plain", 600, _CONNECTIONS, requests))
+    after = read_each_cpu_s(gateway.pid or 0)
+    found["share_of_each"] = _split({pid: after[pid] - before.get(pid, 0) for pid in after})
+    found["limited_per_s"] = _measure_limited(gateway, requests // 2)
     return found
 
 
-def _measure(
-    mock: Subject, folder: Path, workers: int, requests: int, rounds: int
-) -> dict[str, Any]:
-    data = folder / f"workers-{workers}"
-    with start_gateway(mock, data, workers=workers) as bare:
-        gateway = set_up(bare, mock)
-        load(gateway.target(), 2_000, _CONNECTIONS)
-        before = read_each_cpu_s(gateway.pid or 0)
-        case = Case("plain", 600, _CONNECTIONS, requests)
-        found = median_of([measure_once(gateway, case) for _ in range(rounds)])
-        after = read_each_cpu_s(gateway.pid or 0)
-        found["share_of_each"] = _split({pid: after[pid] - before.get(pid, 0) for pid in after})
-        found["limited_per_s"] = _measure_limited(gateway, requests // 2)
-        tree = list_tree(gateway.pid or 0)
-        found["rss_parent_mib"] = read_rss_mib(tree[0])
-        found["rss_each_mib"] = [read_rss_mib(pid) for pid in tree[1:]]
-        return found
+def _read_memory(gateway: Subject) -> dict[str, Any]:
+    parent, *workers = list_tree(gateway.pid or 0)
+    return {
+        "rss_parent_mib": read_rss_mib(parent),
+        "rss_each_mib": [read_rss_mib(pid) for pid in workers],
+    }
 
 
 def _split(spent: dict[int, float]) -> list[float]:

@@ -1,7 +1,7 @@
 """Charts as SVG, drawn by hand: bars on a logarithmic scale, and lines.
 
-Colours are set per scheme, so that a page in light or dark shows text that can be read; grey tones
-in between stand in where a viewer knows no schemes.
+Each stands on a card of its own, light or dark by the reader's scheme: a page's own background may
+be of the other one, and text must be readable on both.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from html import escape
 
 _WIDTH = 720
 _STYLE = """
-text{font:13px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:#6b7280}
-.title{font-size:15px;font-weight:600;fill:#57606a}.strong{font-weight:600}.end{text-anchor:end}
-.mid{text-anchor:middle}.grid{stroke:#8b949e;stroke-opacity:.28;stroke-width:1}
+text{font:13px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:#424a53}
+.card{fill:#fff;stroke:#8b949e;stroke-opacity:.35}
+.title{font-size:15px;font-weight:600}.title,.strong{fill:#1f2328}.strong{font-weight:600}
+.end{text-anchor:end}.mid{text-anchor:middle}
+.grid{stroke:#8b949e;stroke-opacity:.28;stroke-width:1}
 .c0{--c:#2f81f7}.c1{--c:#8b949e}.c2{--c:#d29922}.c3{--c:#3fb950}.c4{--c:#a371f7}
 rect.c0,rect.c1,rect.c2,rect.c3,rect.c4,circle{fill:var(--c)}
 path{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}.dash{stroke-dasharray:5 4}
-@media(prefers-color-scheme:light){text{fill:#424a53}.title,.strong{fill:#1f2328}}
-@media(prefers-color-scheme:dark){text{fill:#aeb6bf}.title,.strong{fill:#f0f6fc}}
+@media(prefers-color-scheme:dark){.card{fill:#0d1117}text{fill:#aeb6bf}.title,.strong{fill:#f0f6fc}}
 """
 
 
@@ -47,7 +48,7 @@ def draw_bars(title: str, unit: str, bars: Sequence[Bar]) -> str:
     """Draw horizontal bars; logarithmic where the values differ by more than 20 times."""
     shown = [bar for bar in bars if bar.value > 0]
     left, right, row = 190, 90, 30
-    top, height = 46, 46 + row * len(shown) + 14
+    top, height = 46, 46 + row * len(shown) + 18
     most = max((bar.value for bar in shown), default=1.0)
     least = min((bar.value for bar in shown), default=1.0)
     log = most / least > 20
@@ -87,7 +88,7 @@ def draw_lines(title: str, x_name: str, y_name: str, lines: Sequence[Line]) -> s
     place_y = _scale(low, high, height - bottom, top, log=True)
     parts = [_text(12, 24, title, "title"), _text(12, 42, y_name, "")]
     parts += _draw_axes(place_x, place_y, (most_x, low, high), (left, right, top, bottom, height))
-    parts.append(_text((left + _WIDTH - right) / 2, height - 6, x_name, "mid"))
+    parts.append(_text((left + _WIDTH - right) / 2, height - 9, x_name, "mid"))
     parts += _draw_curves(lines, place_x, place_y)
     parts += _draw_legend(lines, _WIDTH - right + 16, top + 8)
     return _document(height, title, parts)
@@ -161,4 +162,7 @@ def _text(x: float, y: float, text: str, kind: str) -> str:
 def _document(height: float, title: str, parts: Sequence[str]) -> str:
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height:.0f}" '
     head += f'width="{_WIDTH}" height="{height:.0f}" role="img" aria-label="{escape(title)}">'
-    return "\n".join([head, f"<style>{_STYLE}</style>", *parts, "</svg>", ""])
+    card = (
+        f'<rect class="card" x=".5" y=".5" width="{_WIDTH - 1}" height="{height - 1:.0f}" rx="8"/>'
+    )
+    return "\n".join([head, f"<style>{_STYLE}</style>", card, *parts, "</svg>", ""])
