@@ -178,7 +178,7 @@ class Attempts:
         run.status = answer.status
         run.first_byte_s = came_s - run.began_s
         try:
-            if job.stream and answer.status < _FIRST_ERROR and is_stream(job, answer):
+            if job.stream and answer.status < _FIRST_REDIRECT and is_stream(job, answer):
                 return await self._relay(run, answer)
             return await self._buffer(run, answer)
         finally:

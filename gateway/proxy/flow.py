@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from typing import Any, Final, TypeVar
 
 logger = logging.getLogger("lockgate.proxy")
@@ -105,7 +106,9 @@ class Flow:
         elif isinstance(waited, Gate):
             self._waiting = waited
         elif waited is None:  # `asyncio.sleep(0)`: in the next turn
-            asyncio.get_running_loop().call_soon(self.step)
+            future = asyncio.get_running_loop().create_future()
+            future.set_result(None)
+            self._wait_for(future)
         else:
             self._wait_for(waited)
 
@@ -140,16 +143,23 @@ def _leave(waiting: Any) -> None:
 
 
 async def in_task(
-    coroutine: Coroutine[Any, Any, ResultT], discard: Callable[[ResultT], None]
+    coroutine: Coroutine[Any, Any, ResultT], drop: Callable[[ResultT], None]
 ) -> ResultT:
     """Run a coroutine that needs a task (timeouts, task groups) from a flow.
 
-    The task is cancelled when the flow is stopped; a result that it had by then goes to `discard`.
+    The task is cancelled when the flow is stopped. It may have ended by then, in the same turn:
+    `drop` is given the result that nobody takes any more.
     """
+    if _running[0] is None:
+        return await coroutine
     task = asyncio.get_running_loop().create_task(coroutine)
     try:
         return await task
-    except BaseException:
-        if task.done() and not task.cancelled() and task.exception() is None:
-            discard(task.result())
+    except Exception:
+        task.add_done_callback(partial(_drop, drop))
         raise
+
+
+def _drop(drop: Callable[[ResultT], None], task: asyncio.Task[ResultT]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        drop(task.result())

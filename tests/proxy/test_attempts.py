@@ -111,6 +111,22 @@ async def test_outcome_alone(
     assert CANARY.encode() not in answer.body
 
 
+@pytest.mark.parametrize(("fault", "status", "code", "word"), OUTCOMES)
+async def test_outcome_of_a_streamed_request(
+    sim: RunningSimulator, fault: str, status: int, code: str | None, word: str
+) -> None:
+    model = Model(sim.url, model=f"gpt-4o-mini+{fault}")
+    async with Rig({"chat": Endpoint([model])}) as rig:
+        answer = await rig.chat(stream=True)
+    if fault == "truncate":  # of a stream: after its first content
+        assert answer.status == 200
+        assert b"upstream_truncated" in answer.body
+    else:
+        assert answer.status == status
+        assert code is None or answer.code == code
+    assert rig.ledger.rows[0].error_code == word
+
+
 @pytest.mark.parametrize("fault", [row[0] for row in OUTCOMES])
 async def test_outcome_with_another_target(
     sim: RunningSimulator, other: RunningSimulator, fault: str

@@ -19,6 +19,9 @@ class Story:
     def end(self) -> None:
         self.lines.append("end")
 
+    def drop(self, result: str) -> None:
+        self.lines.append(f"dropped {result}")
+
     def begin(self, coroutine: Coroutine[Any, Any, None]) -> Flow:
         flow = Flow(coroutine, self.end)
         flow.step()
@@ -177,12 +180,12 @@ async def test_in_task_runs_what_needs_a_task(story: Story) -> None:
             return "result"
 
     async def run() -> None:
-        story.lines.append(await in_task(slow(), print))
+        story.lines.append(await in_task(slow(), story.drop))
 
     story.begin(run())
     await until(lambda: "end" in story.lines)
     assert story.lines == ["result", "end"]
-    assert await in_task(slow(), print) == "result"  # in a task there is no need for another
+    assert await in_task(slow(), story.drop) == "result"  # in a task there is no need for another
 
 
 # --- stopping -------------------------------------------------------------------------------
@@ -255,6 +258,39 @@ async def test_a_task_of_a_flow_that_is_stopped_is_cancelled(story: Story) -> No
     flow.stop(ClientGoneError("gone"))
     assert story.lines == ["gone", "end"]
     await until(lambda: "task over" in story.lines)
+
+
+async def test_a_result_that_comes_as_its_flow_is_stopped_is_dropped(story: Story) -> None:
+    loop = asyncio.get_running_loop()
+    news: asyncio.Future[str] = loop.create_future()
+
+    async def slow() -> str:
+        return await news
+
+    async def wait() -> None:
+        await in_task(slow(), story.drop)
+
+    flow = story.begin(note_stop(story, wait))
+    await asyncio.sleep(0)
+    news.set_result("result")  # the task ends in the next turn, and tells in the one after it
+    loop.call_soon(flow.stop, ClientGoneError("gone"))
+    await until(lambda: "end" in story.lines)
+    await asyncio.sleep(0)
+    assert story.lines == ["gone", "end", "dropped result"]
+
+
+async def test_a_turn_that_was_waited_for_steps_no_flow_that_was_stopped(story: Story) -> None:
+    async def run() -> None:
+        try:
+            await asyncio.sleep(0)
+        except ClientGoneError:
+            await through(story, Gate())
+
+    flow = story.begin(run())
+    flow.stop(ClientGoneError("gone"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert story.lines == []
 
 
 def test_a_flow_that_is_stopped_while_it_runs_hears_of_it_at_its_next_wait(story: Story) -> None:
@@ -339,18 +375,3 @@ def test_a_gate_works_on_after_the_flow_at_it_failed(story: Story) -> None:
     story.begin(through(story, gate))
     gate.open()
     assert story.lines == ["end", "gate 0", "end"]
-
-
-async def test_what_a_task_had_ready_when_its_flow_was_stopped_is_discarded(story: Story) -> None:
-    finished = asyncio.Event()
-    discarded: list[str] = []
-
-    async def open_something() -> str:
-        finished.set()
-        return "opened"
-
-    flow = story.begin(note_stop(story, lambda: in_task(open_something(), discarded.append)))
-    await finished.wait()  # it has its result, and the flow has not been told yet
-    flow.stop(ClientGoneError("gone"))
-    assert story.lines == ["gone", "end"]
-    assert discarded == ["opened"]

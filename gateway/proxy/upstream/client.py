@@ -67,6 +67,7 @@ class Upstreams:
                 pooled.ask(request, answer)
                 if request.rest:
                     await pooled.upload(request.rest, answer)
+                    answer.check()  # what broke meanwhile opens no gate again
                 while not answer.arrived:
                     await answer.gate
                     answer.check()
@@ -79,9 +80,8 @@ class Upstreams:
             else:
                 return answer
         build = partial(self._pool.build, request.lane)
-        connection = await in_task(
-            self._connector.open(request.origin, build, limits, began_s), Connection.abort
-        )
+        opening = self._connector.open(request.origin, build, limits, began_s)
+        connection = await in_task(opening, Connection.abort)
         self._pool.adopt(connection)
         answer = UpstreamAnswer(connection, self._waits, limits, began_s)
         return await self._ask(connection, request, answer)

@@ -142,6 +142,30 @@ async def test_a_dead_pooled_connection_is_replaced_once() -> None:
     assert connections == 2
 
 
+async def test_a_pooled_connection_that_breaks_during_a_large_body_is_replaced() -> None:
+    connections = 0
+    body = b"x" * (16 << 20)  # more than the kernel takes off the sender's hands
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        if connections == 1:
+            await reader.readuntil(b"\r\n\r\n{}")
+            writer.write(plain())
+            await reader.readuntil(b"\r\n\r\n")
+            writer.transport.abort()
+        else:
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(len(body))
+            writer.write(plain(b"all"))
+
+    async with raw_server(serve) as url, upstreams(url) as opened:
+        assert await fetch(opened, url) == (200, b"ok")
+        async with asyncio.timeout(5):
+            assert await fetch(opened, url, body=body) == (200, b"all")
+    assert connections == 2
+
+
 async def test_a_fresh_connection_that_resets_is_not_tried_again() -> None:
     connections = 0
 
