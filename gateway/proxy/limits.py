@@ -29,8 +29,6 @@ class EndpointLimitTable:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._ready: dict[str, _Ready] = {}
-        self._epoch = -1
-        self._largest_bytes = settings.max_body_bytes
 
     def build(self, route: EndpointRoute, timeout_ms: str | None, started_s: float) -> Limits:
         """Return the limits of one request.
@@ -55,14 +53,7 @@ class EndpointLimitTable:
 
     def largest_body_bytes(self, snapshot: Snapshot) -> int:
         """Return the largest limit of any endpoint: what to read while the name is in the body."""
-        if snapshot.epoch != self._epoch:
-            self._epoch = snapshot.epoch
-            default = self._settings.max_body_bytes
-            own = (route.limits.max_body_bytes for route in snapshot.endpoints.values())
-            self._largest_bytes = max(
-                (default if limit is None else limit for limit in own), default=default
-            )
-        return self._largest_bytes
+        return max(self._settings.max_body_bytes, snapshot.largest_body_bytes)
 
     def check_body(self, route: EndpointRoute, size: int) -> None:
         """Refuse a body that is longer than its endpoint takes.

@@ -50,8 +50,10 @@ def iter_frames(base: Snapshot | None, new: Snapshot) -> Iterator[Frame]:
         base = None  # the order of the endpoints is part of what is served: /v1/models lists it
     yield Kind.BEGIN, orjson.dumps([new.epoch, base is None])
     for table in TABLES:
-        before = {} if base is None else getattr(base, table)
-        for part in _iter_slices(table, before, getattr(new, table)):
+        before, after = {} if base is None else getattr(base, table), getattr(new, table)
+        if before is after:
+            continue  # a change of other things
+        for part in _iter_slices(table, before, after):
             yield Kind.SLICE, pickle.dumps(part, pickle.HIGHEST_PROTOCOL)
     yield Kind.COMMIT, orjson.dumps({name: getattr(new, name) for name in _SCALARS})
 
