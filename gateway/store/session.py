@@ -49,3 +49,10 @@ class Session(Protocol):
     ) -> None:
         """Run a statement once per row."""
         ...
+
+    async def insert_rows(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run an insert with `?` parameters once per row: for rows by the thousand.
+
+        `rows` may be consumed in another thread.
+        """
+        ...

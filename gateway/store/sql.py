@@ -1,5 +1,7 @@
 """Every query of the store, once, in the SQL that SQLite and PostgreSQL share.
 
+Those of the ledger are in `gateway.store.usage_sql`.
+
 Rule: texts of constants with `:name` parameters; no value ever becomes part of a
 text. `IN (:ids)` stands for a list and is spelled out by the session.
 """
@@ -22,12 +24,22 @@ class ListQuery:
     filters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     newest_first: bool = False
     numbered: bool = False  # the id in the order is a number
+    conditions: tuple[str, ...] = ()  # beside the filters, always
+    # Of the id that ends the order: the page is made of the first pages of parts that are each in
+    # order already. Filters that are not the query's own are the part's.
+    part: ListQuery | None = None
 
 
 def build_list(query: ListQuery, filters: Collection[str], *, resume: bool) -> str:
     """Build the text of one page: `filters` are names, `resume` asks for rows after a key."""
     direction, comparison = ("DESC", "<") if query.newest_first else ("ASC", ">")
-    conditions = [query.filters[name] for name in filters]
+    conditions = list(query.conditions)
+    if query.part is not None:
+        others = [name for name in filters if name not in query.filters]
+        part = build_list(query.part, others, resume=resume)
+        conditions.append(f"{query.order[-1]} IN ({part})")
+        filters, resume = [name for name in filters if name in query.filters], False
+    conditions += [query.filters[name] for name in filters]
     if resume:
         bounds = ", ".join(f":after_{place}" for place in range(len(query.order)))
         conditions.append(f"({', '.join(query.order)}) {comparison} ({bounds})")
@@ -336,75 +348,3 @@ ANSWER_FIND = (
 )
 ANSWER_INSERT = _insert("idempotent_answers", _ANSWER)
 ANSWER_DELETE_BEFORE = "DELETE FROM idempotent_answers WHERE created_at < :created_at"
-
-# --- usage --------------------------------------------------------------------------------
-
-_USAGE = (
-    "request_id, attempt, endpoint_id, endpoint_name, model_definition_id, "
-    "model_definition_name, provider, api_key_id, client_dialect, upstream_dialect, started_at, "
-    "status, error_code, first_byte_ms, duration_ms, input_tokens, output_tokens, "
-    "cache_read_tokens, cache_write_tokens, reasoning_tokens, estimated, streamed, client_gone"
-)
-_USAGE_FILTERS = {
-    "endpoint_id": "endpoint_id = :endpoint_id",
-    "endpoint_name": "endpoint_name = :endpoint_name",
-    "model_definition_id": "model_definition_id = :model_definition_id",
-    "model_definition_name": "model_definition_name = :model_definition_name",
-    "provider": "provider = :provider",
-    "api_key_id": "api_key_id = :api_key_id",
-    "request_id": "request_id = :request_id",
-    "failed": "failed = 1",
-    "sound": "failed = 0",
-    "since": "started_at >= :since",
-    "until": "started_at < :until",
-}
-USAGE_INSERT = _insert("usage", _USAGE + ", failed")
-USAGE_LIST = ListQuery(
-    select="SELECT usage_id, " + _USAGE + " FROM usage",
-    order=("started_at", "usage_id"),
-    newest_first=True,
-    numbered=True,
-    filters=_USAGE_FILTERS,
-)
-_USAGE_SUMS = (
-    "COUNT(*) AS attempts, CAST(SUM(failed) AS BIGINT) AS errors, "
-    "CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT) AS input_tokens, "
-    "CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT) AS output_tokens, "
-    "CAST(COALESCE(SUM(cache_read_tokens), 0) AS BIGINT) AS cache_read_tokens, "
-    "CAST(COALESCE(SUM(cache_write_tokens), 0) AS BIGINT) AS cache_write_tokens, "
-    "CAST(COALESCE(SUM(reasoning_tokens), 0) AS BIGINT) AS reasoning_tokens, "
-    "CAST(SUM(estimated) AS BIGINT) AS estimated, "
-    "CAST(SUM(streamed) AS BIGINT) AS streamed, "
-    "CAST(SUM(client_gone) AS BIGINT) AS client_gone, SUM(duration_ms) AS duration_ms, "
-    "AVG(first_byte_ms) AS first_byte_ms"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Group:
-    key: str
-    name: str
-    by_time: bool = False
-
-
-_USAGE_GROUPS = {
-    "endpoint": _Group(key="endpoint_id", name="MAX(endpoint_name)"),
-    "model_definition": _Group(key="model_definition_id", name="MAX(model_definition_name)"),
-    "provider": _Group(key="provider", name="provider"),
-    "api_key": _Group(key="api_key_id", name="api_key_id"),
-    "day": _Group(key="started_at - started_at % 86400000", name="NULL", by_time=True),
-    "hour": _Group(key="started_at - started_at % 3600000", name="NULL", by_time=True),
-}
-USAGE_GROUPS = frozenset(_USAGE_GROUPS)
-
-
-def build_summary(group_by: str, filters: Collection[str]) -> str:
-    """Build the text of a summary by one of `USAGE_GROUPS`: newest or busiest group first."""
-    group = _USAGE_GROUPS[group_by]
-    conditions = " AND ".join(_USAGE_FILTERS[name] for name in filters)
-    where = f" WHERE {conditions}" if conditions else ""
-    order = "1 DESC" if group.by_time else "attempts DESC, 1"
-    return (
-        f"SELECT {group.key} AS group_key, {group.name} AS group_name, {_USAGE_SUMS} "
-        f"FROM usage{where} GROUP BY {group.key} ORDER BY {order} LIMIT :row_limit"
-    )

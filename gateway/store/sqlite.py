@@ -17,6 +17,7 @@ import aiosqlite
 from gateway.errors import InstallationError, LockgateError, StoreUnavailableError
 from gateway.ports import Clock, Transaction
 from gateway.store import sql
+from gateway.store.facets import KnownFacets
 from gateway.store.migrate import load_migrations, migrate
 from gateway.store.sqlite_errors import RETRY_AFTER_S, converted
 from gateway.store.sqlite_files import (
@@ -88,19 +89,20 @@ class SqliteStore:
             self._free.put_nowait(reader)
         self._watcher = watcher
         self._data_version = data_version
+        self._facets = KnownFacets()
         self._closed = False
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """Open a read transaction; waits at most `READ_WAIT_S` for a connection."""
         async with self._borrowed_reader() as reader, open_session(reader, "BEGIN") as session:
-            yield SqlTransaction(session)
+            yield SqlTransaction(session, self._facets)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
         """Open the write transaction: commits on leaving, rolls back on any exception."""
         async with self.write_session() as session:
-            yield SqlTransaction(session)
+            yield SqlTransaction(session, self._facets)
 
     @asynccontextmanager
     async def write_session(self) -> AsyncIterator[SqliteSession]:

@@ -64,6 +64,12 @@ class SqliteSession:
         with converted(references):
             await self._connection.executemany(sql, cast("Any", rows))
 
+    async def insert_rows(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run an insert once per row; the connection's thread consumes `rows`."""
+        self._check()
+        with converted():
+            await self._connection.executemany(sql, rows)
+
     def _check(self) -> None:
         if self._over:
             raise RuntimeError("a statement was sent after its transaction had ended")

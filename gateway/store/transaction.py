@@ -23,6 +23,7 @@ from gateway.store.api_keys import SqlApiKeyRows
 from gateway.store.bindings import SqlBindingRows
 from gateway.store.configuration import read_changes, read_configuration, trim_changes
 from gateway.store.endpoints import SqlEndpointRows
+from gateway.store.facets import KnownFacets
 from gateway.store.model_definitions import SqlModelDefinitionRows
 from gateway.store.secrets import SqlSecretRows
 from gateway.store.session import Session
@@ -33,7 +34,7 @@ from gateway.store.vault_rows import SqlVaultRows
 class SqlTransaction:
     """`gateway.ports.Transaction` over a session."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, facets: KnownFacets) -> None:
         self._session = session
         self.secrets: SecretRows = SqlSecretRows(session)
         self.model_definitions: ModelDefinitionRows = SqlModelDefinitionRows(session)
@@ -42,7 +43,7 @@ class SqlTransaction:
         self.api_keys: ApiKeyRows = SqlApiKeyRows(session)
         self.vault: VaultRows = SqlVaultRows(session)
         self.admin: AdminRows = SqlAdminRows(session)
-        self.usage: UsageRows = SqlUsageRows(session)
+        self.usage: UsageRows = SqlUsageRows(session, facets)
 
     async def get_epoch(self) -> int:
         """Return the number of the configuration. Raises DatabaseDamagedError."""

@@ -7,35 +7,58 @@ attempt is decided here, once, when the row is written.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from operator import attrgetter
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Final
 
 from gateway.entities import Page, PageRequest, UsageRow
 from gateway.errors import InvalidValueError
-from gateway.store import sql
+from gateway.store import usage_sql as sql
+from gateway.store.facets import Facet, KnownFacets, SqlFacets
 from gateway.store.rows import build_values, fetch_page
 from gateway.store.session import Row, Session
 
 _FIRST_ERROR_STATUS = 400
+get_facet: Final[Callable[[UsageRow], Facet]] = itemgetter(slice(2, 2 + len(sql.FACET_COLUMNS)))
 _FLAGS = ("estimated", "streamed", "client_gone")
-_PLAIN = tuple(name for name in UsageRow._fields if name not in _FLAGS)
-_get_plain = attrgetter(*_PLAIN)
 _ID = re.compile(r"[de]-[0-9a-f]{32}")
 _BY_ID_OR_NAME = {
     "endpoint": ("endpoint_id", "endpoint_name"),
     "model_definition": ("model_definition_id", "model_definition_name"),
 }
+# So many facets are looked through one by one, 20 ms for the longest page; what more facets share
+# is busy enough to be found soon along time.
+_FEW_FACETS: Final = 200
+_SHORT_WALKS = frozenset({"request_id", "failed"})  # filters with an index of few rows
 
 
-def _dump(row: UsageRow) -> dict[str, Any]:
-    # Written for speed: it runs on the event loop, once per attempt.
-    params: dict[str, Any] = dict(zip(_PLAIN, _get_plain(row), strict=True))
-    params["estimated"] = int(row.estimated)
-    params["streamed"] = int(row.streamed)
-    params["client_gone"] = int(row.client_gone)
-    params["failed"] = int(row.error_code is not None or row.status >= _FIRST_ERROR_STATUS)
-    return params
+def _dump_rows(rows: Iterable[UsageRow], ids: Iterable[int]) -> Iterator[tuple[Any, ...]]:
+    """Yield the parameters of `USAGE_INSERT`; written for speed, once per attempt."""
+    for row, facet_id in zip(rows, ids, strict=True):
+        (
+            request_id, attempt, _, _, _, _, _, _, _, _, started_at, status, error_code,
+            first_byte_ms, duration_ms, input_tokens, output_tokens, cache_read, cache_write,
+            reasoning, estimated, streamed, client_gone,
+        ) = row  # fmt: skip
+        yield (
+            request_id,
+            attempt,
+            facet_id,
+            started_at,
+            status,
+            "" if error_code is None else error_code,
+            1 if error_code is not None or status >= _FIRST_ERROR_STATUS else 0,
+            first_byte_ms,
+            duration_ms,
+            input_tokens,
+            output_tokens,
+            -1 if cache_read is None else cache_read,
+            -1 if cache_write is None else cache_write,
+            -1 if reasoning is None else reasoning,
+            1 if estimated else 0,
+            1 if streamed else 0,
+            1 if client_gone else 0,
+        )
 
 
 def _build(row: Row) -> Mapping[str, Any]:
@@ -67,20 +90,25 @@ def _plan_filters(given: Mapping[str, Any]) -> dict[str, Any]:
 class SqlUsageRows:
     """`gateway.ports.UsageRows` in SQL."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, known: KnownFacets) -> None:
         self._session = session
+        self._facets = SqlFacets(session, known)
 
     async def insert_many(self, rows: Sequence[UsageRow]) -> None:
-        """Insert a batch in one statement."""
+        """Insert a batch; its parameters are built off the event loop."""
         if rows:
-            await self._session.execute_many(sql.USAGE_INSERT, [_dump(row) for row in rows])
+            ids = await self._facets.get_ids(list(map(get_facet, rows)))
+            await self._session.insert_rows(sql.USAGE_INSERT, _dump_rows(rows, ids))
 
     async def list_page(self, page: PageRequest, **filters: Any) -> Page[Mapping[str, Any]]:
         """List newest first; filters as in the port.
 
         `endpoint` and `model_definition` are an id or a name, `since` is inclusive, `until` not.
         """
-        return await fetch_page(self._session, sql.USAGE_LIST, page, _plan_filters(filters), _build)
+        given = _plan_filters(filters)
+        by_facet = await self._is_of_few_facets(given)
+        query = sql.USAGE_LIST_BY_FACET if by_facet else sql.USAGE_LIST
+        return await fetch_page(self._session, query, page, given, _build)
 
     async def summarize(
         self, group_by: str, *, limit: int, **filters: Any
@@ -97,6 +125,15 @@ class SqlUsageRows:
             allowed = ", ".join(sorted(sql.USAGE_GROUPS))
             raise InvalidValueError(f"Usage is grouped by one of: {allowed}.", field="group_by")
         given = _plan_filters(filters)
-        text = sql.build_summary(group_by, given)
+        text = sql.build_summary(group_by, given, by_facet=await self._is_of_few_facets(given))
         rows = await self._session.fetch_all(text, {**given, "row_limit": limit})
         return build_values(_build_group, rows)
+
+    async def _is_of_few_facets(self, filters: Mapping[str, Any]) -> bool:
+        """Decide how the rows of `filters` are found: facet by facet, or along time."""
+        facet = {name: value for name, value in filters.items() if name in sql.FACET_FILTERS}
+        if not facet or not _SHORT_WALKS.isdisjoint(filters):
+            return False
+        params = {**facet, "row_limit": _FEW_FACETS + 1}
+        row = await self._session.fetch_one(sql.build_facet_count(facet), params)
+        return row is not None and row["total"] <= _FEW_FACETS

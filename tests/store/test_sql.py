@@ -9,14 +9,20 @@ from itertools import chain, combinations
 
 import pytest
 
-from gateway.store import sql
+from gateway.store import sql, usage_sql
 from gateway.store.migrate import load_migrations
 from gateway.store.sql import ListQuery
 
-LISTS = {name: value for name, value in vars(sql).items() if isinstance(value, ListQuery)}
+KNOWN = vars(sql) | vars(usage_sql)
+LISTS = {
+    name: value
+    for name, value in KNOWN.items()
+    if isinstance(value, ListQuery) and not name.startswith("_")
+}
+WHOLE_LISTS = sorted(name for name, query in LISTS.items() if query.part is None)
 TEXTS = {
     name: value
-    for name, value in vars(sql).items()
+    for name, value in KNOWN.items()
     if name.isupper() and not name.startswith("_") and isinstance(value, str)
 }
 IN_LIST = "IN (SELECT value FROM json_each(:ids))"
@@ -50,11 +56,13 @@ def _subsets(query: ListQuery) -> Iterator[tuple[str, ...]]:
 
 @pytest.mark.parametrize("name", sorted(TEXTS))
 def test_text_is_valid(database: sqlite3.Connection, name: str) -> None:
-    database.execute("EXPLAIN " + TEXTS[name].replace("IN (:ids)", IN_LIST), _AnyValue())
+    text = TEXTS[name]
+    values = (1,) * text.count("?") if "?" in text else _AnyValue()
+    database.execute("EXPLAIN " + text.replace("IN (:ids)", IN_LIST), values)
 
 
 @pytest.mark.parametrize("resume", [False, True])
-@pytest.mark.parametrize("name", sorted(LISTS))
+@pytest.mark.parametrize("name", WHOLE_LISTS)
 def test_page_walks_an_index_and_sorts_nothing(
     database: sqlite3.Connection, name: str, resume: bool
 ) -> None:
@@ -69,7 +77,7 @@ def test_page_walks_an_index_and_sorts_nothing(
         assert not scans, (filters, plan)
 
 
-@pytest.mark.parametrize("name", sorted(LISTS))
+@pytest.mark.parametrize("name", WHOLE_LISTS)
 def test_next_page_starts_at_its_first_row(database: sqlite3.Connection, name: str) -> None:
     """The key is a bound of the index: rows of earlier pages are not read again."""
     query = LISTS[name]
@@ -118,9 +126,50 @@ def test_every_foreign_key_has_an_index(database: sqlite3.Connection) -> None:
             assert reference[3] in leading, (table, reference[3])
 
 
-@pytest.mark.parametrize("group_by", sorted(sql.USAGE_GROUPS))
+@pytest.mark.parametrize("group_by", sorted(usage_sql.USAGE_GROUPS))
 def test_summary_of_a_time_span_reads_only_that(
     database: sqlite3.Connection, group_by: str
 ) -> None:
-    plan = _explain(database, sql.build_summary(group_by, ("since", "until")))
+    plan = _explain(database, usage_sql.build_summary(group_by, ("since", "until")))
     assert any("usage_by_time" in step and step.startswith("SEARCH") for step in plan), plan
+
+
+def _facet_filters() -> Iterator[tuple[str, ...]]:
+    names = sorted(usage_sql.FACET_FILTERS)
+    for facet in chain(combinations(names, 1), combinations(names, 2)):
+        for other in ((), ("since", "until"), ("sound",), ("sound", "since")):
+            yield facet + other
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_page_facet_by_facet_reads_a_page_of_each(
+    database: sqlite3.Connection, resume: bool
+) -> None:
+    """What is sorted are the pages of the few facets; each is read from the index, in order."""
+    for filters in _facet_filters():
+        text = sql.build_list(usage_sql.USAGE_LIST_BY_FACET, filters, resume=resume)
+        plan = _explain(database, text)
+        assert not [step for step in plan if step.startswith("SCAN")], (filters, plan)
+        assert plan[0].startswith("SEARCH f USING INDEX"), (filters, plan)
+        bound = " AND started_at<?" if resume and filters[-1] != "since" else ""
+        (walk,) = (step for step in plan if "usage_by_facet (facet_id=?" in step)
+        assert bound in walk, (filters, plan)
+        assert plan.count("USE TEMP B-TREE FOR ORDER BY") == 1, (filters, plan)
+        assert plan[-1] == "USE TEMP B-TREE FOR ORDER BY", (filters, plan)
+
+
+def test_facets_are_counted_without_reading_the_others(database: sqlite3.Connection) -> None:
+    for name in usage_sql.FACET_FILTERS:
+        plan = _explain(database, usage_sql.build_facet_count((name,)))
+        assert any(step.startswith("SEARCH usage_facets") for step in plan), plan
+
+
+@pytest.mark.parametrize("group_by", sorted(usage_sql.USAGE_GROUPS))
+def test_summary_of_few_facets_reads_only_their_rows_of_the_time_span(
+    database: sqlite3.Connection, group_by: str
+) -> None:
+    filters = ("endpoint_id", "since", "until")
+    plan = _explain(database, usage_sql.build_summary(group_by, filters, by_facet=True))
+    assert any(
+        "usage_by_facet (facet_id=? AND started_at>? AND started_at<?)" in step for step in plan
+    ), plan

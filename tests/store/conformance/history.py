@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from gateway.entities import PageRequest
 from gateway.errors import ConflictError, InvalidValueError
-from gateway.ports import Store
+from gateway.ports import Store, Transaction
 from tests.store import samples
-from tests.store.samples import ALL, START
+from tests.store.samples import ALL, START, OpenStore
 
 
 class Admin:
@@ -65,6 +67,21 @@ class Admin:
             assert await tx.admin.delete_answers_before(START + 2) == 1
             assert await tx.admin.find_answer(row.key, row.caller, row.route) is None
         assert caught.value.field == "key"
+
+
+def _without_id(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name != "usage_id"}
+
+
+async def _read_all(tx: Transaction, filters: Mapping[str, Any]) -> list[str]:
+    seen: list[str] = []
+    page = PageRequest(limit=47)
+    while True:
+        found = await tx.usage.list_page(page, **filters)
+        seen += [item["request_id"] for item in found.items]
+        if found.next_after is None:
+            return seen
+        page = PageRequest(limit=47, after=found.next_after)
 
 
 class Usage:
@@ -169,6 +186,86 @@ class Usage:
             (first + size_ms, 1),
             (first, 2),
         ]
+
+    async def test_null_is_a_value_of_its_own(self, store: Store) -> None:
+        names = ("model_definition_id", "model_definition_name", "provider", "api_key_id")
+        rows = [samples.usage(0), samples.usage(1, upstream_dialect=None)]
+        rows += [samples.usage(2 + n, **{name: None}) for n, name in enumerate(names)]
+        rows.append(samples.usage(8, **dict.fromkeys(names)))
+        rows.append(samples.usage(9, **dict.fromkeys(names, "")))
+        for _ in range(2):
+            async with store.write() as tx:
+                await tx.usage.insert_many(rows)
+        async with store.read() as tx:
+            page = await tx.usage.list_page(ALL)
+            unknown = await tx.usage.summarize("provider", limit=5)
+        assert [_without_id(item) for item in reversed(page.items)] == [
+            row._asdict() for row in rows for _ in range(2)
+        ]
+        assert {group["key"]: group["attempts"] for group in unknown} == {
+            "openai": 10,
+            None: 4,
+            "": 2,
+        }
+
+    async def test_what_was_rolled_back_is_not_built_upon(self, store: Store) -> None:
+        for number in range(2):
+            with pytest.raises(ZeroDivisionError):
+                async with store.write() as tx:
+                    await tx.usage.insert_many([samples.usage(1, provider="lost")])
+                    await tx.usage.insert_many([samples.usage(2, provider="lost")])
+                    raise ZeroDivisionError
+            async with store.write() as tx:
+                other = samples.usage(3, provider=f"other-{number}")  # takes the lost one's place
+                await tx.usage.insert_many([other])
+        async with store.write() as tx:
+            await tx.usage.insert_many([samples.usage(4, provider="lost")])
+            page = await tx.usage.list_page(ALL)
+        found = [(item["started_at"] - START, item["provider"]) for item in page.items]
+        assert found == [(4, "lost"), (3, "other-1"), (3, "other-0")]
+
+    async def test_stores_beside_each_other_agree(self, open_store: OpenStore) -> None:
+        one, other = await open_store(), await open_store()
+        for turn in range(3):
+            for place, store in enumerate((one, other, one)):
+                rows = [samples.usage(turn, provider=f"p-{n}") for n in range(turn + place + 1)]
+                async with store.write() as tx:
+                    await tx.usage.insert_many(rows)
+        for store in (one, other):
+            async with store.read() as tx:
+                groups = await tx.usage.summarize("provider", limit=9)
+            assert [(group["key"], group["attempts"]) for group in groups] == [
+                ("p-0", 9), ("p-1", 8), ("p-2", 6), ("p-3", 3), ("p-4", 1),
+            ]  # fmt: skip
+
+    @pytest.mark.parametrize("keys", [3, 150, 300])
+    async def test_pages_join_to_the_whole_however_many_share_what_is_sought(
+        self, store: Store, keys: int
+    ) -> None:
+        rows = [
+            samples.usage(
+                n // 3,
+                request_id=f"r-{n}",
+                endpoint_name="sought" if n % 4 else "other",
+                api_key_id=f"k-{n % keys}",
+                status=500 if n % 5 == 0 else 200,
+            )
+            for n in range(600)
+        ]
+        async with store.write() as tx:
+            await tx.usage.insert_many(rows)
+        sought = [row for row in reversed(rows) if row.endpoint_name == "sought"]
+        for error, expected in (
+            (None, sought),
+            (True, [row for row in sought if row.status == 500]),
+            (False, [row for row in sought if row.status == 200]),
+        ):
+            filters = {"endpoint": "sought", "error": error, "since": START + 20}
+            kept = [row.request_id for row in expected if row.started_at >= START + 20]
+            async with store.read() as tx:
+                assert await _read_all(tx, filters) == kept
+                (group,) = await tx.usage.summarize("endpoint", limit=5, **filters)
+            assert group["attempts"] == len(kept)
 
     async def test_unknown_grouping_is_refused(self, store: Store) -> None:
         async with store.read() as tx:
