@@ -1,15 +1,13 @@
 """The ledger's writer: takes rows from the hot path, stores them in batches.
 
-Rule: `record` is one append; a store that is away costs memory up to a limit but
-no request, and a clean stop loses no row that the store will take.
+Rule: `record` is one append and wakes nobody; a store that is away costs memory up
+to a limit but no request, and a clean stop loses no row that the store will take.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from itertools import islice
 from typing import Final
 
 from gateway.entities import UsageRow
@@ -18,8 +16,12 @@ from gateway.ports import Clock, Store
 
 logger = logging.getLogger("lockgate.usage")
 
-_BATCH_ROWS: Final = 500  # one transaction of about 20 ms: admin writes wait no longer behind it
-_INTERVAL_S: Final = 0.25  # a crash loses at most this and one batch: within the second promised
+# One transaction of 12 to 17 ms: admin writes wait no longer behind it. Half of it would cost a row
+# 0.8 µs more, double of it saves nothing.
+_BATCH_ROWS: Final = 2000
+# A crash loses at most this and what is being written: within the second promised. Company makes
+# rows cheap: at 1,000 a second, half of it would cost each a quarter more.
+_INTERVAL_S: Final = 0.5
 _RETRY_S: Final = 1.0  # the store has already waited 5 s for its lock before it refuses
 # About 700 bytes a row: 700 MB at the very most, and 16 minutes of a 1,000 requests a second.
 _MAX_BACKLOG: Final = 1_000_000
@@ -51,11 +53,9 @@ class UsageWriter:
         self._interval_s = interval_s
         self._retry_s = retry_s
         self._max_backlog = max_backlog
-        self._rows: deque[UsageRow] = deque()
+        self._rows: list[UsageRow] = []
         self._task: asyncio.Task[None] | None = None
-        self._filled = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._stopping = False
         self._fault: str | None = None
         self._fault_since_s = 0.0
         self.dropped = 0
@@ -67,12 +67,7 @@ class UsageWriter:
 
     def record(self, row: UsageRow) -> None:
         """Accept one row; never blocks, never raises."""
-        if len(self._rows) >= self._max_backlog:
-            self._drop()
-            return
         self._rows.append(row)
-        if len(self._rows) == 1 or len(self._rows) >= _BATCH_ROWS:
-            self._filled.set()
 
     def start(self) -> None:
         """Begin to write in the background."""
@@ -92,7 +87,6 @@ class UsageWriter:
 
     async def stop(self) -> None:
         """Write everything and end; rows that the store refuses for 20 s are lost, and logged."""
-        self._stopping = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -113,55 +107,65 @@ class UsageWriter:
 
     async def _run(self) -> None:
         while True:
-            await self._filled.wait()
-            if len(self._rows) < _BATCH_ROWS:
-                await asyncio.sleep(self._interval_s)
-            self._filled.clear()
+            await asyncio.sleep(self._interval_s)
+            if not self._rows:
+                continue
+            writing = asyncio.create_task(self._write_waiting(), name="usage batch")
             try:
-                await self.flush()
-                self._report(None)
-            except LockgateError as error:
-                self._report(error)
-                await asyncio.sleep(self._retry_s)
-            if self._rows:
-                self._filled.set()
+                while not writing.done():  # a store that hangs must not make the backlog endless
+                    await asyncio.wait((writing,), timeout=self._interval_s)
+                    self._limit_backlog()
+            finally:
+                writing.cancel()
+                await asyncio.wait((writing,))
+
+    async def _write_waiting(self) -> None:
+        try:
+            await self.flush()
+            self._report(None)
+        except LockgateError as error:
+            self._report(error)
+            await asyncio.sleep(self._retry_s)
 
     async def _write_batch(self) -> int:
         """Store up to a batch of rows and return how many."""
         async with self._writing:
-            batch = list(islice(self._rows, _BATCH_ROWS))
-            if not batch:
-                return 0
-            try:
+            self._limit_backlog()  # now: from here on, what is being written stays in its place
+            batch = self._rows[:_BATCH_ROWS]
+            if batch:
                 await self._store_rows(batch)
-            except (GatewayError, DatabaseDamagedError):
-                raise  # the store's trouble: the rows wait for it
-            except Exception:  # noqa: BLE001  a row that no store takes, whatever it says of it
-                await self._store_singly(batch)
             return len(batch)
 
     async def _store_rows(self, rows: list[UsageRow]) -> None:
-        async with self._store.write() as tx:
-            await tx.usage.insert_many(rows)
-        for _ in rows:
-            self._rows.popleft()
+        """Store the oldest rows and forget them.
 
-    async def _store_singly(self, rows: list[UsageRow]) -> None:
-        """Store a batch row by row and give up only those at fault: they would block the rest."""
-        for row in rows:
-            try:
-                await self._store_rows([row])
-            except (GatewayError, DatabaseDamagedError):
-                raise
-            except Exception:
-                logger.exception("the usage row of request %s cannot be stored", row.request_id)
-                self._rows.popleft()
-                self.dropped += 1
+        Where a row is at fault the halves are stored by themselves, and so on down to that row: it
+        alone is given up, so that it neither blocks nor takes with it any other.
+        """
+        try:
+            async with self._store.write() as tx:
+                await tx.usage.insert_many(rows)
+        except (GatewayError, DatabaseDamagedError):
+            raise  # the store's trouble: the rows wait for it
+        except Exception:
+            if len(rows) > 1:
+                middle = len(rows) // 2
+                await self._store_rows(rows[:middle])
+                await self._store_rows(rows[middle:])
+                return
+            logger.exception("the usage row of request %s cannot be stored", rows[0].request_id)
+            self.dropped += 1
+        del self._rows[: len(rows)]
 
-    def _drop(self) -> None:
+    def _limit_backlog(self) -> None:
+        """Give up the newest rows beyond the limit."""
+        surplus = len(self._rows) - self._max_backlog
+        if surplus <= 0:
+            return
         if self.dropped == 0:
             logger.error("the usage backlog is full: rows are dropped from here on")
-        self.dropped += 1
+        self.dropped += surplus
+        del self._rows[self._max_backlog :]
 
     def _report(self, error: LockgateError | None) -> None:
         fault = None if error is None else error.detail

@@ -45,7 +45,9 @@ async def wait_for_calls(provider: RunningSimulator, calls: int) -> None:
 
 def read_ledger(data: Path) -> dict[str, tuple[int, str | None]]:
     with closing(sqlite3.connect(data / "lockgate.db")) as database:
-        rows = database.execute("SELECT endpoint_name, status, error_code FROM usage")
+        rows = database.execute(
+            "SELECT endpoint_name, status, error_code FROM usage JOIN usage_facets USING (facet_id)"
+        )
         return {name: (status, code) for name, status, code in rows}
 
 

@@ -66,14 +66,14 @@ async def test_rows_are_written_in_batches_in_order() -> None:
     shelf = Shelf()
     usage = writer(shelf)
     usage.start()
-    for number in range(1200):
+    for number in range(4800):
         usage.record(row(number))
-    assert usage.backlog == 1200
+    assert usage.backlog == 4800
     async with asyncio.timeout(5):
         while usage.backlog:
             await asyncio.sleep(0.001)
-    assert shelf.stored == [f"r{number}" for number in range(1200)]
-    assert shelf.batches == [500, 500, 200]
+    assert shelf.stored == [f"r{number}" for number in range(4800)]
+    assert shelf.batches == [2000, 2000, 800]
     await usage.stop()
 
 
@@ -182,12 +182,35 @@ async def test_flush_raises_what_the_store_says_and_keeps_the_rows() -> None:
     assert shelf.stored == ["r1"]
 
 
-async def test_the_backlog_is_bounded() -> None:
-    usage = writer(Shelf(), max_backlog=5)
+async def test_the_backlog_is_bounded_while_the_store_hangs() -> None:
+    shelf = Shelf()
+    shelf.gate.clear()
+    usage = writer(shelf, max_backlog=5)
+    usage.start()
     for number in range(8):
         usage.record(row(number))
+    async with asyncio.timeout(5):
+        while not shelf.stored:
+            await asyncio.sleep(0.001)
+        for number in range(8, 11):
+            usage.record(row(number))
+        while usage.dropped < 6:
+            await asyncio.sleep(0.001)
     assert usage.backlog == 5
-    assert usage.dropped == 3
+    shelf.gate.set()
+    await usage.stop()
+    assert shelf.stored == [f"r{number}" for number in range(5)]
+
+
+async def test_the_backlog_is_bounded_while_the_store_is_away() -> None:
+    shelf = Shelf()
+    shelf.failing = 1
+    usage = writer(shelf, max_backlog=5)
+    for number in range(8):
+        usage.record(row(number))
+    with pytest.raises(StoreUnavailableError):
+        await usage.flush()
+    assert (usage.backlog, usage.dropped) == (5, 3)
 
 
 async def test_a_batch_that_cannot_be_stored_does_not_block_the_ledger(
@@ -208,6 +231,18 @@ async def test_a_batch_that_cannot_be_stored_does_not_block_the_ledger(
     assert shelf.stored == ["r1"]
     assert usage.dropped == 1
     await usage.stop()
+
+
+async def test_rows_at_fault_are_found_by_halves_not_one_by_one() -> None:
+    shelf = Shelf()
+    shelf.poison = "r700"
+    usage = writer(shelf)
+    for number in range(2000):
+        usage.record(row(number))
+    await usage.flush()
+    assert shelf.stored == [f"r{number}" for number in range(2000) if number != 700]
+    assert usage.dropped == 1
+    assert len(shelf.batches) < 15
 
 
 async def test_a_row_that_no_database_holds_costs_none_of_those_beside_it(tmp_path: Path) -> None:
