@@ -6,6 +6,8 @@ of a stream is bounded.
 
 from __future__ import annotations
 
+import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -180,12 +182,27 @@ def add_counts(*counts: int | None) -> int | None:
 
 
 def load_object(data: bytes) -> dict[str, Any] | None:
-    """Parse a JSON object; None where it is none."""
+    """Parse a JSON object; None where it is none.
+
+    Lone surrogates pass: providers that cut text by UTF-16 units split an emoji in two.
+    """
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return None
+        if not _SURROGATE.search(data):
+            return None
+        value = _load_leniently(data)
     return value if isinstance(value, dict) else None
+
+
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def _load_leniently(data: bytes) -> Any:
+    try:
+        return json.loads(data.decode())
+    except (ValueError, RecursionError):
+        return None
 
 
 def load_part(body: bytes, key: bytes) -> dict[str, Any]:

@@ -42,6 +42,12 @@ def test_content_of_any_kind_commits(watch: Callable[..., Any], delta: dict[str,
     assert seen.committed_at == len(head + content)
 
 
+def test_content_that_begins_with_half_an_emoji_commits(watch: Callable[..., Any]) -> None:
+    halves = [chunk({"content": "?"}).replace(b"?", half) for half in (b"\\ud83d", b"\\ude00")]
+    seen = watch(CHAT, b"".join(halves) + DONE)
+    assert seen.committed_at == len(halves[0])
+
+
 @pytest.mark.parametrize(
     "head", [chunk(), chunk(ROLE), chunk({"role": "assistant", "content": None})]
 )

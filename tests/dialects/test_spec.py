@@ -3,7 +3,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from gateway.dialects.spec import load_part
+from gateway.dialects.spec import load_object, load_part
 
 FILLER = "x" * (300 << 10)
 USAGE = {"prompt_tokens": 5, "details": {"cached_tokens": 2}, "note": "a } in a string"}
@@ -19,6 +19,16 @@ def test_the_key_in_a_text_is_not_the_key() -> None:
     text = FILLER + '"usage":{"prompt_tokens":666}'
     body = orjson.dumps({"usage": USAGE, "text": text})
     assert load_part(body, b"usage") == {"usage": USAGE}
+
+
+def test_an_emoji_cut_in_two_hides_no_counts() -> None:
+    body = b'{"text": "\\ud83d", "usage": {"prompt_tokens": 5}, "id": "x"}'
+    assert load_part(body, b"usage")["usage"] == {"prompt_tokens": 5}
+
+
+@pytest.mark.parametrize("body", [b'{"text": "\\ud83d"', b'["\\ud83d"]', b'{"x": "\\ud83d\xff"}'])
+def test_what_is_no_object_is_none_whatever_is_cut_in_two(body: bytes) -> None:
+    assert load_object(body) is None
 
 
 def test_a_large_answer_without_the_key_has_no_part() -> None:

@@ -241,8 +241,9 @@ class ClientConnection(asyncio.Protocol):
             except MalformedRequestError as error:
                 self._fail_body(error)
                 return
-            self._pieces += pieces
-            self._size += sum(map(len, pieces))
+            if pieces:  # as one: what came in tiny chunks must not take many times its size
+                self._pieces.append(b"".join(pieces))
+                self._size += len(self._pieces[-1])
             if self._chunked.is_complete:
                 self._wanted, self._buffer = 0, self._chunked.rest
         else:
@@ -313,7 +314,9 @@ class ClientConnection(asyncio.Protocol):
         return not self._wanted
 
     def _is_continue_wanted(self) -> bool:
-        return not self._size and (self.head.find("expect") or "").lower() == "100-continue"
+        if self._size or self.head.is_old:  # HTTP/1.0 has no interim answers (RFC 9110 10.1.1)
+            return False
+        return (self.head.find("expect") or "").lower() == "100-continue"
 
     def _resume(self) -> None:
         if self._paused:

@@ -137,13 +137,13 @@ class UpstreamAnswer:
             UpstreamMalformedError: not framed or coded as it says.
         """
         while True:
-            if self._decoder is not None and self._decoder.pieces:
-                return self._decoder.pieces.pop(0)
+            if self._decoder is not None and (piece := next(self._decoder.pieces, b"")):
+                return piece
             if self._chunks:
                 chunk = self._take()
                 if self._decoder is None:
                     return chunk
-                self._decoder.pieces += self._decoder.feed(chunk)
+                self._decoder.pieces = self._decoder.feed(chunk)
             elif self._error is not None:
                 raise self._error from None
             elif self._ended:

@@ -34,7 +34,7 @@ class Decoder:
         if not self._gzip and coding != "deflate":
             raise faults.miscoded()
         self._inner: Any = None
-        self.pieces: list[bytes] = []  # undone and not yet taken, for whoever reads in steps
+        self.pieces: Iterator[bytes] = iter(())  # still to come of the last chunk, for steps
         self._started = False
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:

@@ -5,13 +5,27 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import tracemalloc
 from typing import Any
 
 import orjson
 import pytest
 
+from gateway.proxy.deadline import now_s
+from gateway.proxy.front import ClientConnection
 from gateway.simulator import RunningSimulator
-from tests.proxy.front.rig import LIST, PATH, Peer, chunked, marked, peer, request, rig_with, settle
+from tests.proxy.front.rig import (
+    LIST,
+    PATH,
+    Peer,
+    chunked,
+    listening,
+    marked,
+    peer,
+    request,
+    rig_with,
+    settle,
+)
 from tests.proxy.rig import chat_body
 
 
@@ -108,6 +122,37 @@ async def test_a_client_is_told_to_continue_once(sim: RunningSimulator) -> None:
             assert (await on.ask(head + b"\r\n\r\n")).status == 100
             assert (await on.ask(body)).status == 200
         assert (await on.ask(wire)).status == 200  # it did not wait to be told
+
+
+async def test_a_client_of_http_1_0_is_not_told_to_continue(sim: RunningSimulator) -> None:
+    wire = request(None, b"Expect: 100-continue", version=b"1.0")
+    head, _, body = wire.partition(b"\r\n\r\n")
+    async with rig_with(sim) as rig, peer(rig.url) as on:
+        on.send(head + b"\r\n\r\n")
+        await settle(lambda: rig.plane.front.busy == 1)
+        assert (await on.ask(body)).status == 200
+
+
+async def test_tiny_chunks_take_no_more_memory_than_what_they_hold() -> None:
+    asked: list[ClientConnection] = []
+
+    async def handle(connection: ClientConnection) -> None:
+        asked.append(connection)
+        body = await connection.read_body(1 << 20, now_s() + 10)
+        connection.answer(200, b"", b"%d" % len(body))
+
+    count = 200_000
+    async with listening(handle) as (front, port), peer(f"http://x:{port}") as on:
+        on.send(chunked(b"")[:-10])
+        await settle(lambda: front.busy == 1)
+        tracemalloc.start()
+        try:
+            on.send(b"2\r\nab\r\n" * count)
+            await settle(lambda: asked[0]._size == 2 * count)
+            assert tracemalloc.get_traced_memory()[0] < 8 * count
+        finally:
+            tracemalloc.stop()
+        assert (await on.ask(b"0\r\n\r\n")).body == b"%d" % (2 * count)
 
 
 async def test_a_client_without_a_key_is_not_told_to_continue(sim: RunningSimulator) -> None:

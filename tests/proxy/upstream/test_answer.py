@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import tracemalloc
 
 import pytest
 
@@ -18,6 +19,7 @@ from gateway.errors import (
 )
 from gateway.proxy.deadline import now_s
 from gateway.proxy.upstream.answer import BUFFERED_BYTES, UpstreamAnswer
+from gateway.proxy.upstream.coding import PIECE_BYTES
 from tests.proxy.upstream.rig import (
     LIMIT,
     Serve,
@@ -97,6 +99,20 @@ async def test_a_bomb_is_refused() -> None:
     async with raw_server(say(coded)) as url, upstreams(url) as opened:
         with pytest.raises(UpstreamMalformedError, match="too large"):
             await fetch(opened, url)
+
+
+async def test_a_bomb_in_a_stream_is_undone_piece_by_piece() -> None:
+    coded = plain(gzip.compress(bytes(64 << 20)), b"Content-Encoding: gzip")
+    async with raw_server(say(coded)) as url, upstreams(url) as opened:
+        answer = await opened.send(call(url), limits())
+        answer.open_chunks()
+        tracemalloc.start()
+        try:
+            assert len(await answer.next_chunk()) <= PIECE_BYTES
+            assert tracemalloc.get_traced_memory()[1] < 8 * PIECE_BYTES
+        finally:
+            tracemalloc.stop()
+        answer.close()
 
 
 @pytest.mark.parametrize(("coding", "body"), [(b"br", b"abcde"), (b"gzip", b"abcde")])
