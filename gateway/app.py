@@ -269,7 +269,7 @@ def _describe(gateway: Gateway) -> dict[str, Any]:
         "version": __version__,
         "started_at": gateway.started_at,
         "uptime_ms": gateway.clock.now_ms() - gateway.started_at,
-        "workers": len(workers) or 1,
+        "workers": 1 if isinstance(gateway.fleet, Alone) else len(workers),
         "worker_processes": workers,
         "ledger_backlog": gateway.usage.backlog,
         "database_fault": gateway.refresher.fault,

@@ -1,4 +1,4 @@
-"""What keeps keys inside of the process.
+"""What this process asks of the operating system for itself: keys kept inside, room for sockets.
 
 Rule: best effort that is told, never a reason not to start; what it does not
 defend against (root, the memory of a live process) is said in SECURITY.md.
@@ -27,6 +27,21 @@ def harden_process() -> tuple[str, ...]:
     if not _forbid_attaching():
         missing.append("the process cannot be made undumpable here")
     return tuple(missing)
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process and its children open as many files as the system allows them.
+
+    Shells and service managers start programs with 1,024, for the sake of those that use
+    ``select()``; a proxied request takes two.
+    """
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # macOS has a hard limit that it does not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def forget_passphrase_variable() -> None:

@@ -22,7 +22,7 @@ from aiohttp import hdrs, web
 
 from gateway.app import Gateway, build_gateway, build_plane
 from gateway.errors import InstallationError
-from gateway.process import harden_process
+from gateway.process import harden_process, raise_descriptor_limit
 from gateway.proxy import PassOn, ProxyPlane
 from gateway.settings import Address, Settings
 from gateway.telemetry.logs import configure_logging
@@ -220,20 +220,29 @@ def bind_beside(first: socket.socket, count: int) -> list[socket.socket]:
 
     Linux spreads the connections over them. `first` was bound without the option that allows
     this, so an address that another process has was refused.
+
+    Raises:
+        InstallationError: the system does not give as many; none but `first` is open then.
     """
-    sockets = [first]
     if count > 1:
         first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         first.listen(_BACKLOG)
-    while len(sockets) < count:
-        opened = socket.socket(first.family, first.type, first.proto)
-        sockets.append(opened)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        opened.bind(first.getsockname())
-        opened.listen(_BACKLOG)
-        opened.setblocking(False)
-    return sockets
+    beside: list[socket.socket] = []
+    try:
+        while len(beside) < count - 1:
+            opened = socket.socket(first.family, first.type, first.proto)
+            beside.append(opened)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            opened.bind(first.getsockname())
+            opened.listen(_BACKLOG)
+            opened.setblocking(False)
+    except OSError as error:
+        close_all(beside)
+        raise InstallationError(
+            f"the sockets of {count} workers cannot be opened: {error.strerror}", field="workers"
+        ) from None
+    return [first, *beside]
 
 
 def close_all(sockets: list[socket.socket]) -> None:
@@ -313,6 +322,7 @@ def run_server(settings: Settings, announce: Callable[[RunningServer], None]) ->
     """
     configure_logging(settings.log_level)
     harden_process()
+    raise_descriptor_limit()
     run_loop(_serve(settings, announce))
 
 

@@ -157,13 +157,17 @@ class Metrics:
         }
 
     def add(self, dumped: Mapping[str, Any]) -> None:
-        """Add what another process has counted (`dump`)."""
+        """Add what another process has counted (`dump`), made to be of the right kinds.
+
+        Raises:
+            LookupError, TypeError, ValueError: it is not of that shape.
+        """
         for endpoint, dialect, status, count in dumped["requests"]:
-            self._requests[endpoint, dialect, status] += count
+            self._requests[str(endpoint), str(dialect), int(status)] += int(count)
         for provider, outcome, count in dumped["attempts"]:
-            self._attempts[provider, outcome] += count
+            self._attempts[str(provider), str(outcome)] += int(count)
         for endpoint, provider, kind, count in dumped["tokens"]:
-            self._tokens[endpoint, provider, kind] += count
+            self._tokens[str(endpoint), str(provider), str(kind)] += int(count)
         for family, rows in (
             (self._durations, dumped["durations"]),
             (self._first_bytes, dumped["first_bytes"]),
@@ -171,7 +175,7 @@ class Metrics:
             for label, row in rows.items():
                 family.setdefault(label, Histogram(_ANSWER_BOUNDS_S)).add(row)
         self._overhead.add(dumped["overhead"])
-        self.in_flight += dumped["in_flight"]
+        self.in_flight += int(dumped["in_flight"])
 
     # --- reading --------------------------------------------------------------------------
 

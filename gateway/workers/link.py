@@ -1,7 +1,7 @@
 """One worker as the parent knows it: its process, its channel, what it has said of itself.
 
 Rule: everything that a worker says is taken in here; what the parent makes of it is decided by
-who is told (`Ears`).
+who is told (`Ears`). What no worker of ours would say ends that worker and nothing else.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from typing import Any, Final
 
 import orjson
 
+from gateway.entities import SecretId
 from gateway.routing.snapshot import Snapshot
 from gateway.vault.configs import Quarantined
 from gateway.workers.channel import Channel, Kind, open_channel
 from gateway.workers.descriptors import BEGUN, FRESH, Descriptors, read_left
 from gateway.workers.handover import Joined
 from gateway.workers.start import Started
+from gateway.workers.tally import check_counters
 
 logger = logging.getLogger("lockgate.workers")
 
@@ -144,23 +146,32 @@ class Link:
     # --- what the worker says ---------------------------------------------------------------
 
     def _on_frame(self, kind: int, payload: bytes) -> None:
+        try:
+            self._hear(kind, payload)
+        except Exception as error:  # noqa: BLE001  whatever it sends, nothing else is at fault
+            self._disown(error)
+
+    def _hear(self, kind: int, payload: bytes) -> None:
         if kind == Kind.ROWS:
             self._ears.on_rows(payload, self._acknowledge)
         elif kind == Kind.PASSED:
             self._joined.add_bytes(payload)
         elif kind == Kind.SERVING:
-            self.served = orjson.loads(payload)
+            self.served = int(orjson.loads(payload))
             self._ears.on_serving(self)
         elif kind == Kind.PONG:
             self.missed_pings = 0
         elif kind == Kind.COUNTED:
-            number, self.counters = orjson.loads(payload)
+            number, counters = orjson.loads(payload)
+            self.counters = check_counters(counters)
             self._answered(number)
         elif kind == Kind.FLUSHED:
             self._answered(orjson.loads(payload))
         elif kind == Kind.QUARANTINED:
             self.quarantined = [
-                Quarantined(secret_id=found, secret_name=name, reason=reason)
+                Quarantined(
+                    secret_id=SecretId(str(found)), secret_name=str(name), reason=str(reason)
+                )
                 for found, name, reason in orjson.loads(payload)
             ]
         elif kind == Kind.DONE:
@@ -176,10 +187,18 @@ class Link:
             question.set_result(None)
 
     def _on_descriptor(self, kind: bytes, number: int, descriptor: int) -> None:
-        if kind == BEGUN:
-            self._joined.add_descriptor(number, descriptor)
-        else:
+        if kind != BEGUN:
             self._ears.on_fresh(self, number, descriptor)
+            return
+        try:
+            self._joined.add_descriptor(number, descriptor)
+        except OSError as error:
+            self._disown(error)
+
+    def _disown(self, error: Exception) -> None:
+        """End a worker that is broken, or broken into; another takes its place."""
+        logger.error("%s says what no worker says (%s): it is killed", self.name, repr(error)[:200])
+        self.kill()
 
     # --- the end ----------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from gateway.app import Gateway, build_gateway
 from gateway.clock import SystemClock
-from gateway.process import harden_process
+from gateway.process import harden_process, raise_descriptor_limit
 from gateway.server import (
     Traffic,
     bind_all,
@@ -89,6 +89,7 @@ def run_parent(settings: Settings, announce: Callable[[RunningParent], None]) ->
     """
     configure_logging(settings.log_level)
     harden_process()
+    raise_descriptor_limit()
     run_loop(_serve(settings, announce))
 
 
@@ -135,9 +136,10 @@ async def start_parent(settings: Settings, supervisors: list[Supervisor]) -> Run
     if settings.admin_listen is not None:
         addresses.append(settings.admin_listen)
     sockets = bind_all(addresses)  # first: a taken port must leave no new installation behind
-    listeners = _open_listeners(sockets[0], settings.workers or count_cores())
-    supervisor = Supervisor(listeners, SystemClock())
+    listeners: list[socket.socket] = []
     try:
+        listeners += _open_listeners(sockets[0], settings.workers or count_cores())
+        supervisor = Supervisor(listeners, SystemClock())
         gateway = await build_gateway(with_real_ports(settings, sockets), supervisor)
     except BaseException:
         close_all([*sockets, *listeners])

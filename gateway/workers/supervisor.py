@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -193,10 +194,17 @@ class Supervisor:
     async def _launch(self, slot: Slot) -> None:
         """Fill a slot whose worker is gone, or that never had one."""
         try:
-            slot.link = await self._start_link(slot)
+            link = await self._start_link(slot)
         except OSError as error:
-            logger.error("worker %d cannot be started: %s", slot.number + 1, error.strerror)  # noqa: TRY400  the system's word is all there is to know
-            await self._launch_later(slot, lived_s=0.0, reason=error.strerror or "no process")
+            reason = error.strerror or str(error)
+            logger.error("worker %d cannot be started: %s", slot.number + 1, reason)  # noqa: TRY400  the system's word is all there is to know
+            slot.failed_starts += 1
+            await self._launch_later(slot, lived_s=0.0, reason=reason)
+            return
+        if slot.link is None:
+            slot.link = link
+        else:
+            link.drain()  # `_replace` has filled the slot meanwhile
 
     async def _start_link(self, slot: Slot) -> Link:
         assert self._setup is not None  # noqa: S101  `start` comes first
@@ -204,12 +212,12 @@ class Supervisor:
         seat = self._take_seat()
         try:
             started = await start_process(slot.listener, self._board.descriptor)
+            link = Link(slot.number, seat, started, self._clock.now_ms(), self._ears)
+            await link.open()
         except OSError:
             self._seats.discard(seat)
             raise
-        link = Link(slot.number, seat, started, self._clock.now_ms(), self._ears)
-        self._links[seat] = link
-        await link.open()
+        self._links[seat] = link  # not before it can be told anything: `stop` tells it to leave
         self._distributor.add(link, WorkerSetup(self._setup, seat))
         self._spawn(self._watch(slot, link))
         if self._stopping:
@@ -247,13 +255,13 @@ class Supervisor:
         first = self._started
         if first is None or (not first.done() and slot.failed_starts >= _MOST_FAILED_STARTS):
             self._fail_start(
-                f"worker {slot.number + 1} ended {slot.failed_starts} times before it served, "
+                f"worker {slot.number + 1} failed {slot.failed_starts} times before it served, "
                 f"at last with {reason}: its log, above, says why"
             )
             return
         self.restarts += 1
         await asyncio.sleep(slot.backoff.next_delay_s(lived_s))
-        if not self._stopping:
+        if not self._stopping and slot.link is None:  # `_replace` may have filled it
             await self._launch(slot)
 
     # --- replacing --------------------------------------------------------------------------
@@ -278,7 +286,7 @@ class Supervisor:
             await self._distributor.wait_for_move()
         if self._stopping:
             return False
-        if not new.was_live:
+        if not new.is_live:
             logger.error("the workers stay: %s did not come to serve", new.name)
             return False
         old, slot.link = slot.link, new
@@ -302,11 +310,10 @@ class Supervisor:
                     link.send(Kind.PING)
 
     async def _wait_for_ends(self, limit_s: float) -> None:
-        ends = [link.ended for link in self._links.values() if link.ended is not None]
-        if ends:
-            await asyncio.wait(ends, timeout=limit_s)
-        await asyncio.sleep(0)  # `_watch` takes note of each
-        await asyncio.sleep(0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while self._links:
+                    await self._distributor.wait_for_move()
 
     # --- what workers say -------------------------------------------------------------------
 

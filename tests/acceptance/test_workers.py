@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
@@ -16,7 +18,15 @@ import orjson
 import pytest
 
 from gateway.simulator import RunningSimulator
-from tests.acceptance.conftest import ROOT, TOKEN, Serve, Set, Start, set_up
+from tests.acceptance.conftest import (
+    ROOT,
+    TOKEN,
+    Serve,
+    Set,
+    Start,
+    build_environ,
+    set_up,
+)
 from tests.acceptance.test_bad_start import run_serve
 
 WORKERS = 2
@@ -261,9 +271,74 @@ def test_workers_that_never_come_up_are_one_sentence(tmp_path: Path) -> None:
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("error: worker ")
-    assert "5 times before it served" in last
+    assert "failed 5 times before it served" in last
     assert "exit code 3" in last
     assert "Traceback" not in done.stderr
+
+
+async def test_a_replacement_that_comes_before_the_restart_is_the_only_one(
+    start: Start, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        f"if 'gateway.workers' in sys.orig_argv and os.path.exists({str(broken)!r}):\n"
+        "    os._exit(3)\n"
+    )
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    serve = await start("--workers", "1", PYTHONPATH=path)
+    (killed,) = await list_pids(serve)
+    broken.touch()
+    os.kill(killed, signal.SIGKILL)
+
+    async def waits_long() -> bool:
+        return sum("exit code 3" in line for line in serve.log) >= 6
+
+    await wait_until(waits_long)
+    broken.unlink()
+    serve.process.send_signal(signal.SIGHUP)  # well within the 3.2 s that it waits now
+    (only,) = await list_pids(serve)
+    await asyncio.sleep(4.0)
+    assert await list_pids(serve) == {only}
+
+
+async def test_workers_may_open_what_the_system_allows(start: Start) -> None:
+    resource = pytest.importorskip("resource")
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 512), most))
+    try:
+        serve = await start("--workers", "1")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, most))
+    (pid,) = await list_pids(serve)
+    limits = Path(f"/proc/{pid}/limits")
+    if not limits.exists():
+        pytest.skip("this system does not show them")
+    (line,) = [line for line in limits.read_text().splitlines() if line.startswith("Max open f")]
+    assert line.split()[3] == line.split()[4]
+
+
+def test_a_system_without_descriptors_is_one_sentence(tmp_path: Path) -> None:
+    limited = "import resource, runpy, sys; sys.argv[0] = 'gateway'; "
+    limited += "resource.setrlimit(resource.RLIMIT_NOFILE, (%d, %d)); "
+    limited += "runpy.run_module('gateway', run_name='__main__', alter_sys=True)"
+    for files, reason in ((64, "the sockets of 100 workers"), (180, "failed 5 times before")):
+        done = subprocess.run(
+            [
+                *(sys.executable, "-c", limited % (files, files), "serve", "--workers", "100"),
+                *("--data", str(tmp_path / str(files)), "--listen", "127.0.0.1:0"),
+            ],
+            env=build_environ(),
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        assert done.returncode == 1, done
+        last = done.stderr.strip().splitlines()[-1]
+        assert last.startswith("error: ")
+        assert reason in last
+        assert "Too many open files" in last
 
 
 async def test_a_credential_that_does_not_open_is_told_to_the_operator(
