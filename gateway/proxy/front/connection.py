@@ -3,8 +3,9 @@
     idle -> head -> (body) -> answered by a flow -> idle ...
 
 Requests that a client sends ahead of their turn wait in the buffer; beyond its limit the client
-waits too. A refusal of a body that is still coming is followed by a lingering close: closing at
-once would reset the connection, and the client might never read why.
+waits too, and however many they are, other connections have their turn between. A refusal of a
+body that is still coming is followed by a lingering close: closing at once would reset the
+connection, and the client might never read why.
 
 Rule: one request at a time, in the order in which they came; what is written after the head of
 an answer is its body and nothing else, and a body that did not end is never made to look ended.
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 MAX_HEAD_BYTES: Final = 64 << 10  # SDKs send 1 KiB; cookies and tokens of proxies up to 16
 _AHEAD_BYTES: Final = 256 << 10  # of requests that are not yet at their turn
+_PER_TURN: Final = 16  # requests of one connection, answered at once: others have their turn too
 _LINGER_S: Final = 2.0  # to read on after a refusal, so that it arrives
 _LAST_WORD_S: Final = 1.0  # to write the end of a failed stream to a client that may not be reading
 _UNREAD_S: Final = 600.0  # for a client to take a large answer; a stream has limits of its own
@@ -67,6 +69,7 @@ class ClientConnection(asyncio.Protocol):
         "_streaming",
         "_wanted",
         "_whole_by_s",
+        "_yielding",
         "head",
         "is_write_paused",
         "on_writable",
@@ -90,6 +93,7 @@ class ClientConnection(asyncio.Protocol):
         self._limit_bytes = 0
         self._whole_by_s = 0.0
         self._advancing = False
+        self._yielding = False
         self._answered = False
         self._streaming = False
         self._keep = True
@@ -116,7 +120,7 @@ class ClientConnection(asyncio.Protocol):
             else:
                 self._buffer = data
                 self.since_s = self._front.at_s
-            if self.is_write_paused:
+            if self.is_write_paused or self._yielding:
                 self._hold_back()
             elif not self._advancing:
                 self._advance()
@@ -148,8 +152,8 @@ class ClientConnection(asyncio.Protocol):
         if self.on_writable is not None:
             self.on_writable.open()
         elif self._flow is None and not self._closing:
-            self._resume()
-            if self._buffer and not self._advancing:
+            self._read_ahead()
+            if self._buffer and not (self._advancing or self._yielding):
                 self._advance()
 
     # --- from bytes to requests -------------------------------------------------------------
@@ -160,6 +164,11 @@ class ClientConnection(asyncio.Protocol):
             self._paused = True
             self.transport.pause_reading()
 
+    def _read_ahead(self) -> None:
+        """Read on if there is room."""
+        if len(self._buffer) <= _AHEAD_BYTES:
+            self._resume()
+
     def _advance(self) -> None:
         """Begin the requests that are in the buffer, as long as each is answered at once.
 
@@ -167,15 +176,28 @@ class ClientConnection(asyncio.Protocol):
         """
         self._advancing = True
         try:
-            while (
-                self._flow is None and self._buffer and not (self._closing or self.is_write_paused)
-            ):
-                if not self._begin():
+            for _ in range(_PER_TURN):
+                if not self._is_next_due() or not self._begin():
                     break
+            else:
+                if self._is_next_due():
+                    self._yielding = True
+                    asyncio.get_running_loop().call_soon(self._go_on)
         except LockgateError as error:
             self._refuse(error)
         finally:
             self._advancing = False
+
+    def _is_next_due(self) -> bool:
+        return bool(
+            self._flow is None and self._buffer and not (self._closing or self.is_write_paused)
+        )
+
+    def _go_on(self) -> None:
+        """Go on where `_advance` gave way to others."""
+        self._yielding = False
+        if self._is_next_due():
+            self._advance()
 
     def _begin(self) -> bool:
         """Begin one request; False: its head is not complete, or it is not ours."""
@@ -406,8 +428,8 @@ class ClientConnection(asyncio.Protocol):
             self._close()
         else:
             self.since_s = self._front.at_s
-            self._resume()
-            if self._buffer and not self._advancing:
+            self._read_ahead()
+            if self._buffer and not (self._advancing or self._yielding):
                 self._advance()
 
     def _close(self) -> None:

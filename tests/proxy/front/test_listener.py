@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+from contextlib import suppress
 
 import orjson
 import pytest
@@ -18,6 +20,61 @@ from tests.proxy.rig import chat_body
 
 async def answer_at_once(connection: ClientConnection) -> None:
     connection.answer(200, b"", b"ok")
+
+
+# --- one client among others ----------------------------------------------------------------
+
+
+async def test_many_requests_ahead_do_not_hold_up_others() -> None:
+    answered, most, done = 0, 0, asyncio.Event()
+    count = 5_000
+
+    async def answer(connection: ClientConnection) -> None:
+        nonlocal answered
+        answered += 1
+        connection.answer(200, b"", b"ok")
+
+    async def watch() -> None:
+        nonlocal most
+        before = 0
+        while not done.is_set():
+            most, before = max(most, answered - before), answered
+            await asyncio.sleep(0)
+
+    async with listening(answer) as (_, port), peer(f"http://127.0.0.1:{port}") as on:
+        watching = asyncio.create_task(watch())
+        on.send(LIST * count)
+        for _ in range(count):
+            assert (await on.read()).body == b"ok"
+        done.set()
+        await watching
+    assert answered == count
+    assert most <= 32  # in one turn of the event loop; 5,000 would take half a second
+
+
+async def test_what_a_client_sends_ahead_is_bounded_while_it_reads_slowly() -> None:
+    answer = b"x" * 16_384
+    answered = 0
+
+    async def answer_much(connection: ClientConnection) -> None:
+        nonlocal answered
+        answered += 1
+        connection.answer(200, b"", answer)
+
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        async with listening(answer_much) as (_, port):
+            client.connect(("127.0.0.1", port))
+            client.setblocking(False)
+            sent = 0
+            for _ in range(4_000):
+                with suppress(BlockingIOError):
+                    sent += client.send(LIST * 5_000)
+                with suppress(BlockingIOError):
+                    client.recv(65_536)
+                await asyncio.sleep(0)
+            client.close()
+    assert sent - answered * len(LIST) < 16 << 20  # most of it is the kernel's
 
 
 # --- limits of time -------------------------------------------------------------------------
