@@ -283,3 +283,4 @@ async def test_a_wait_that_is_given_up_closes_the_connection() -> None:
             await gone.wait()
         with pytest.raises(asyncio.CancelledError):
             await waiting
+        assert not opened._waits._waiting  # nor is it looked at until its deadline
