@@ -56,6 +56,11 @@ class ElementSplitter:
         return bytes(self._buffer[self._start :]) if self._start >= 0 else b""
 
     @property
+    def pending_bytes(self) -> int:
+        """How long `pending` is."""
+        return len(self._buffer) - self._start if self._start >= 0 else 0
+
+    @property
     def is_pending(self) -> bool:
         """Whether an element has begun and not ended."""
         return self._start >= 0

@@ -15,6 +15,7 @@ from gateway.errors import (
     ClientGoneError,
     CredentialRejectedError,
     DialectMismatchError,
+    InternalError,
     LockgateError,
     NoTargetError,
     QuotaExhaustedError,
@@ -162,6 +163,9 @@ class Attempts:
         except LockgateError as error:
             run.error_code = error.code
             return Failure(error.next_target, error)
+        except Exception:
+            run.error_code = InternalError.code  # a fault of ours is no success in the ledger
+            raise
         finally:
             book(run, self._parts)
 

@@ -42,8 +42,10 @@ from gateway.vault.configs import GatewayModelConfig, ModelConfigCache
 
 logger = logging.getLogger("lockgate.proxy")
 
-_KEPT_STARTS: Final = 64  # clients choose the query: more than these are put together each time
 _KEPT_WIRINGS: Final = 50_000  # about 2 KB each, and made anew in 50 µs
+# Clients choose the query: more or longer ones than these are put together each time.
+_KEPT_STARTS: Final = 64
+_KEPT_QUERY: Final = 128  # characters; SDKs send `beta=true` and `alt=sse`
 _IDENTITY: Final = ("Accept-Encoding", "identity")  # what passes unread must not be packed
 _DEFAULTS: Final = (("Content-Type", "application/json"),)
 
@@ -104,7 +106,7 @@ class Wiring:
         if start is None:
             origin, line = dump_start("POST", self._build_url(operation, query))
             start = (origin, line + self.headers)
-            if len(self.starts) < _KEPT_STARTS:
+            if len(self.starts) < _KEPT_STARTS and len(query) <= _KEPT_QUERY:
                 self.starts[operation, query] = start
         return start
 

@@ -102,7 +102,7 @@ class ElementHold:
         held += chunk
         end = len(held)
         if not self._splitter.closed:
-            end = max(0, end - len(self._splitter.pending))
+            end = max(0, end - self._splitter.pending_bytes)
             end = len(held[:end].rstrip(b", \t\r\n"))
         if len(held) - end > self._limit:
             end = len(held)

@@ -86,8 +86,12 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = NOW_MS
+        self.good_calls = -1  # then it fails; -1: never
 
     def now_ms(self) -> int:
+        if self.good_calls == 0:
+            raise RuntimeError("the clock is broken")
+        self.good_calls -= 1
         return self.now
 
     def monotonic_s(self) -> float:

@@ -236,6 +236,14 @@ async def test_geminis_bad_key_is_never_the_clients_fault(sim: RunningSimulator)
     assert answer.json()["error"]["details"][0]["reason"] == "credential_rejected"
 
 
+async def test_a_fault_of_ours_is_booked_as_one(sim: RunningSimulator) -> None:
+    async with Rig({"chat": Endpoint([Model(sim.url, model="gpt-4o-mini+status=500")])}) as rig:
+        rig.clock.good_calls = 2  # for the request and its attempt; the third is for the answer
+        answer = await rig.chat()
+    assert (answer.status, answer.code) == (500, "internal")
+    assert [row.error_code for row in rig.ledger.rows] == ["internal"]
+
+
 # --- limits of time -------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import socket
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -468,6 +469,18 @@ def test_only_whole_elements_go_out(at: int) -> None:
     sent = ElementHold().feed(ARRAY[:at])
     if b"]" not in sent[-2:]:
         json.loads(sent + b"]")
+
+
+def test_a_large_element_is_not_copied_at_each_chunk() -> None:
+    hold = ElementHold()
+    hold.feed(b'[{"data":"' + b"x" * (4 << 20))
+    hold.feed(b"x")  # now its buffer has room to grow
+    tracemalloc.start()
+    try:
+        hold.feed(b"x")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_event_beyond_the_limit_goes_out_in_pieces() -> None:

@@ -1,7 +1,7 @@
 """The server's side of the data plane: clients' connections, requests in, answers out.
 
 `listener` makes the connections and looks after them, `connection` is one of them, `head` is
-what a request says before its body, `chunked` undoes the one transfer coding.
+what a request says before its body, `intake` its body, `chunked` undoes the transfer coding.
 
 Rule: bytes that are no request of ours never get past here; a connection whose request is not
 the data plane's is passed on untouched, with all bytes that have come.

@@ -14,19 +14,17 @@ an answer is its body and nothing else, and a body that did not end is never mad
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from gateway.errors import (
     ClientGoneError,
     LockgateError,
     MalformedRequestError,
-    PayloadTooLargeError,
     RequestTimeoutError,
 )
 from gateway.proxy.flow import Flow, Gate
-from gateway.proxy.front.chunked import ChunkedBody
 from gateway.proxy.front.head import Head, match_head, parse_head
+from gateway.proxy.front.intake import UNASKED_BYTES, Intake
 
 if TYPE_CHECKING:
     from gateway.proxy.front.listener import Front
@@ -55,20 +53,15 @@ class ClientConnection(asyncio.Protocol):
         "_advancing",
         "_answered",
         "_buffer",
-        "_chunked",
         "_closing",
         "_flow",
         "_front",
         "_gate",
+        "_intake",
         "_keep",
-        "_limit_bytes",
         "_paused",
-        "_pieces",
         "_seen",
-        "_size",
         "_streaming",
-        "_wanted",
-        "_whole_by_s",
         "_yielding",
         "head",
         "is_write_paused",
@@ -86,12 +79,7 @@ class ClientConnection(asyncio.Protocol):
         self._seen: Head | None = None  # the last request's, which the next one's may equal
         self._flow: Flow | None = None
         self._gate = Gate()
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._wanted = 0  # bytes of the body; -1: chunked, and the end has not come
-        self._chunked: ChunkedBody | None = None
-        self._limit_bytes = 0
-        self._whole_by_s = 0.0
+        self._intake = Intake()
         self._advancing = False
         self._yielding = False
         self._answered = False
@@ -124,7 +112,7 @@ class ClientConnection(asyncio.Protocol):
                 self._hold_back()
             elif not self._advancing:
                 self._advance()
-        elif self._wanted:
+        elif self._intake.wanted:
             self._take(data)
         else:
             self._buffer += data
@@ -223,22 +211,14 @@ class ClientConnection(asyncio.Protocol):
         self._keep = head.keep_alive and not self._front.draining
         self._answered = self._streaming = False
         if head.is_chunked:
-            self._wanted, self._chunked = -1, ChunkedBody()
-            self._buffer, rest = b"", data[start:]
+            self._intake.begin_chunked()
+            self._take(data[start:])
         else:
-            self._wanted = max(0, start + length - len(data))
-            self._buffer, rest = data[start + length :], data[start : start + length]
-        self._pieces = [rest] if rest else []
-        self._size = len(rest)
-        if head.is_chunked:
-            self._pieces, self._size = [], 0
-            self._take(rest)
-        self._start(self._front.handle(self))
-        return True
-
-    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        flow = self._flow = Flow(coroutine, self._end)
+            self._intake.begin(data[start : start + length], length)
+            self._buffer = data[start + length :]
+        flow = self._flow = Flow(self._front.handle(self), self._end)
         flow.step()
+        return True
 
     def _wait_for_head(self, data: bytes) -> None:
         if len(data) > MAX_HEAD_BYTES:
@@ -256,30 +236,18 @@ class ClientConnection(asyncio.Protocol):
 
     def _take(self, data: bytes) -> None:
         """Take in a part of the body."""
+        intake = self._intake
         self.since_s = self._front.at_s
-        if self._chunked is not None:
-            try:
-                pieces = self._chunked.feed(data)
-            except MalformedRequestError as error:
-                self._fail_body(error)
-                return
-            if pieces:  # as one: what came in tiny chunks must not take many times its size
-                self._pieces.append(b"".join(pieces))
-                self._size += len(self._pieces[-1])
-            if self._chunked.is_complete:
-                self._wanted, self._buffer = 0, self._chunked.rest
-        else:
-            part = data[: self._wanted]
-            self._pieces.append(part)
-            self._size += len(part)
-            self._wanted -= len(part)
-            self._buffer = data[len(part) :]
-        if self._limit_bytes and self._size > self._limit_bytes:
-            self._fail_body(_too_large(self._limit_bytes))
-        elif self._wanted == 0:
+        self._buffer = b""
+        try:
+            self._buffer = intake.feed(data)
+        except LockgateError as error:
+            self._fail_body(error)
+            return
+        if intake.wanted == 0:
             self._gate.open()
-        elif self._size > _AHEAD_BYTES and not self._limit_bytes and not self._paused:
-            self._paused = True  # the handler has not asked for it yet
+        elif intake.size > UNASKED_BYTES and not intake.limit_bytes and not self._paused:
+            self._paused = True
             self.transport.pause_reading()
 
     def _fail_body(self, error: LockgateError) -> None:
@@ -302,22 +270,16 @@ class ClientConnection(asyncio.Protocol):
             MalformedRequestError: its framing is broken.
             ClientGoneError: the client went away.
         """
-        if self._wanted:
-            if self._size + self._wanted > limit_bytes:
-                raise _too_large(limit_bytes)
+        intake = self._intake
+        if intake.wanted:
+            intake.expect(limit_bytes, whole_by_s)
             if self._is_continue_wanted():
                 self.transport.write(_CONTINUE)
-            self._limit_bytes = max(1, limit_bytes)
-            self._whole_by_s = whole_by_s
             self.since_s = self._front.at_s
             self._resume()
-            try:
-                while self._wanted:
-                    await self._gate
-            finally:
-                self._limit_bytes = 0
-                self._whole_by_s = 0.0
-        return self.take_body(limit_bytes)
+            while intake.wanted:
+                await self._gate
+        return intake.take(limit_bytes)
 
     def take_body(self, limit_bytes: int) -> bytes:
         """Return the body if all of it is here (`has_body`).
@@ -325,18 +287,15 @@ class ClientConnection(asyncio.Protocol):
         Raises:
             PayloadTooLargeError: longer than `limit_bytes`.
         """
-        if self._size > limit_bytes:
-            raise _too_large(limit_bytes)
-        pieces, self._pieces = self._pieces, []
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return self._intake.take(limit_bytes)
 
     @property
     def has_body(self) -> bool:
         """Whether all of the body is here."""
-        return not self._wanted
+        return not self._intake.wanted
 
     def _is_continue_wanted(self) -> bool:
-        if self._size or self.head.is_old:  # HTTP/1.0 has no interim answers (RFC 9110 10.1.1)
+        if self._intake.size or self.head.is_old:  # HTTP/1.0 has no interim answers
             return False
         return (self.head.find("expect") or "").lower() == "100-continue"
 
@@ -357,7 +316,7 @@ class ClientConnection(asyncio.Protocol):
         """
         self._answered = True
         start = self._front.starts.get(status) or self._front.build_start(status)
-        if self._keep and not (self._wanted or self.head.is_old or self._front.draining):
+        if self._keep and not (self._intake.wanted or self.head.is_old or self._front.draining):
             framing = b"Content-Length: %d\r\n\r\n" % len(body)
         else:
             framing = b"%bContent-Length: %d\r\n\r\n" % (self._build_connection(), len(body))
@@ -406,7 +365,7 @@ class ClientConnection(asyncio.Protocol):
             self.transport.abort()
 
     def _build_connection(self) -> bytes:
-        if self._wanted or self._front.draining:
+        if self._intake.wanted or self._front.draining:
             self._keep = False
         if not self._keep:
             return b"Connection: close\r\n"
@@ -417,8 +376,7 @@ class ClientConnection(asyncio.Protocol):
     def _end(self) -> None:
         """Go on to the next request, or close."""
         self._flow = None
-        self._pieces = []
-        self._chunked = None
+        self._intake.end()
         self.on_writable = None
         if self._closing:
             return
@@ -434,7 +392,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _close(self) -> None:
         self._closing = True
-        if not self._wanted:
+        if not self._intake.wanted:
             self.transport.close()
             return
         self._resume()
@@ -445,7 +403,7 @@ class ClientConnection(asyncio.Protocol):
     def _refuse(self, error: LockgateError) -> None:
         """Answer what cannot be read as a request, and close."""
         self._keep = False
-        self._wanted = -1  # what else comes is not looked at
+        self._intake.wanted = -1  # what else comes is not looked at
         status, lines, body = self._front.render(error)
         start = self._front.build_start(status)
         self.transport.write(
@@ -466,7 +424,8 @@ class ClientConnection(asyncio.Protocol):
         """Let go of a client that has been silent for too long."""
         silent_s = at_s - self.since_s
         if self._flow is not None:
-            if self._whole_by_s and (silent_s > self._front.body_idle_s or at_s > self._whole_by_s):
+            whole_by_s = self._intake.whole_by_s
+            if whole_by_s and (silent_s > self._front.body_idle_s or at_s > whole_by_s):
                 self._fail_body(RequestTimeoutError("the body did not come in time"))
         elif self._closing or self.transport.get_write_buffer_size():
             if silent_s > _UNREAD_S:
@@ -487,7 +446,3 @@ class ClientConnection(asyncio.Protocol):
 
 def _head_too_large() -> MalformedRequestError:
     return MalformedRequestError(f"the request's head is over {MAX_HEAD_BYTES} bytes")
-
-
-def _too_large(limit_bytes: int) -> PayloadTooLargeError:
-    return PayloadTooLargeError(f"the body is larger than the limit of {limit_bytes} bytes")

@@ -223,6 +223,40 @@ async def test_a_provider_that_drips_beyond_the_deadline_does_not() -> None:
             await fetch(opened, url, limits(total_s=0.5, idle_s=0.4))
 
 
+@pytest.mark.parametrize("has_ended", [True, False])
+async def test_a_client_that_does_not_read_has_until_the_deadline(has_ended: bool) -> None:
+    wire = plain(b"ok") if has_ended else OK + b"Content-Length: 5\r\n\r\nok"
+    async with raw_server(stall(wire)) as url, upstreams(url) as opened:
+        answer = await opened.send(call(url), limits(total_s=0.5, idle_s=0.1))
+        began_s = now_s()
+        answer.flow()
+        async with asyncio.timeout(5):
+            with pytest.raises(DeadlineExceededError):
+                await answer.rest(lambda: False)
+        assert now_s() - began_s > 0.3  # and no silence of the provider counted
+        answer.close()
+
+
+async def test_silence_counts_again_once_the_client_reads() -> None:
+    async with (
+        raw_server(stall(OK + b"Content-Length: 5\r\n\r\nok")) as url,
+        upstreams(url) as opened,
+    ):
+        answer = await opened.send(call(url), limits(idle_s=0.3))
+        reads = False
+
+        def read() -> None:
+            nonlocal reads
+            reads = True
+            answer.gate.open()
+
+        asyncio.get_running_loop().call_later(0.6, read)
+        await answer.rest(lambda: reads)
+        assert await answer.next_chunk() == b"ok"
+        with pytest.raises(UpstreamStalledError):
+            await answer.next_chunk()
+
+
 async def test_a_provider_that_does_not_take_the_body() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
@@ -249,3 +283,4 @@ async def test_a_wait_that_is_given_up_closes_the_connection() -> None:
             await gone.wait()
         with pytest.raises(asyncio.CancelledError):
             await waiting
+        assert not opened._waits._waiting  # nor is it looked at until its deadline

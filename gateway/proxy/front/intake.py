@@ -1,0 +1,106 @@
+"""The body of the request that a connection is reading: what has come, what is still to come.
+
+Rule: no more is kept than was asked for: until a handler asks, a little; then up to its limit.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.errors import PayloadTooLargeError
+from gateway.proxy.front.chunked import ChunkedBody
+
+UNASKED_BYTES: Final = 256 << 10  # of a body that no handler has asked for yet
+
+
+class Intake:
+    """Takes the bytes of one body after another.
+
+    Attributes:
+        wanted: bytes that are still to come; -1: chunked, and the end has not come.
+        size: bytes that have come.
+        limit_bytes: the largest size, once a handler has asked; 0 until then.
+        whole_by_s: by when all of it has to be there, once a handler waits; else 0.
+    """
+
+    __slots__ = ("_chunked", "_pieces", "limit_bytes", "size", "wanted", "whole_by_s")
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._chunked: ChunkedBody | None = None
+        self.wanted = 0
+        self.size = 0
+        self.limit_bytes = 0
+        self.whole_by_s = 0.0
+
+    def begin(self, came: bytes, length: int) -> None:
+        """Begin a body of known length, of which `came` is here."""
+        self._pieces = [came] if came else []
+        self.size = len(came)
+        self.wanted = length - len(came)
+
+    def begin_chunked(self) -> None:
+        """Begin a body whose end will be told."""
+        self._pieces, self.size, self.wanted = [], 0, -1
+        self._chunked = ChunkedBody()
+
+    def feed(self, data: bytes) -> bytes:
+        """Take in the next bytes; return those that are no more the body's.
+
+        Raises:
+            MalformedRequestError: its framing is broken.
+            PayloadTooLargeError: it is longer than a handler takes.
+        """
+        chunked = self._chunked
+        if chunked is None:
+            part = data[: self.wanted]
+            self.wanted -= len(part)
+            rest = data[len(part) :]
+        else:
+            # As one: what comes in tiny chunks must not take many times its size.
+            part = b"".join(chunked.feed(data))
+            rest = b""
+            if chunked.is_complete:
+                self.wanted, rest = 0, chunked.rest
+        if part:
+            self._pieces.append(part)
+            self.size += len(part)
+        if self.limit_bytes and self.size > self.limit_bytes:
+            raise too_large(self.limit_bytes)
+        return rest
+
+    def expect(self, limit_bytes: int, whole_by_s: float) -> None:
+        """Let a handler wait for the rest.
+
+        Raises:
+            PayloadTooLargeError: more is announced than `limit_bytes`.
+        """
+        if self.size + self.wanted > limit_bytes:
+            raise too_large(limit_bytes)
+        self.limit_bytes = max(1, limit_bytes)
+        self.whole_by_s = whole_by_s
+
+    def take(self, limit_bytes: int) -> bytes:
+        """Return the body, all of which is here.
+
+        Raises:
+            PayloadTooLargeError: longer than `limit_bytes`.
+        """
+        if self.size > limit_bytes:
+            raise too_large(limit_bytes)
+        if self.limit_bytes:
+            self.limit_bytes, self.whole_by_s = 0, 0.0  # nobody waits any more
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def end(self) -> None:
+        """Let go of the body; what of it is still to come stays known."""
+        self._pieces = []
+        self._chunked = None
+        self.limit_bytes = 0
+        self.whole_by_s = 0.0
+
+
+def too_large(limit_bytes: int) -> PayloadTooLargeError:
+    """Return the error of a body over its limit."""
+    return PayloadTooLargeError(f"the body is larger than the limit of {limit_bytes} bytes")
