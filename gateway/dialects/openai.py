@@ -14,8 +14,9 @@ from typing import Any, Final
 from gateway.dialects.spec import (
     StreamFailure,
     Usage,
-    check_count,
+    build_counts,
     dump_json,
+    load_last,
     load_part,
     read_object,
 )
@@ -59,7 +60,8 @@ _STATUS_OF_WORD: Final[Mapping[str, int]] = {
 
 def parse_usage(body: bytes) -> Usage | None:
     """Read the counts of a whole answer of any OpenAI format."""
-    return build_usage(load_part(body, b"usage"))
+    usage = load_last(body, b'"usage":')
+    return build_usage(load_part(body, b"usage") if usage is None else {"usage": usage})
 
 
 def build_usage(answer: Mapping[str, Any]) -> Usage | None:
@@ -74,12 +76,12 @@ def build_usage(answer: Mapping[str, Any]) -> Usage | None:
     names = _CHAT_NAMES if "prompt_tokens" in usage else _RESPONSES_NAMES
     given = read_object(usage, names[1])
     made = read_object(usage, names[3])
-    return Usage(
-        check_count(usage.get(names[0])),
-        check_count(usage.get(names[2])),
-        check_count(given.get("cached_tokens")),
-        check_count(given.get("cache_write_tokens")),
-        check_count(made.get("reasoning_tokens")),
+    return build_counts(
+        usage.get(names[0]),
+        usage.get(names[2]),
+        given.get("cached_tokens"),
+        given.get("cache_write_tokens"),
+        made.get("reasoning_tokens"),
     )
 
 

@@ -164,6 +164,14 @@ def read_count(values: Mapping[str, Any], name: str) -> int | None:
     return check_count(values.get(name))
 
 
+def build_counts(*values: Any) -> Usage:
+    """Return the counts given in the order of `Usage`, where they are some."""
+    for value in values:
+        if value is not None and (type(value) is not int or not 0 <= value < _MAX_TOKENS):
+            return Usage(*(check_count(one) for one in values))  # type: ignore[arg-type]
+    return Usage(*values)
+
+
 def check_count(value: Any) -> int | None:
     """Return a token count if it is one: an integer of at least 0."""
     return value if type(value) is int and 0 <= value < _MAX_TOKENS else None
@@ -212,7 +220,7 @@ def load_part(body: bytes, key: bytes) -> dict[str, Any]:
     a short answer is parsed whole, and a large one around the key's last occurrence with an
     object as value.
     """
-    last = _load_last(body, b'"' + key + b'":')
+    last = load_last(body, b'"' + key + b'":')
     if last is not None:
         return {key.decode(): last}
     if len(body) <= _WHOLE_PARSE_BYTES:
@@ -231,8 +239,11 @@ _WHOLE_PARSE_BYTES: Final = 256 << 10
 _PART_BYTES: Final = 4 << 10  # four times the longest usage object on record
 
 
-def _load_last(body: bytes, mark: bytes) -> dict[str, Any] | None:
-    """Parse the object behind `mark` if only the bracket of the answer comes after it."""
+def load_last(body: bytes, mark: bytes) -> dict[str, Any] | None:
+    """Parse the object behind `mark` if only the bracket of the answer comes after it.
+
+    Counts are mostly an answer's last field: then no more than them has to be parsed.
+    """
     at = body.rfind(mark)
     # An escaped quote before it would make it a part of a string.
     if at <= 0 or body[at - 1] == _BACKSLASH or not body.endswith(b"}"):

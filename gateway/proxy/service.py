@@ -97,7 +97,13 @@ class DataPlane:
         if exchange.head.unknown is not None:
             raise _unknown_header(exchange.head.unknown)
         if route.operation is not None:
-            job = await self._accept(exchange, route, route.operation, key)
+            known = None if route.name is None else self._reach(exchange, key, route.name)
+            limit_bytes = self._check_head(exchange, known)
+            if exchange.connection.has_body:  # small ones come with their heads
+                body = exchange.connection.take_body(limit_bytes)
+            else:
+                body = await self._read_body(exchange, limit_bytes)
+            job = self._build_job(exchange, route.operation, key, known, body)
             await self._attempts.serve(exchange, job)
         elif route.service is Service.LIST:
             allowed = exchange.snapshot.iter_allowed(key)
@@ -144,38 +150,40 @@ class DataPlane:
 
     # --- from a request to a job ----------------------------------------------------------
 
-    async def _accept(
-        self, exchange: Exchange, route: Route, operation: Operation, key: ClientKey
-    ) -> Job:
+    def _check_head(self, exchange: Exchange, known: EndpointRoute | None) -> int:
+        """Refuse what the head alone shows to be wrong; return how long the body may be.
+
+        With the name in the path the endpoint is `known`, and its own limit holds.
+        """
         head = exchange.head
-        endpoint = None if route.name is None else self._reach(exchange, key, route.name)
         if head.coding not in ("", "identity"):
             raise UnsupportedMediaError("send the body without a Content-Encoding")
         if head.timeout_ms is not None:
-            parse_timeout(head.timeout_ms)  # a wrong one is told before the body is read
-        # With the name in the path the endpoint's own limit is known before the body is read.
-        limit_bytes = (
-            self._limits.largest_body_bytes(exchange.snapshot)
-            if endpoint is None
-            else self._limits.max_body_bytes(endpoint)
-        )
-        if exchange.connection.has_body:  # small ones come with their heads
-            body = exchange.connection.take_body(limit_bytes)
-        else:
-            body = await self._read_body(exchange, limit_bytes)
+            parse_timeout(head.timeout_ms)
+        if known is None:
+            return self._limits.largest_body_bytes(exchange.snapshot)
+        return self._limits.max_body_bytes(known)
+
+    def _build_job(
+        self,
+        exchange: Exchange,
+        operation: Operation,
+        key: ClientKey,
+        known: EndpointRoute | None,
+        body: bytes,
+    ) -> Job:
         pieces: list[bytes | memoryview] = []
-        if endpoint is not None:
+        if known is not None:
             parse_body(body)  # refused here as in every dialect, before a provider is troubled
-            stream = operation.streams
+            endpoint, stream = known, operation.streams
         else:
-            asked = parse_head(body)
-            if asked.model is None:
+            model, stream = parse_head(body)
+            if model is None:
                 raise MalformedRequestError("the body has no model", field="model")
-            endpoint = self._reach(exchange, key, asked.model)
+            endpoint = self._reach(exchange, key, model)
             self._limits.check_body(endpoint, len(body))
-            stream = asked.stream
-            pieces = cut_model(body, asked.model)
-        limits = self._limits.build(endpoint, head.timeout_ms, exchange.started_s)
+            pieces = cut_model(body, model)
+        limits = self._limits.build(endpoint, exchange.head.timeout_ms, exchange.started_s)
         return Job(operation, endpoint, key, limits, body, pieces, stream)
 
     async def _read_body(self, exchange: Exchange, limit_bytes: int) -> bytes:
