@@ -13,7 +13,6 @@ from gateway.proxy.deadline import Limits, parse_timeout
 from gateway.routing.snapshot import EndpointRoute, Snapshot
 from gateway.settings import Settings
 
-
 _KEPT_ENDPOINTS: Final = 50_000  # about 300 bytes each, and made anew in 2 µs
 
 
