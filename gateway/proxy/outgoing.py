@@ -19,6 +19,9 @@ from gateway.proxy.upstream import Request, dump_headers, dump_request
 
 # Their requests name the model inside as well as in the path (Gemini API reference).
 _NAMING_ACTIONS: Final = frozenset({"embedContent", "batchEmbedContents", "countTokens"})
+# Stands where the traceparent goes in lines that are kept. No client can send it: llhttp refuses
+# control characters in a header.
+_TRACE_SIGN: Final = "\x01"
 
 
 def build_request(exchange: Exchange, job: Job, wiring: Wiring) -> Request:
@@ -30,12 +33,20 @@ def build_request(exchange: Exchange, job: Job, wiring: Wiring) -> Request:
     head = exchange.head
     origin, start = wiring.get_start(job.operation, head.query)
     lines = head.kept.get(wiring.plan) or _keep_lines(head, wiring.plan)
+    if head.trace:
+        lines = lines.replace(_TRACE_SIGN.encode(), exchange.connection.trace)
     body = _build_body(exchange, job, wiring)
     return dump_request(origin, wiring.lane, "POST", (start, lines), body)
 
 
 def _keep_lines(head: Head, plan: HeaderPlan) -> bytes:
-    lines = dump_headers(build_request_headers(head.headers, plan))
+    headers = head.headers
+    if head.trace:  # the one value that differs between requests of one head
+        headers = tuple(
+            (name, _TRACE_SIGN if name.lower() == "traceparent" else value)
+            for name, value in headers
+        )
+    lines = dump_headers(build_request_headers(headers, plan))
     head.kept[plan] = lines
     return lines
 

@@ -369,3 +369,16 @@ async def test_the_log_has_successes_at_debug_and_failures_at_info(
         ("lockgate.access", "DEBUG", good.own("request-id")),
         ("lockgate.access", "INFO", bad.own("request-id")),
     ]
+
+
+async def test_each_request_takes_its_own_traceparent_upstream(sim: RunningSimulator) -> None:
+    traces = [f"00-{number:032x}-{number:016x}-01" for number in range(1, 5)]
+    async with Rig(endpoints(sim)) as rig:
+        for number, trace in enumerate(traces):  # over one connection, of one head
+            body = chat_body("gpt", user="x" * number)
+            answer = await rig.post("/v1/chat/completions", body, traceparent=trace)
+            assert answer.status == 200
+        assert rig.plane.front.connections == 1
+        plain = await rig.post("/v1/chat/completions", chat_body("gpt"))
+    assert plain.status == 200
+    assert [call.headers.get("traceparent") for call in sim.calls] == [*traces, None]

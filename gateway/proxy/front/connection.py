@@ -44,6 +44,7 @@ class ClientConnection(asyncio.Protocol):
 
     Attributes:
         head: of the request that is being answered.
+        trace: the value of this request's traceparent, where `head` is of an earlier one.
         is_write_paused: the client does not read as fast as it is written to.
         on_writable: called when it does again.
         since_s: when the connection last changed what it waits for, by the listener's clock.
@@ -67,6 +68,7 @@ class ClientConnection(asyncio.Protocol):
         "is_write_paused",
         "on_writable",
         "since_s",
+        "trace",
         "transport",
     )
 
@@ -90,6 +92,7 @@ class ClientConnection(asyncio.Protocol):
         self.is_write_paused = False
         self.on_writable: Gate | None = None
         self.since_s = front.at_s
+        self.trace = b""
 
     # --- for the event loop -----------------------------------------------------------------
 
@@ -193,7 +196,7 @@ class ClientConnection(asyncio.Protocol):
         head, length = self._seen, 0
         found = None if head is None else match_head(head, data)
         if head is not None and found is not None:
-            start, length = found
+            start, length, self.trace = found
         else:
             end = data.find(_HEAD_END)
             if end < 0:
@@ -206,7 +209,7 @@ class ClientConnection(asyncio.Protocol):
             if head.route is None:
                 self._pass_on(data)
                 return False
-            self._seen, length = head, head.length
+            self._seen, length, self.trace = head, head.length, head.trace
         self.head = head
         self._keep = head.keep_alive and not self._front.draining
         self._answered = self._streaming = False

@@ -4,7 +4,8 @@ The parser is llhttp by way of httptools, which refuses what is no HTTP/1 (RFC 9
 lets through and we do not is refused here: a second Host, a transfer coding but chunked.
 
 Rule: whatever is known of a head without knowing the snapshot is worked out here, once. An
-SDK's next request has the same head but for its length, and is served from the same object.
+SDK's next request has the same head but for its length and its `traceparent`, and is served from
+the same object.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from gateway.web import REQUEST_ID_HEADER, is_request_id
 
 MAX_HEADERS: Final = 128  # SDKs send 10 to 25
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
+_TRACE: Final = re.compile(rb"\r\ntraceparent:[ \t]*([0-9A-Za-z-]+)[ \t]*\r\n", re.IGNORECASE)
+_MAX_TRACE: Final = 128  # version 00 has 55 characters (W3C Trace Context, section 3.2)
 _WHOLE_URL: Final = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
 _MAX_DIGITS: Final = 15  # of a length: a petabyte
 _VERSIONS: Final = ("1.1", "1.0")
@@ -42,8 +45,11 @@ class Head:
         headers: in their order, as they were sent.
         digest: SHA-256 of the client's credential; None: there is none.
         length: of the body in bytes; 0 where it is chunked.
-        before: the raw head up to the digits of its Content-Length; empty: has no single one.
-        after: the raw head from behind these digits to its end.
+        before: the raw head up to the first value that its next one may have otherwise; empty:
+            it is not to be recognised.
+        cuts: for each such value whether it is the Content-Length (else the traceparent), and
+            the raw head from behind it to the next one or the end.
+        trace: the value of its traceparent, b"" if it has none or an odd one.
         kept: the header lines that go upstream, by what they depend on (see `outgoing`).
         request_id: the caller's own, if it is one that is kept.
         timeout_ms: `x-lockgate-timeout-ms` as it was sent.
@@ -62,7 +68,8 @@ class Head:
     is_chunked: bool
     length: int
     before: bytes = field(repr=False, default=b"")
-    after: bytes = field(repr=False, default=b"")
+    cuts: tuple[tuple[bool, bytes], ...] = field(repr=False, default=())
+    trace: bytes = b""
     kept: dict[object, bytes] = field(repr=False, default_factory=dict)
     request_id: str | None = None
     timeout_ms: str | None = None
@@ -148,22 +155,50 @@ def parse_head(raw: bytes) -> Head:
     given = first.get(REQUEST_ID_HEADER, "")
     head.request_id = given if is_request_id(given) else None
     if length is not None:
-        head.before, head.after = raw[: length.start(1)], raw[length.end(1) :]
+        _cut(head, raw, length, _TRACE.search(raw) if names.count("traceparent") == 1 else None)
     elif "content-length" in names:
         raise _malformed("the request's Content-Length is no number")
     return head
 
 
-def match_head(head: Head, data: bytes) -> tuple[int, int] | None:
-    """Return where the body begins and how long it is if `data` begins with the same head."""
-    start = len(head.before)
-    if not start or not data.startswith(head.before):
+def match_head(head: Head, data: bytes) -> tuple[int, int, bytes] | None:
+    """Return what is another's in `data` if it begins with the same head, else None.
+
+    That is where the body begins, how long it is, and the value of its traceparent.
+    """
+    at = len(head.before)
+    if not at or not data.startswith(head.before):
         return None
-    end = data.find(b"\r", start, start + _MAX_DIGITS + 1)
-    digits = data[start:end]
-    if end < 0 or not digits.isdigit() or not data.startswith(head.after, end):
-        return None
-    return end + len(head.after), int(digits)
+    length, trace = 0, b""
+    for is_length, following in head.cuts:
+        end = data.find(b"\r", at, at + _MAX_TRACE + 1)
+        value = data[at:end]
+        if end < 0 or not data.startswith(following, end):
+            return None
+        if is_length:
+            if not value.isdigit() or len(value) > _MAX_DIGITS:
+                return None
+            length = int(value)
+        elif value.replace(b"-", b"").isalnum():
+            trace = value
+        else:
+            return None
+        at = end + len(following)
+    return at, length, trace
+
+
+def _cut(head: Head, raw: bytes, length: re.Match[bytes], trace: re.Match[bytes] | None) -> None:
+    """Cut a raw head where its next one may differ."""
+    values = [(*length.span(1), True)]
+    if trace is not None and len(trace[1]) <= _MAX_TRACE:
+        head.trace = trace[1]
+        values = sorted([*values, (*trace.span(1), False)])
+    ends = [*(start for start, _, _ in values[1:]), len(raw)]
+    head.before = raw[: values[0][0]]
+    head.cuts = tuple(
+        (is_length, raw[end:following])
+        for (_, end, is_length), following in zip(values, ends, strict=True)
+    )
 
 
 def _split_target(target: str) -> tuple[str, str]:

@@ -197,9 +197,12 @@ def dump(lines: list[tuple[bytes, bytes]], at: int, spelling: bytes, length: byt
 
 
 def facts(head: Head) -> dict[str, object]:
-    """All that a head says but its length."""
-    names = [item.name for item in fields(head) if item.name not in ("length", "kept", "headers")]
-    others = [pair for pair in head.headers if pair[0].lower() != "content-length"]
+    """All that a head says but its length and its traceparent."""
+    varying = ("length", "trace", "kept", "headers")
+    names = [item.name for item in fields(head) if item.name not in varying]
+    others = [
+        pair for pair in head.headers if pair[0].lower() not in ("content-length", "traceparent")
+    ]
     return {"headers": others, **{name: getattr(head, name) for name in names}}
 
 
@@ -215,7 +218,7 @@ def test_the_same_head_with_another_length_gives_what_parsing_gives(
     head = parse_head(dump(lines, at, spelling, b"%d" % first))
     again = dump(lines, at, spelling, b"%d" % second)
     parsed = parse_head(again)
-    assert match_head(head, again + body) == (len(again), second)
+    assert match_head(head, again + body) == (len(again), second, parsed.trace)
     assert parsed.length == second
     assert facts(parsed) == facts(head)
 
@@ -231,8 +234,9 @@ def test_another_head_is_never_taken_for_it(
     changed = raw[:place] + bytes([byte]) + raw[place + 1 :]
     found = match_head(head, changed)
     if found is not None:  # then only a digit of the length was changed
-        assert found == (len(raw), parse_head(changed).length)
-        assert facts(parse_head(changed)) == facts(head)
+        parsed = parse_head(changed)
+        assert found == (len(raw), parsed.length, parsed.trace)
+        assert facts(parsed) == facts(head)
 
 
 @given(LINES, st.integers(0, 5), LENGTHS, st.data())
@@ -257,3 +261,42 @@ def test_a_length_that_is_no_plain_number_is_parsed_anew(length: bytes) -> None:
 def test_a_head_without_a_length_is_parsed_anew(lines: list[bytes]) -> None:
     raw = POST + HOST + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
     assert match_head(parse_head(raw), raw) is None
+
+
+TRACES = st.binary(min_size=1, max_size=60).map(lambda raw: raw.hex().encode())
+
+
+@given(LINES, st.integers(0, 5), st.integers(0, 6), LENGTHS, LENGTHS, TRACES, TRACES)
+def test_a_traceparent_may_differ_too(
+    lines: list[tuple[bytes, bytes]],
+    at: int,
+    trace_at: int,
+    first: int,
+    second: int,
+    trace: bytes,
+    other: bytes,
+) -> None:
+    def dump_both(length: int, value: bytes) -> bytes:
+        raw = dump(lines, at, b"Content-Length: ", b"%d" % length)
+        rows = raw.removesuffix(b"\r\n\r\n").split(b"\r\n")
+        rows.insert(2 + min(trace_at, len(rows) - 2), b"traceparent: " + value)
+        return b"\r\n".join(rows) + b"\r\n\r\n"
+
+    head = parse_head(dump_both(first, trace))
+    again = dump_both(second, other)
+    assert head.trace == trace
+    assert match_head(head, again + b"body") == (len(again), second, other)
+    assert facts(parse_head(again)) == facts(head)
+
+
+@pytest.mark.parametrize("value", [b"", b"a b", b"a\tb", b"a,b", b"\xe4", b"a" * 129])
+def test_an_odd_traceparent_is_parsed_anew(value: bytes) -> None:
+    start = POST + HOST + b"Content-Length: 0\r\ntraceparent: "
+    head = parse_head(start + b"00-abc-01\r\n\r\n")
+    assert match_head(head, start + value + b"\r\n\r\n") is None
+
+
+def test_two_traceparents_are_no_place_to_cut() -> None:
+    raw = POST + HOST + b"Content-Length: 0\r\ntraceparent: a\r\ntraceparent: b\r\n\r\n"
+    assert parse_head(raw).trace == b""
+    assert match_head(parse_head(raw), raw) == (len(raw), 0, b"")
