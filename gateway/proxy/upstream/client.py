@@ -67,7 +67,7 @@ class Upstreams:
                 pooled.ask(request, answer)
                 if request.rest:
                     await pooled.upload(request.rest, answer)
-                    answer.check()  # what broke meanwhile opens no gate again
+                answer.check()  # what has broken by now opens no gate again
                 while not answer.arrived:
                     await answer.gate
                     answer.check()
