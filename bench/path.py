@@ -37,6 +37,7 @@ from gateway.entities import (
 from gateway.proxy import ProxyParts, ProxyPlane
 from gateway.proxy.upstream.call import Request
 from gateway.proxy.upstream.connection import Connection
+from gateway.routing import HealthTable, HealthTimes
 from gateway.routing.snapshot import SnapshotHolder, build_snapshot
 from gateway.secret import Secret
 from gateway.settings import Settings, parse_origin_pattern
@@ -170,6 +171,7 @@ async def measure(mode: str, count: int, profile: bool) -> float:
         settings=Settings(allowed_private_origins=(parse_origin_pattern("http://127.0.0.1:1"),)),
         clock=_Clock(),
         metrics=Metrics(),
+        healths=HealthTable(HealthTimes()),
         draw=random.random,
     )
     asked: list[Connection] = []

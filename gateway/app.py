@@ -31,6 +31,12 @@ from gateway.proxy import (
     add_operation_routes,
     find_renderer,
 )
+from gateway.routing.health_table import (
+    HealthTable,
+    TargetState,
+    build_health_table,
+    list_states,
+)
 from gateway.routing.snapshot import Snapshot, SnapshotHolder
 from gateway.secret import Secret
 from gateway.settings import Settings
@@ -54,6 +60,7 @@ class Gateway:
     serving: Serving
     usage: UsageWriter
     metrics: Metrics
+    healths: HealthTable
     clock: SystemClock
     refresher: Refresher
     started_at: int
@@ -163,6 +170,7 @@ async def build_gateway(settings: Settings, fleet: Fleet | None = None) -> Gatew
             serving=serving,
             usage=UsageWriter(installation.store, clock),
             metrics=Metrics(),
+            healths=build_health_table(settings),
             clock=clock,
             refresher=Refresher(installation.store, serving, clock),
             started_at=clock.now_ms(),
@@ -193,6 +201,19 @@ def _build_apps(gateway: Gateway) -> None:
         "quarantined_credentials",
         "Stored credentials that do not open",
         lambda: len(_list_quarantined(gateway)),
+    )
+    gateway.metrics.watch_table(
+        "target_blocked",
+        "Targets that are not asked, or by single requests only",
+        ("model", "state"),
+        lambda: [
+            ((found.model_definition_name, found.state), 1.0) for found in _list_states(gateway)
+        ],
+    )
+    gateway.metrics.watch_total(
+        "target_blocks",
+        "How often a target was taken out: circuit, cooling, quarantine",
+        lambda: gateway.healths.blocks,
     )
     add_operation_routes(
         data_app,
@@ -233,6 +254,7 @@ def build_plane(gateway: Gateway, pass_on: PassOn) -> ProxyPlane:
         settings=gateway.settings,
         clock=gateway.clock,
         metrics=gateway.metrics,
+        healths=gateway.healths,
         draw=random.random,
     )
     return ProxyPlane(parts, pass_on)
@@ -274,7 +296,29 @@ def _describe(gateway: Gateway) -> dict[str, Any]:
         "ledger_backlog": gateway.usage.backlog,
         "database_fault": gateway.refresher.fault,
         "quarantined": [asdict(found) for found in _list_quarantined(gateway)],
+        "targets": _describe_targets(gateway),
     }
+
+
+def _describe_targets(gateway: Gateway) -> list[dict[str, Any]]:
+    """Return the targets that are not simply asked, and from when on they are."""
+    now_ms = gateway.clock.now_ms()
+    return [
+        {
+            "model_definition_id": found.model_definition_id,
+            "model_definition_name": found.model_definition_name,
+            "state": found.state,
+            "until": now_ms + int(found.wait_s * 1000),
+            "reason": found.reason,
+            "times": found.times,
+        }
+        for found in _list_states(gateway)
+    ]
+
+
+def _list_states(gateway: Gateway) -> list[TargetState]:
+    snapshot = gateway.serving.snapshots.current
+    return list_states(gateway.healths, snapshot, gateway.clock.monotonic_s())
 
 
 def _list_quarantined(gateway: Gateway) -> list[Quarantined]:

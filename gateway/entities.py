@@ -40,6 +40,13 @@ class FallbackStrategy(StrEnum):
     SEQUENTIAL = "SEQUENTIAL"
 
 
+class RefusalKind(StrEnum):
+    """Refusals of what a request holds that another model might not share."""
+
+    CONTEXT_WINDOW_EXCEEDED = "context_window_exceeded"
+    CONTENT_POLICY = "content_policy"
+
+
 class Dialect(StrEnum):
     """A wire format that a client or an upstream speaks."""
 
@@ -138,6 +145,18 @@ class EndpointLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resilience:
+    """What an endpoint has opted in to when things go wrong or slowly.
+
+    `fallback_on` names refusals of a request after which another target is tried all the same;
+    `hedge`: a second target is asked when the first is slower than usual.
+    """
+
+    fallback_on: tuple[str, ...] = ()
+    hedge: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayEndpoint:
     """The public name that applications call in place of a model."""
 
@@ -149,6 +168,7 @@ class GatewayEndpoint:
     fallback_config: FallbackConfig | None
     usage_tracking: bool
     limits: EndpointLimits
+    resilience: Resilience = Resilience()
     created_at: int
     last_updated_at: int
     created_by: str

@@ -23,7 +23,8 @@
     ├── UpstreamError                 the model provider failed
     │   ├── UpstreamConnectError, UpstreamDnsError, UpstreamTlsError,
     │   │   UpstreamConnectTimeoutError, UpstreamFirstByteTimeoutError,
-    │   │   UpstreamResetError, UpstreamTruncatedError, UpstreamStalledError,
+    │   │   UpstreamResetError (and UpstreamStaleError: on a kept connection),
+    │   │   UpstreamTruncatedError, UpstreamStalledError,
     │   │   UpstreamMalformedError, UpstreamRedirectError, UpstreamOriginError,
     │   │   UpstreamReportedError
     │   ├── CredentialRejectedError   502, the provider refused our key
@@ -34,6 +35,7 @@
         ├── ShuttingDownError         503, cut at the end of the drain time
         ├── NoTargetError             503
         ├── ClientGoneError           499, never sent: nobody is there
+        ├── HedgeLostError            503, never sent: another answer was sooner
         ├── StoreUnavailableError     503
         ├── StorageFullError          507
         ├── VaultIntegrityError       503
@@ -314,6 +316,10 @@ class UpstreamResetError(UpstreamError):
     code = "upstream_reset"
 
 
+class UpstreamStaleError(UpstreamResetError):
+    """A kept connection had been closed by the provider; no byte of an answer came on it."""
+
+
 class UpstreamTruncatedError(UpstreamError):
     """The answer ended before it was complete."""
 
@@ -405,6 +411,12 @@ class ClientGoneError(GatewayError):
 
     code = "client_gone"
     status = 499
+
+
+class HedgeLostError(GatewayError):
+    """Two targets were asked, and the other was sooner; for the ledger only."""
+
+    code = "hedge_lost"
 
 
 class StoreUnavailableError(GatewayError):

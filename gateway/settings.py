@@ -80,6 +80,9 @@ class Settings:
     idle_timeout_ms: int = 60_000
     total_timeout_ms: int = 600_000
     max_attempts: int = 3
+    max_in_flight_per_target: int = 2_000
+    circuit_open_ms: int = 30_000
+    quarantine_ms: int = 60_000
     drain_timeout_ms: int = 30_000
 
 
@@ -240,6 +243,22 @@ SPECS: tuple[Spec, ...] = (
     Spec("idle_timeout_ms", _parse_int(1, _DAY_MS), "limit of silence within an answer"),
     Spec("total_timeout_ms", _parse_int(1, _DAY_MS), "limit of a whole request"),
     Spec("max_attempts", _parse_int(1, 20), "upstream calls per request over all targets"),
+    Spec(
+        "max_in_flight_per_target",
+        _parse_int(1, 1_000_000),
+        "calls under way to one model definition, per worker; beyond it others are asked",
+    ),
+    Spec(
+        "circuit_open_ms",
+        _parse_int(10, _DAY_MS),
+        "how long a target that fails is not asked; doubled each time, up to ten times this",
+    ),
+    Spec(
+        "quarantine_ms",
+        _parse_int(10, _DAY_MS),
+        "how long a target whose credential, account or model fails is not asked; "
+        "doubled each time, up to ten times this",
+    ),
     Spec("drain_timeout_ms", _parse_int(0, _DAY_MS), "time that running requests get at a stop"),
 )
 _BY_NAME = {spec.name: spec for spec in SPECS}

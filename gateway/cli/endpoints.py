@@ -24,9 +24,11 @@ from gateway.cli.resource import (
     print_change,
 )
 from gateway.cli.resources import ENDPOINTS, MODELS, SECRETS
+from gateway.entities import RefusalKind
 
 F = TypeVar("F", bound=Callable[..., Any])
 _DEFAULT = "default"
+_NONE = "none"
 
 
 @click.group()
@@ -41,6 +43,19 @@ def _with_shape(command: F) -> F:
             multiple=True,
             metavar="NAME=N",
             help="Limit of this endpoint alone, as total_timeout_ms=30000, or NAME=default.",
+        ),
+        click.option(
+            "--hedge/--no-hedge",
+            default=None,
+            help="Ask a second model when the first is slow; at most 2 % more calls.",
+        ),
+        click.option(
+            "--fallback-on",
+            multiple=True,
+            metavar="KIND",
+            type=click.Choice([*(kind.value for kind in RefusalKind), _NONE]),
+            help="Go on to another model after this refusal too: context_window_exceeded, "
+            "content_policy; repeatable, or none.",
         ),
         click.option(
             "--usage-tracking/--no-usage-tracking", default=None, help="Keep a ledger of calls."
@@ -111,6 +126,8 @@ def create(
     max_fallbacks: str | None,
     tags: tuple[str, ...],
     usage_tracking: bool | None,
+    fallback_on: tuple[str, ...],
+    hedge: bool | None,
     limits: tuple[str, ...],
     output: str,
 ) -> None:
@@ -122,6 +139,9 @@ def create(
         "tags": parse_pairs(tags, "--tag"),
         **_parse_options(max_fallbacks, usage_tracking, limits),
     }
+    resilience = _parse_resilience(fallback_on, hedge)
+    if resilience:
+        body["resilience"] = resilience
     body["model_mappings"] = [
         *_build_primaries(api, primaries),
         *_build_fallbacks(api, fallbacks),
@@ -149,6 +169,8 @@ def update(
     tags: tuple[str, ...],
     untag: tuple[str, ...],
     usage_tracking: bool | None,
+    fallback_on: tuple[str, ...],
+    hedge: bool | None,
     limits: tuple[str, ...],
     if_match: str | None,
     output: str,
@@ -167,6 +189,8 @@ def update(
     current = get_entity(api, ENDPOINTS, reference)
     if "limits" in body:
         body["limits"] = {**(current.body.get("limits") or {}), **body["limits"]}
+    if resilience := _parse_resilience(fallback_on, hedge):
+        body["resilience"] = {**current.body["resilience"], **resilience}
     if new_tags or untag:
         body["tags"] = _merge_tags(current.body["tags"], new_tags, untag)
     if primaries or fallbacks or no_fallbacks:
@@ -201,6 +225,15 @@ def _parse_options(
             for key, value in parse_pairs(limits, "--limits").items()
         }
     return body
+
+
+def _parse_resilience(fallback_on: Sequence[str], hedge: bool | None) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if fallback_on:
+        given["fallback_on"] = [kind for kind in fallback_on if kind != _NONE]
+    if hedge is not None:
+        given["hedge"] = hedge
+    return given
 
 
 def _parse_number(text: str, word: str, option: str) -> int | None:

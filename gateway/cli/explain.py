@@ -33,6 +33,7 @@ _ORDER_COLUMNS = (
 _OUTCOME_COLUMNS = (
     column("WHEN", "example"),
     Column("THEN", lambda row: "the next target" if row["next_target"] else "no other target"),
+    column("THE TARGET", "target_then"),
     column("ELSE THE CLIENT GETS", "client_gets"),
 )
 
@@ -58,7 +59,8 @@ def _summarize(facts: dict[str, Any]) -> str:
     config = facts["fallback_config"] or {}
     cap = config.get("max_attempts")
     fallbacks = "all fallbacks" if cap is None else f"at most {cap} fallback(s)"
+    hedging = ", a second target is asked when the first is slow" if facts["hedge"] else ""
     return (
         f"{facts['name']}: {facts['routing_strategy']}, {fallbacks}, "
-        f"at most {facts['max_attempts']} attempts per request"
+        f"at most {facts['max_attempts']} attempts per request{hedging}"
     )

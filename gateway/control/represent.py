@@ -98,6 +98,10 @@ def represent_endpoint(row: GatewayEndpoint) -> dict[str, Any]:
         "fallback_config": _represent_fallback(row.fallback_config),
         "usage_tracking": row.usage_tracking,
         "limits": _represent_limits(row.limits),
+        "resilience": {
+            "fallback_on": list(row.resilience.fallback_on),
+            "hedge": row.resilience.hedge,
+        },
         **_stamps(row),
     }
 

@@ -18,7 +18,7 @@ from gateway.proxy.front import Head
 from gateway.proxy.headers import build_answer_lines, build_own_lines, build_target_lines
 from gateway.proxy.scrub import scrub
 from gateway.proxy.upstream import UpstreamAnswer
-from gateway.routing.retry import parse_retry_after
+from gateway.routing.hints import parse_retry_after
 
 _FIRST_ERROR: Final = 400
 _NOWHERE: Final = build_target_lines("", "", "")

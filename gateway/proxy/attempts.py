@@ -1,80 +1,48 @@
-"""The attempts of one exchange: which target, what came of it, whether there is a next one.
+"""The attempts of one exchange: which target is next, and whether there is a next one.
 
-Rule: decide, then act: an attempt ends as an answer that was sent to the client
-or as a `Failure` that says whether another target may be tried; nothing has
-reached the client in the second case.
+Rule: decide, then act: a target is taken from the plan only at the moment in which it is called,
+so that what speaks against it is known as of then, and a probe that is claimed is made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from gateway.errors import (
-    ClientGoneError,
-    CredentialRejectedError,
     DialectMismatchError,
-    InternalError,
     LockgateError,
     NoTargetError,
-    QuotaExhaustedError,
-    UpstreamError,
-    UpstreamRedirectError,
-    UpstreamReportedError,
-    UpstreamTruncatedError,
+    OverloadedError,
     VaultIntegrityError,
 )
 from gateway.providers import PROVIDERS
-from gateway.proxy.answer import Buffered, build_buffered
-from gateway.proxy.booking import Attempt, book
+from gateway.proxy.attempt import Caller, Failure, Ready, conclude
 from gateway.proxy.credentials import Wiring, Wirings
 from gateway.proxy.deadline import now_s
 from gateway.proxy.exchange import Exchange, Job
-from gateway.proxy.outgoing import build_request
+from gateway.proxy.hedge import Hedges
 from gateway.proxy.parts import ProxyParts
-from gateway.proxy.scrub import scrub
-from gateway.proxy.stream import Relay, is_stream
-from gateway.proxy.upstream import UpstreamAnswer, Upstreams
+from gateway.proxy.upstream import Upstreams
 from gateway.routing.plan import plan
-from gateway.routing.retry import OK, Decision, classify_answer, parse_retry_after
 from gateway.routing.snapshot import Target
 
-# Answers are held whole until they are known to be complete. The largest seen are batches of
-# embeddings and images in base64, about 30 MiB.
-_MAX_ANSWER_BYTES: Final = 64 << 20
-_MAX_ERROR_BYTES: Final = 1 << 20  # of an error: no vendor's has more than some KiB
 _RETRY_WITHIN_S: Final = 0.5  # full jitter: the one retry of a lone target comes within this
-_FIRST_OK: Final = 200
-_FIRST_REDIRECT: Final = 300
-_FIRST_ERROR: Final = 400
-_SERVER_ERROR_KIND: Final = "server_error"
-_BAD_GATEWAY: Final = 502
-
-_SENTENCES: Final[dict[type[UpstreamError], str]] = {
-    CredentialRejectedError: "the provider refused the stored credential",
-    QuotaExhaustedError: "the provider's account has no quota or credit left",
-    UpstreamRedirectError: "the provider answered with a redirect, which is not followed",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An attempt that came to nothing, and what the client gets if it was the last one."""
-
-    next_target: bool
-    error: LockgateError | None = None
-    answer: Buffered | None = None  # passed on as it is
-    retry_same: bool = False  # worth one more try where there is no other target
+_LEAST_LEFT_S: Final = 0.01  # no provider answers in less: calling it would only cost its price
+_FULL_RETRY_S: Final = 1.0  # a slot of a full target is free again at any moment
 
 
 class Attempts:
-    """Serves jobs: the loop over targets and the single attempt."""
+    """Serves jobs: the loop over targets."""
 
     def __init__(self, parts: ProxyParts, upstreams: Upstreams, wirings: Wirings) -> None:
         self._parts = parts
-        self._upstreams = upstreams
         self._wirings = wirings
+        self._caller = Caller(parts, upstreams)
+        self._hedges = Hedges(self._caller)
+        self._most = parts.settings.max_attempts
+        self._most_in_flight = parts.settings.max_in_flight_per_target
+        self._stagger_s = parts.probe_stagger_s
 
     async def serve(self, exchange: Exchange, job: Job) -> None:
         """Try targets in the order of the plan until one answers.
@@ -82,47 +50,90 @@ class Attempts:
         Raises:
             LockgateError: no target is there, or the last failure is our own to tell.
         """
-        failure: Failure | None = None
-        wirings = self._plan(exchange, job)
-        wiring = next(wirings, None)
-        while wiring is not None and exchange.attempts < self._parts.settings.max_attempts:
-            failure = await self._attempt(exchange, job, wiring)
-            if failure is None:
+        passed_over: list[Wiring] = []
+        wirings = self._plan(exchange, job, passed_over)
+        wiring = next(wirings, None) or self._insist(exchange, job, passed_over)
+        tries = 0
+        while True:
+            outcome = await self._call(exchange, job, wiring, wirings, is_retry=tries > 0)
+            if isinstance(outcome, Ready):
+                await self._caller.deliver(outcome)
                 return
-            if not failure.next_target:
+            tries += 1
+            if not outcome.next_target or tries >= self._most or _is_late(job):
                 break
-            wiring = next(wirings, None) or await self._retry(exchange, job, failure, wiring)
-        if failure is None:
-            raise self._explain_no_target(exchange, job)
-        _conclude(exchange, failure)
+            following = next(wirings, None) or await self._retry(exchange, job, outcome)
+            if following is None:
+                break
+            wiring = following
+        conclude(exchange, outcome)
+
+    async def _call(
+        self,
+        exchange: Exchange,
+        job: Job,
+        wiring: Wiring,
+        others: Iterator[Wiring],
+        *,
+        is_retry: bool,
+    ) -> Ready | Failure:
+        """Call one target, or two where the endpoint hedges and the first is slow."""
+        if not job.route.hedge or is_retry:
+            return await self._caller.call(exchange, job, wiring, is_retry=is_retry)
+        return await self._hedges.call(exchange, job, wiring, others)
 
     # --- which target ---------------------------------------------------------------------
 
-    def _plan(self, exchange: Exchange, job: Job) -> Iterator[Wiring]:
+    def _plan(self, exchange: Exchange, job: Job, passed_over: list[Wiring]) -> Iterator[Wiring]:
+        """Yield the targets in the order of their turns; note those that may not be asked now."""
         dialect, snapshot, name = exchange.spec.name, exchange.snapshot, job.route.name
+        most, stagger_s = self._most_in_flight, self._stagger_s
 
         def find(target: Target) -> Wiring | None:
             wiring = self._wirings.find(snapshot, name, target)
-            return wiring if wiring is not None and dialect in wiring.dialects else None
+            if wiring is None or dialect not in wiring.dialects:
+                return None
+            health = wiring.health
+            if exchange.attempts and not health.may_retry:
+                return None
+            if health.in_flight < most and (health.is_clear or health.claim(now_s(), stagger_s)):
+                return wiring
+            passed_over.append(wiring)
+            return None
 
         return plan(job.route, self._parts.draw, find)
 
-    async def _retry(
-        self, exchange: Exchange, job: Job, failure: Failure, wiring: Wiring
-    ) -> Wiring | None:
-        """Return the same target for the one retry of an endpoint that has no other."""
-        if (
-            not failure.retry_same
-            or exchange.attempts != 1
-            or self._parts.settings.max_attempts == 1
-        ):
+    def _insist(self, exchange: Exchange, job: Job, passed_over: list[Wiring]) -> Wiring:
+        """Return the only target there is although it is blocked, or explain why there is none."""
+        if len(passed_over) == 1:
+            (wiring,) = passed_over
+            health = wiring.health
+            if health.in_flight < self._most_in_flight and health.insist(now_s()):
+                return wiring
+        if not passed_over:
+            raise self._explain_no_target(exchange, job)
+        at_s = now_s()
+        if any(wiring.health.is_clear for wiring in passed_over):
+            raise OverloadedError(
+                "the endpoint's targets have as many calls under way as they may",
+                retry_after_s=_FULL_RETRY_S,
+            )
+        soonest_s = max(1.0, min(wiring.health.wait_s(at_s) for wiring in passed_over))
+        raise NoTargetError(
+            "every target of the endpoint is out of service for now", retry_after_s=soonest_s
+        )
+
+    async def _retry(self, exchange: Exchange, job: Job, failure: Failure) -> Wiring | None:
+        """Return the same target for the one retry where there is no other."""
+        wiring, health = failure.wiring, failure.wiring.health
+        if not failure.retry_same or exchange.attempts != 1 or not _may_repeat(wiring):
             return None
         delay_s = self._parts.draw() * _RETRY_WITHIN_S
-        if now_s() + delay_s >= job.limits.deadline_at_s:
+        if now_s() + delay_s >= job.limits.deadline_at_s - _LEAST_LEFT_S:
             return None
         await self._parts.sleep(delay_s)
         exchange.waited_s += delay_s
-        return wiring
+        return wiring if health.in_flight < self._most_in_flight and _may_repeat(wiring) else None
 
     def _explain_no_target(self, exchange: Exchange, job: Job) -> LockgateError:
         dialect = exchange.dialect
@@ -145,135 +156,13 @@ class Attempts:
             return VaultIntegrityError("no target's credential opens")
         return NoTargetError("every target of the endpoint is out of service")
 
-    # --- one attempt ----------------------------------------------------------------------
 
-    async def _attempt(self, exchange: Exchange, job: Job, wiring: Wiring) -> Failure | None:
-        """Call one target; None if its answer was sent."""
-        target = wiring.target
-        exchange.attempts += 1
-        exchange.model = target.model_definition_name
-        exchange.provider = target.provider
-        exchange.answer_lines = wiring.answer_lines
-        run = Attempt(exchange, job, wiring, self._parts.clock.now_ms(), now_s())
-        try:
-            return await self._call(run)
-        except ClientGoneError as error:
-            run.client_gone, run.error_code = True, error.code
-            raise
-        except LockgateError as error:
-            run.error_code = error.code
-            return Failure(error.next_target, error)
-        except Exception:
-            run.error_code = InternalError.code  # a fault of ours is no success in the ledger
-            raise
-        finally:
-            book(run, self._parts)
-
-    async def _call(self, run: Attempt) -> Failure | None:
-        exchange, job = run.exchange, run.job
-        run.wiring.check_origin()
-        request = build_request(exchange, job, run.wiring)
-        asked_s = now_s()
-        try:
-            answer = await self._upstreams.send(request, job.limits)
-        finally:
-            came_s = now_s()
-            exchange.waited_s += came_s - asked_s
-        run.status = answer.status
-        run.first_byte_s = came_s - run.began_s
-        try:
-            if job.stream and answer.status < _FIRST_REDIRECT and is_stream(job, answer):
-                return await self._relay(run, answer)
-            return await self._buffer(run, answer)
-        finally:
-            answer.close()
-
-    async def _buffer(self, run: Attempt, answer: UpstreamAnswer) -> Failure | None:
-        limit_bytes = _MAX_ANSWER_BYTES if answer.status < _FIRST_ERROR else _MAX_ERROR_BYTES
-        if answer.is_complete:
-            body = await answer.read(limit_bytes)
-        else:
-            asked_s = now_s()
-            try:
-                body = await answer.read(limit_bytes)
-            finally:
-                run.exchange.waited_s += now_s() - asked_s
-        decision = OK
-        if not _FIRST_OK <= answer.status < _FIRST_REDIRECT:
-            decision = classify_answer(run.wiring.target.provider, answer.status, body)
-        if decision is not OK:
-            return self._fail(run, answer, body, decision)
-        if not body:
-            raise UpstreamTruncatedError("the provider's answer ended before any content")
-        run.usage = run.exchange.spec.parse_usage(body)
-        build_buffered(answer, body, run.wiring, run.started_at).send(run.exchange)
-        return None
-
-    def _fail(
-        self, run: Attempt, answer: UpstreamAnswer, body: bytes, decision: Decision
-    ) -> Failure:
-        now_ms = self._parts.clock.now_ms()
-        run.error_code = decision.kind
-        if decision.error is not None:
-            delay_s = parse_retry_after(answer.headers, body, now_ms / 1000)
-            error = _build_error(decision, run.wiring.target, delay_s)
-            run.error_code = error.code
-            return Failure(decision.next_target, error)
-        return Failure(
-            decision.next_target,
-            answer=build_buffered(answer, body, run.wiring, now_ms),
-            retry_same=decision.kind == _SERVER_ERROR_KIND and answer.status in (500, 502, 504),
-        )
-
-    async def _relay(self, run: Attempt, answer: UpstreamAnswer) -> Failure | None:
-        run.streamed = True
-        watch = run.exchange.spec.watch()
-        relay = Relay(run.exchange, run.wiring, answer, watch)
-        asked_s = now_s()
-        try:
-            await relay.hold()
-        finally:
-            run.exchange.waited_s += now_s() - asked_s
-        run.first_byte_s = now_s() - run.began_s
-        if watch.failure is not None:
-            status = watch.failure.status or _BAD_GATEWAY
-            decision = classify_answer(run.wiring.target.provider, status, watch.failure.body)
-            return _fail_reported(run, decision, status, watch.failure.message)
-        try:
-            await relay.send()
-        finally:
-            run.usage = watch.usage
-            run.output_chars = watch.output_chars
-        if relay.error is not None:
-            run.error_code = relay.error.code
-        elif watch.late_failure:
-            run.error_code = UpstreamReportedError.code
-        return None
+def _may_repeat(wiring: Wiring) -> bool:
+    return wiring.health.is_clear and wiring.health.may_retry
 
 
-def _conclude(exchange: Exchange, failure: Failure) -> None:
-    if failure.answer is None:
-        raise failure.error or NoTargetError("no target gave an answer")
-    failure.answer.send(exchange)
-
-
-def _build_error(decision: Decision, target: Target, delay_s: float | None) -> UpstreamError:
-    kind = decision.error or UpstreamError
-    sentence = _SENTENCES.get(kind, "the provider's answer cannot be passed on")
-    return kind(
-        f"{sentence} (model definition {target.model_definition_name!r})", retry_after_s=delay_s
-    )
-
-
-def _fail_reported(run: Attempt, decision: Decision, status: int, message: str) -> Failure:
-    """Turn an error event that came before any content into what a status would have been."""
-    if decision.error is not None:
-        error: UpstreamError = _build_error(decision, run.wiring.target, None)
-    else:
-        words = scrub(message.encode(errors="replace"), run.wiring.needles).decode()
-        error = UpstreamReportedError(words or "the provider reported an error", status=status)
-    run.error_code = error.code
-    return Failure(decision.next_target, error)
+def _is_late(job: Job) -> bool:
+    return now_s() + _LEAST_LEFT_S >= job.limits.deadline_at_s
 
 
 def _list_dialects(provider: str) -> list[str]:

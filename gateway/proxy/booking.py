@@ -15,6 +15,7 @@ from gateway.proxy.deadline import now_s
 from gateway.proxy.exchange import Exchange, Job
 from gateway.proxy.operations import Metering
 from gateway.proxy.parts import ProxyParts
+from gateway.routing.health import Blame
 
 logger = logging.getLogger("lockgate.proxy")
 
@@ -24,16 +25,24 @@ class Attempt:
     """One call of one upstream, while it runs.
 
     Attributes:
+        number: of the exchange's attempts, from 1.
         started_at: wall-clock milliseconds.
         began_s: of the monotonic clock.
+        is_retry: it follows a failed one.
         status: of the upstream's answer; 0 where none came.
+        blame: what the failure says about the target.
+        hint_s: how long the provider wants to be left alone.
+        is_refusal: the target works, and does not want this request.
+        is_stale: the connection had been kept, and was closed when it was used.
     """
 
     exchange: Exchange
     job: Job
     wiring: Wiring = field(repr=False)
+    number: int
     started_at: int
     began_s: float
+    is_retry: bool = False
     status: int = 0
     error_code: str | None = None
     first_byte_s: float | None = None
@@ -41,6 +50,10 @@ class Attempt:
     output_chars: int = 0
     streamed: bool = False
     client_gone: bool = False
+    blame: Blame = Blame.NONE
+    hint_s: float | None = None
+    is_refusal: bool = False
+    is_stale: bool = False
 
 
 def book(attempt: Attempt, parts: ProxyParts) -> None:
@@ -63,7 +76,7 @@ def _build_row(attempt: Attempt, usage: Usage | None, duration_s: float) -> Usag
     counts = _NO_COUNTS if usage is None else usage
     return UsageRow(
         exchange.request_id,
-        exchange.attempts,
+        attempt.number,
         route.endpoint_id,
         route.name,
         target.model_definition_id,
@@ -92,7 +105,7 @@ def _describe(attempt: Attempt, duration_s: float) -> dict[str, object]:
     target = attempt.wiring.target
     return {
         "request_id": attempt.exchange.request_id,
-        "attempt": attempt.exchange.attempts,
+        "attempt": attempt.number,
         "endpoint": attempt.job.route.name,
         "model": target.model_definition_name,
         "provider": target.provider,

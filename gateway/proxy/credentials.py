@@ -36,6 +36,8 @@ from gateway.proxy.headers import HeaderPlan, build_target_lines, get_plan
 from gateway.proxy.operations import Operation
 from gateway.proxy.scrub import build_needles
 from gateway.proxy.upstream import Origin, dump_headers, dump_start
+from gateway.routing.health import TargetHealth
+from gateway.routing.health_table import HealthTable, build_health_key
 from gateway.routing.snapshot import Snapshot, Target
 from gateway.settings import OriginPattern
 from gateway.vault.configs import GatewayModelConfig, ModelConfigCache
@@ -65,6 +67,7 @@ class Wiring:
         lane: whose connections its requests use: one origin, one credential.
         model: the upstream's model name as a JSON string.
         answer_lines: the header lines of an answer that say who gave it.
+        health: whether it may be asked now, and how it has answered.
         starts: request lines with Host and `headers`, by operation and query.
     """
 
@@ -81,6 +84,7 @@ class Wiring:
     lane: str
     model: bytes
     answer_lines: bytes
+    health: TargetHealth
     starts: dict[tuple[Operation, str], tuple[Origin, bytes]] = field(
         repr=False, default_factory=dict
     )
@@ -128,8 +132,14 @@ class Wirings:
     their wirings stay. Those of rows that are gone or changed go when a snapshot is swapped in.
     """
 
-    def __init__(self, configs: ModelConfigCache, allowed: tuple[OriginPattern, ...]) -> None:
+    def __init__(
+        self,
+        configs: ModelConfigCache,
+        allowed: tuple[OriginPattern, ...],
+        healths: HealthTable,
+    ) -> None:
         self._configs = configs
+        self._healths = healths
         self._allowed = allowed
         self._ready: dict[MappingId, Wiring] = {}
         self._reported: set[SecretId] = set()
@@ -152,7 +162,8 @@ class Wirings:
         try:
             origin = allowed_origin(sealed.provider, sealed.auth_config)
             config = self._configs.get(snapshot.epoch, sealed, target.mapping, origin)
-            wiring = build_wiring(config, self._allowed, endpoint, target, sealed)
+            health = self._healths.get(build_health_key(target, sealed))
+            wiring = build_wiring(config, self._allowed, endpoint, target, sealed, health)
         except VaultIntegrityError as error:
             self._report(target, sealed.secret_name, error.reason)
             return None
@@ -186,6 +197,7 @@ def build_wiring(
     endpoint: str,
     target: Target,
     sealed: SealedSecret,
+    health: TargetHealth,
 ) -> Wiring:
     """Make an opened configuration ready to be called.
 
@@ -214,6 +226,7 @@ def build_wiring(
         lane=f"{origin} {target.secret_id}",
         model=dump_json(config.model_name),
         answer_lines=build_target_lines(endpoint, target.model_definition_name, target.provider),
+        health=health,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.ports import Clock, UsageSink
+from gateway.routing.health_table import HealthTable
 from gateway.routing.snapshot import SnapshotHolder
 from gateway.settings import Settings
 from gateway.telemetry.metrics import Metrics
@@ -23,6 +24,8 @@ class ProxyParts:
 
     Args:
         draw: returns a random float in [0, 1).
+        healths: of the targets; shared with other processes by whoever made it.
+        probe_stagger_s: how much later than others this process probes a blocked target.
         sleep: waits that many seconds.
         ssl_context: for upstreams that the system's certificate store does not know.
     """
@@ -33,6 +36,8 @@ class ProxyParts:
     settings: Settings
     clock: Clock
     metrics: Metrics
+    healths: HealthTable
     draw: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    probe_stagger_s: float = 0.0
     ssl_context: ssl.SSLContext | None = None

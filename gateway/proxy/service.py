@@ -55,7 +55,9 @@ class DataPlane:
     def __init__(self, parts: ProxyParts, upstreams: Upstreams) -> None:
         self._parts = parts
         self._attempts = Attempts(
-            parts, upstreams, Wirings(parts.configs, parts.settings.allowed_private_origins)
+            parts,
+            upstreams,
+            Wirings(parts.configs, parts.settings.allowed_private_origins, parts.healths),
         )
         self._limits = EndpointLimitTable(parts.settings)
 

@@ -3,6 +3,9 @@
 Rule: pure. Clock, randomness and the state of targets come as arguments.
 """
 
+from gateway.routing.health import Blame, HealthEvent, HealthTimes, TargetHealth, parse_event
+from gateway.routing.health_table import HealthTable
+from gateway.routing.hints import find_hint, parse_retry_after
 from gateway.routing.mappings import (
     MappingSpec,
     build_specs,
@@ -11,7 +14,7 @@ from gateway.routing.mappings import (
     fill_fallback_orders,
 )
 from gateway.routing.plan import plan
-from gateway.routing.retry import Decision, classify_answer, parse_retry_after
+from gateway.routing.retry import Decision, blame_error, classify_answer
 from gateway.routing.snapshot import (
     ClientKey,
     EndpointRoute,
@@ -24,21 +27,29 @@ from gateway.routing.snapshot import (
 from gateway.routing.update import iter_update, update_snapshot
 
 __all__ = [
+    "Blame",
     "ClientKey",
     "Decision",
     "EndpointRoute",
+    "HealthEvent",
+    "HealthTable",
+    "HealthTimes",
     "MappingSpec",
     "Snapshot",
     "SnapshotHolder",
     "Target",
+    "TargetHealth",
+    "blame_error",
     "build_snapshot",
     "build_specs",
     "check_mappings",
     "classify_answer",
     "compute_shares",
     "fill_fallback_orders",
+    "find_hint",
     "iter_snapshot",
     "iter_update",
+    "parse_event",
     "parse_retry_after",
     "plan",
     "update_snapshot",

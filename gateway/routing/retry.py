@@ -7,39 +7,62 @@ have put into its request.
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Final
 
-import orjson
-
+from gateway.entities import RefusalKind
 from gateway.errors import (
     CredentialRejectedError,
+    LockgateError,
     QuotaExhaustedError,
+    UpstreamConnectError,
+    UpstreamConnectTimeoutError,
+    UpstreamDnsError,
     UpstreamError,
+    UpstreamFirstByteTimeoutError,
+    UpstreamMalformedError,
     UpstreamRedirectError,
+    UpstreamResetError,
+    UpstreamStalledError,
+    UpstreamTlsError,
+    UpstreamTruncatedError,
 )
-
-_MAX_PARSED_BYTES: Final = 1 << 20  # no provider's error is longer; a longer body is no error
-_MAX_RETRY_AFTER_S: Final = 3_600.0  # longer hints are quota windows, not advice to wait
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s")
+from gateway.routing.health import Blame
+from gateway.routing.hints import load_error
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do with an upstream's answer.
+    """A class of outcomes, and what follows from it.
 
-    `pass_on`: the client gets status and body unchanged where no target is left; otherwise
-    it gets `error`. `kind` is the stable word for ledger and metrics.
+    Attributes:
+        kind: the stable word for ledger, metrics and `fallback_on`.
+        next_target: another target is tried.
+        pass_on: the client gets status and body unchanged where no target is left; otherwise
+            it gets `error`.
+        blame: what it says about the target's health.
+        opt_in: another target is tried only where the endpoint's `fallback_on` names it.
+        retry_same: worth one more try where there is no other target.
     """
 
     kind: str
     next_target: bool
     pass_on: bool
     error: type[UpstreamError] | None = None
+    blame: Blame = Blame.NONE
+    opt_in: bool = False
+    retry_same: bool = False
+
+    def goes_on(self, fallback_on: Collection[str]) -> bool:
+        """Tell whether another target is tried where the endpoint has opted in to these kinds."""
+        return self.next_target or (self.opt_in and self.kind in fallback_on)
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the target works: it has read the request and does not want it."""
+        return self.pass_on and not self.next_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +84,47 @@ class _Rule:
 
 
 OK: Final = Decision("ok", next_target=False, pass_on=True)
-REDIRECT: Final = Decision("redirect", True, False, UpstreamRedirectError)
-CREDENTIAL_REJECTED: Final = Decision("credential_rejected", True, False, CredentialRejectedError)
-QUOTA_EXHAUSTED: Final = Decision("quota_exhausted", True, False, QuotaExhaustedError)
-MODEL_UNAVAILABLE: Final = Decision("model_unavailable", next_target=True, pass_on=True)
-CONTEXT_WINDOW: Final = Decision("context_window_exceeded", next_target=False, pass_on=True)
-CONTENT_POLICY: Final = Decision("content_policy", next_target=False, pass_on=True)
+REDIRECT: Final = Decision("redirect", True, False, UpstreamRedirectError, Blame.FAILURE)
+CREDENTIAL_REJECTED: Final = Decision(
+    "credential_rejected", True, False, CredentialRejectedError, Blame.QUARANTINE
+)
+QUOTA_EXHAUSTED: Final = Decision(
+    "quota_exhausted", True, False, QuotaExhaustedError, Blame.QUARANTINE
+)
+MODEL_UNAVAILABLE: Final = Decision(
+    "model_unavailable", next_target=True, pass_on=True, blame=Blame.MODEL
+)
+CONTEXT_WINDOW: Final = Decision(
+    RefusalKind.CONTEXT_WINDOW_EXCEEDED.value, next_target=False, pass_on=True, opt_in=True
+)
+CONTENT_POLICY: Final = Decision(
+    RefusalKind.CONTENT_POLICY.value, next_target=False, pass_on=True, opt_in=True
+)
+# Also what a provider says to a client that is slow to send: no sign of a broken target.
 REQUEST_TIMEOUT: Final = Decision("request_timeout", next_target=True, pass_on=True)
-RATE_LIMITED: Final = Decision("rate_limited", next_target=True, pass_on=True)
-OVERLOADED: Final = Decision("overloaded", next_target=True, pass_on=True)
-SERVER_ERROR: Final = Decision("server_error", next_target=True, pass_on=True)
+RATE_LIMITED: Final = Decision("rate_limited", next_target=True, pass_on=True, blame=Blame.COOL)
+OVERLOADED: Final = Decision("overloaded", next_target=True, pass_on=True, blame=Blame.COOL)
+SERVER_ERROR: Final = Decision(
+    "server_error", next_target=True, pass_on=True, blame=Blame.FAILURE, retry_same=True
+)
+# A 5xx that says that the request will not be served, ever: 501, 505, ...
+REFUSED: Final = Decision("server_error", next_target=True, pass_on=True, blame=Blame.FAILURE)
 CLIENT_FAULT: Final = Decision("client_fault", next_target=False, pass_on=True)
+
+# What goes wrong on the way, before the provider has said anything that could be passed on.
+_BROKEN: Final[frozenset[type[LockgateError]]] = frozenset(
+    {
+        UpstreamConnectError,
+        UpstreamConnectTimeoutError,
+        UpstreamDnsError,
+        UpstreamFirstByteTimeoutError,
+        UpstreamMalformedError,
+        UpstreamResetError,
+        UpstreamStalledError,
+        UpstreamTlsError,
+        UpstreamTruncatedError,
+    }
+)
 
 _CLIENT_ERRORS: Final = range(400, 500)
 _NOTHING_READ: Final[tuple[frozenset[str], str]] = (frozenset(), "")
@@ -151,7 +204,8 @@ _RULES: Final = (
     _Rule(REQUEST_TIMEOUT, frozenset({408})),
     _Rule(RATE_LIMITED, frozenset({429})),
     _Rule(OVERLOADED, frozenset({503, 529})),
-    _Rule(SERVER_ERROR, range(500, 600)),
+    _Rule(SERVER_ERROR, frozenset({500, 502, 504})),
+    _Rule(REFUSED, range(500, 600)),
 )
 
 
@@ -168,56 +222,13 @@ def classify_answer(provider: str, status: int, body: bytes) -> Decision:
     return CLIENT_FAULT
 
 
-def parse_retry_after(headers: Mapping[str, str], body: bytes, now_s: float) -> float | None:
-    """Return the seconds, 0..3600, after which the provider wants to be asked again, if it said.
-
-    Looks at ``retry-after-ms`` (OpenAI, Azure; 0 means look further), ``retry-after`` (float
-    seconds or an HTTP date, RFC 9110 section 10.2.3) and google.rpc.RetryInfo in the body.
-    `headers` is case-insensitive or has lower-case names; `now_s` is seconds since the epoch.
-    """
-    delay_ms = _parse_number(headers.get("retry-after-ms"))
-    if delay_ms:
-        return _clamp(delay_ms / 1_000)
-    given = headers.get("retry-after")
-    delay_s = _parse_number(given)
-    if delay_s is None and given:
-        delay_s = _parse_date(given, now_s)
-    if delay_s is None:
-        delay_s = _read_retry_info(body)
-    return None if delay_s is None else _clamp(delay_s)
-
-
-def _clamp(delay_s: float) -> float:
-    return min(max(delay_s, 0.0), _MAX_RETRY_AFTER_S)
-
-
-def _parse_number(text: str | None) -> float | None:
-    try:
-        value = float(text) if text else math.nan
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _parse_date(text: str, now_s: float) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp() - now_s
-    except (ValueError, OverflowError):
-        return None
-
-
-def _read_retry_info(body: bytes) -> float | None:
-    details = _load_error(body).get("details")
-    for detail in details if isinstance(details, list) else ():
-        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
-        match = _DURATION.fullmatch(delay) if isinstance(delay, str) else None
-        if match is not None:
-            return float(match[1])
-    return None
+def blame_error(error: LockgateError) -> Blame:
+    """Tell what a call that ended in an error of ours says about the target."""
+    return Blame.FAILURE if type(error) in _BROKEN else Blame.NONE
 
 
 def _read_error(body: bytes) -> tuple[frozenset[str], str]:
-    error = _load_error(body)
+    error = load_error(body)
     marks = [error.get(name) for name in ("code", "type", "status")]
     details = error.get("details")
     if isinstance(details, list):
@@ -227,17 +238,3 @@ def _read_error(body: bytes) -> tuple[frozenset[str], str]:
         frozenset(mark for mark in marks if isinstance(mark, str)),
         message if isinstance(message, str) else "",
     )
-
-
-def _load_error(body: bytes) -> Mapping[str, Any]:
-    """Return the object that describes the error: all vendors nest it, some servers do not."""
-    if len(body) > _MAX_PARSED_BYTES:
-        return {}
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    if isinstance(value, list) and value:  # Gemini wraps the error of a stream in an array
-        value = value[0]
-    error = value.get("error", value) if isinstance(value, dict) else {}
-    return error if isinstance(error, dict) else {"message": error}

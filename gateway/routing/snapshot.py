@@ -77,6 +77,8 @@ class EndpointRoute:
     limits: EndpointLimits
     usage_tracking: bool
     created_at: int
+    fallback_on: tuple[str, ...] = ()
+    hedge: bool = False
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -273,6 +275,8 @@ def build_route(
         limits=endpoint.limits,
         usage_tracking=endpoint.usage_tracking,
         created_at=endpoint.created_at,
+        fallback_on=endpoint.resilience.fallback_on,
+        hedge=endpoint.resilience.hedge,
     )
 
 

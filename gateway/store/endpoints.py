@@ -24,6 +24,7 @@ from gateway.entities import (
     ModelDefinitionId,
     Page,
     PageRequest,
+    Resilience,
     RoutingStrategy,
     SecretId,
     Users,
@@ -118,6 +119,7 @@ def _build_endpoint(
         fallback_config=_parse_fallback(row["fallback_config"]),
         usage_tracking=bool(row["usage_tracking"]),
         limits=_parse_limits(row["limits"]),
+        resilience=_parse_resilience(row["resilience"]),
         created_at=row["created_at"],
         last_updated_at=row["last_updated_at"],
         created_by=row["created_by"],
@@ -129,6 +131,14 @@ def _build_endpoint(
 @lru_cache(maxsize=_TEXTS_KEPT)
 def _parse_limits(text: str) -> EndpointLimits:
     return EndpointLimits(**parse_json(text))
+
+
+@lru_cache(maxsize=_TEXTS_KEPT)
+def _parse_resilience(text: str) -> Resilience:
+    value = parse_json(text)
+    return Resilience(
+        fallback_on=tuple(value.get("fallback_on", ())), hedge=bool(value.get("hedge", False))
+    )
 
 
 @lru_cache(maxsize=_TEXTS_KEPT)
@@ -152,6 +162,12 @@ def _dump_limits(limits: EndpointLimits) -> str | None:
     return dump_json({name: value for name, value in given.items() if value is not None})
 
 
+def _dump_resilience(resilience: Resilience) -> str | None:
+    if resilience == Resilience():
+        return "{}"
+    return dump_json({"fallback_on": list(resilience.fallback_on), "hedge": resilience.hedge})
+
+
 def _dump_endpoint(row: GatewayEndpoint) -> dict[str, Any]:
     return {
         "endpoint_id": row.endpoint_id,
@@ -160,6 +176,7 @@ def _dump_endpoint(row: GatewayEndpoint) -> dict[str, Any]:
         "fallback_config": _dump_fallback(row.fallback_config),
         "usage_tracking": int(row.usage_tracking),
         "limits": _dump_limits(row.limits),
+        "resilience": _dump_resilience(row.resilience),
         "created_at": row.created_at,
         "last_updated_at": row.last_updated_at,
         "created_by": row.created_by,

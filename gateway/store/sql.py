@@ -162,8 +162,8 @@ MODEL_USERS_COUNT = (
 
 _ENDPOINT = (
     "SELECT e.endpoint_id, e.name, e.routing_strategy, e.fallback_config, e.usage_tracking, "
-    "e.limits, e.created_at, e.last_updated_at, e.created_by, e.last_updated_by, e.version "
-    "FROM endpoints e"
+    "e.limits, e.resilience, e.created_at, e.last_updated_at, e.created_by, e.last_updated_by, "
+    "e.version FROM endpoints e"
 )
 _MAPPING = (
     "SELECT m.mapping_id, m.endpoint_id, m.model_definition_id, m.weight, m.linkage_type, "
@@ -210,11 +210,12 @@ TAG_ALL = "SELECT t.endpoint_id, t.key, t.value FROM endpoint_tags t"
 TAG_OF_ENDPOINTS = TAG_ALL + " WHERE t.endpoint_id IN (:ids)"
 ENDPOINT_INSERT = _insert(
     "endpoints",
-    "endpoint_id, name, routing_strategy, fallback_config, usage_tracking, limits, " + _TRAIL,
+    "endpoint_id, name, routing_strategy, fallback_config, usage_tracking, limits, resilience, "
+    + _TRAIL,
 )
 ENDPOINT_UPDATE = _update(
     "endpoints",
-    "name, routing_strategy, fallback_config, usage_tracking, limits, " + _CHANGE,
+    "name, routing_strategy, fallback_config, usage_tracking, limits, resilience, " + _CHANGE,
     "endpoint_id",
 )
 ENDPOINT_DELETE = "DELETE FROM endpoints WHERE endpoint_id = :endpoint_id"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -29,6 +29,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _ANSWER_BOUNDS_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _OVERHEAD_BOUNDS_S: Final = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1.0)
 
+_Rows = list[tuple[tuple[str, ...], float]]
 _Family = type[GaugeMetricFamily] | type[CounterMetricFamily]
 
 
@@ -93,6 +94,7 @@ class Metrics:
         self._first_bytes: dict[str, Histogram] = {}
         self._overhead = Histogram(_OVERHEAD_BOUNDS_S)
         self._watched: dict[str, tuple[_Family, str, Callable[[], float]]] = {}
+        self._tables: dict[str, tuple[str, Sequence[str], Callable[[], _Rows]]] = {}
         self.in_flight = 0
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_Reader(self))
@@ -134,6 +136,12 @@ class Metrics:
     def watch_total(self, name: str, help_text: str, read: Callable[[], float]) -> None:
         """Show the value of `read`, which never goes back, as `lockgate_<name>_total`."""
         self._watched[f"lockgate_{name}"] = (CounterMetricFamily, help_text, read)
+
+    def watch_table(
+        self, name: str, help_text: str, labels: Sequence[str], read: Callable[[], _Rows]
+    ) -> None:
+        """Show the rows of `read`, label values and a number each, as `lockgate_<name>`."""
+        self._tables[f"lockgate_{name}"] = (help_text, labels, read)
 
     @staticmethod
     def _observe(family: dict[str, Histogram], label: str, value: float) -> None:
@@ -182,7 +190,7 @@ class Metrics:
     def render(self, others: Iterable[Mapping[str, Any]] = ()) -> bytes:
         """Return all numbers in Prometheus' text format 0.0.4, with those of `others` added."""
         total = Metrics()
-        total._watched = self._watched
+        total._watched, total._tables = self._watched, self._tables
         for dumped in (self.dump(), *others):
             total.add(dumped)
         return generate_latest(total._registry)
@@ -193,6 +201,11 @@ class Metrics:
         yield from self._histograms()
         for name, (family, help_text, read) in self._watched.items():
             yield family(name, help_text, value=read())
+        for name, (help_text, labels, read_rows) in self._tables.items():
+            table = GaugeMetricFamily(name, help_text, labels=labels)
+            for values, number in read_rows():
+                table.add_metric(values, number)
+            yield table
         yield GaugeMetricFamily(
             "lockgate_requests_in_flight", "Client requests being served", value=self.in_flight
         )

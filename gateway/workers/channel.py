@@ -37,6 +37,7 @@ class Kind(IntEnum):
     FLUSH = 9  # JSON number of the question: send your usage rows
     BOOKED = 10  # JSON number of a batch of usage rows that the parent has
     DRAIN = 11  # stop accepting, finish what runs, leave
+    HEALTH = 12  # JSON [event, ...]: what other workers have seen of the targets
 
     SERVING = 100  # JSON epoch
     PONG = 101
@@ -45,6 +46,7 @@ class Kind(IntEnum):
     ROWS = 104  # JSON [number of the batch, rows]
     PASSED = 105  # token and bytes, see `handover`
     QUARANTINED = 106  # JSON [[secret id, name, reason], ...]
+    BLOCKED = 108  # JSON [event, ...]: what this one has seen of the targets
     DONE = 107  # everything was sent: the process ends now
 
 

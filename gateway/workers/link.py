@@ -19,6 +19,7 @@ from typing import Any, Final
 import orjson
 
 from gateway.entities import SecretId
+from gateway.routing.health import HealthEvent, parse_event
 from gateway.routing.snapshot import Snapshot
 from gateway.vault.configs import Quarantined
 from gateway.workers.channel import Channel, Kind, open_channel
@@ -41,6 +42,7 @@ class Ears:
     on_rows: Callable[[bytes, Callable[[int], None]], None]
     on_fresh: Callable[[Link, int, int], None]  # seat that it is for, descriptor
     on_begun: Callable[[socket.socket, bytes], None]
+    on_health: Callable[[Link, list[HealthEvent]], None]
 
 
 class Link:
@@ -105,6 +107,10 @@ class Link:
         """Send a frame."""
         if self._channel is not None:
             self._channel.send(kind, payload)
+
+    def send_json(self, kind: Kind, value: Any) -> None:
+        """Send a frame of JSON."""
+        self.send(kind, orjson.dumps(value))
 
     async def settle(self) -> None:
         """Wait until the worker has read most of what was sent."""
@@ -174,6 +180,9 @@ class Link:
                 )
                 for found, name, reason in orjson.loads(payload)
             ]
+        elif kind == Kind.BLOCKED:
+            events = [parse_event(values) for values in orjson.loads(payload)]
+            self._ears.on_health(self, events)
         elif kind == Kind.DONE:
             self.said_done = True
 

@@ -179,4 +179,5 @@ async def _open(running: RunningParent, admin_sockets: list[socket.socket]) -> N
         gateway.installation.keyring.pick_keks,
         gateway.usage,
         Reception(handed.server).take,
+        gateway.healths,
     )

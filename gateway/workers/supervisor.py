@@ -17,6 +17,8 @@ from typing import Any, Final
 
 from gateway.errors import StartError
 from gateway.ports import Clock, UsageSink
+from gateway.routing.health import HealthEvent
+from gateway.routing.health_table import HealthTable
 from gateway.routing.snapshot import Snapshot
 from gateway.settings import Settings
 from gateway.vault.configs import Quarantined
@@ -75,6 +77,7 @@ class Supervisor:
         self._started: asyncio.Future[None] | None = None
         self._setup: Settings | None = None
         self._ears: Ears | None = None
+        self._healths: HealthTable | None = None
         self.restarts = 0
 
     # --- life -------------------------------------------------------------------------------
@@ -85,6 +88,7 @@ class Supervisor:
         get_keys: Callable[[], KekSet],
         usage: UsageSink,
         on_begun: Callable[[socket.socket, bytes], None],
+        healths: HealthTable,
     ) -> None:
         """Start all workers and wait until each serves.
 
@@ -93,6 +97,7 @@ class Supervisor:
             get_keys: returns the keys that records are opened with.
             usage: takes the workers' usage rows.
             on_begun: takes a connection whose request is not the data plane's, and its bytes.
+            healths: takes what the workers see of the targets, for new workers and the operator.
 
         Raises:
             StartError: one of them ends again and again before it serves.
@@ -104,7 +109,9 @@ class Supervisor:
             on_rows=lambda payload, acknowledge: book_rows(payload, usage, acknowledge),
             on_fresh=self._on_fresh,
             on_begun=on_begun,
+            on_health=self._on_health,
         )
+        self._healths = healths
         self._started = asyncio.get_running_loop().create_future()
         for slot in self._slots:
             self._spawn(self._launch(slot))
@@ -219,6 +226,7 @@ class Supervisor:
             raise
         self._links[seat] = link  # not before it can be told anything: `stop` tells it to leave
         self._distributor.add(link, WorkerSetup(self._setup, seat))
+        self._tell_health(link)
         self._spawn(self._watch(slot, link))
         if self._stopping:
             link.drain()
@@ -334,6 +342,22 @@ class Supervisor:
             self._homeless.append(descriptor)
         else:
             link.pass_fresh(descriptor)
+
+    def _on_health(self, teller: Link, events: list[HealthEvent]) -> None:
+        """Take in what one worker has seen of the targets, and tell the others."""
+        assert self._healths is not None  # noqa: S101  `start` comes first
+        at_s = self._clock.monotonic_s()
+        for event in events:
+            self._healths.hear(event, at_s)
+        for link in self._links.values():
+            if link is not teller:
+                link.send_json(Kind.HEALTH, [event.dump() for event in events])
+
+    def _tell_health(self, link: Link) -> None:
+        """Tell a new worker what the others know."""
+        assert self._healths is not None  # noqa: S101  `start` comes first
+        blocked = self._healths.list_blocked(self._clock.monotonic_s())
+        link.send_json(Kind.HEALTH, [health.tell().dump() for health in blocked])
 
     def _find_least_loaded(self) -> Link | None:
         live = self._list_live()

@@ -25,6 +25,9 @@ import orjson
 from gateway.clock import SystemClock
 from gateway.process import harden_process
 from gateway.proxy import ProxyParts, ProxyPlane
+from gateway.proxy.deadline import now_s
+from gateway.routing.health import HealthEvent, HealthTimes, parse_event
+from gateway.routing.health_table import HealthTable, build_health_table
 from gateway.routing.snapshot import Snapshot, SnapshotHolder
 from gateway.telemetry.logs import configure_logging
 from gateway.telemetry.metrics import Metrics
@@ -47,6 +50,9 @@ SETTLE_S: Final = 1.0  # see gateway/server.py: what a peer is opening at this m
 # Requests leave hardly any cycles: at the default of 700 objects the collector takes a twentieth
 # of their time to find nothing; so it looks about once a second under full load.
 _COLLECT_AFTER: Final = 20_000
+# Workers that may probe a target again do so one after another: the first tells the others.
+_STAGGER_S: Final = 0.05
+_MOST_STAGGER_S: Final = 1.0
 _LOOK_S: Final = 1.0  # how soon the operator is told of a credential that does not open
 
 
@@ -75,6 +81,7 @@ class Worker:
         self._early: list[socket.socket] = []
         self._told: list[Any] = []
         self._metrics = Metrics()
+        self._healths = HealthTable(HealthTimes())
         self._drain_limit_s: float | None = None
         # Made once the parent has said how, or has sent a snapshot.
         self._channel: Channel | None = None
@@ -107,6 +114,8 @@ class Worker:
             self._open()
         elif kind == Kind.DRAIN:
             self._spawn(self._drain())
+        elif kind == Kind.HEALTH:
+            self._hear(payload)
         else:
             self._answer(kind, payload)
 
@@ -136,6 +145,8 @@ class Worker:
     def _set_up(self, setup: WorkerSetup) -> None:
         configure_logging(setup.settings.log_level)
         self._setup = setup
+        self._healths = build_health_table(setup.settings)
+        self._healths.on_event = self._tell
 
     def _serve(self, snapshot: Snapshot) -> None:
         if self._holder is None:
@@ -158,7 +169,9 @@ class Worker:
             settings=self._setup.settings,
             clock=SystemClock(),
             metrics=self._metrics,
+            healths=self._healths,
             draw=random.random,
+            probe_stagger_s=min((self._setup.seat - 1) * _STAGGER_S, _MOST_STAGGER_S),
         )
         seat = Seat(self._board, self._setup.seat)
         self._pass_on = PassOn(self._channel, self._descriptors)
@@ -183,6 +196,17 @@ class Worker:
         while self._early:
             self._acceptor.take(self._early.pop())
         self._spawn(self._watch_quarantine())
+
+    # --- the health of targets --------------------------------------------------------------
+
+    def _tell(self, event: HealthEvent) -> None:
+        if self._channel is not None:
+            self._channel.send_json(Kind.BLOCKED, [event.dump()])
+
+    def _hear(self, payload: bytes) -> None:
+        at_s = now_s()
+        for values in orjson.loads(payload):
+            self._healths.hear(parse_event(values), at_s)
 
     # --- connections ------------------------------------------------------------------------
 

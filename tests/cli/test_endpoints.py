@@ -136,3 +136,18 @@ def test_a_bound_endpoint_goes_with_force_alone(live: Cli, models: tuple[str, ..
     assert "in_use" in live("endpoints", "delete", "end-h").stderr
     live.ok("endpoints", "delete", "end-h", "--force")
     assert live("endpoints", "get", "end-h").exit_code == 1
+
+
+def test_opting_in_to_more_fallbacks_and_hedging(live: Cli, models: tuple[str, ...]) -> None:
+    live.ok(
+        *("endpoints", "create", "end-r", "--model", "end-mini"),
+        *("--hedge", "--fallback-on", "content_policy"),
+    )
+    found = live.json("endpoints", "get", "end-r")
+    assert found["resilience"] == {"fallback_on": ["content_policy"], "hedge": True}
+    live.ok("endpoints", "update", "end-r", "--no-hedge")
+    live.ok("endpoints", "update", "end-r", "--fallback-on", "context_window_exceeded")
+    found = live.json("endpoints", "get", "end-r")
+    assert found["resilience"] == {"fallback_on": ["context_window_exceeded"], "hedge": False}
+    live.ok("endpoints", "update", "end-r", "--fallback-on", "none")
+    assert live.json("endpoints", "get", "end-r")["resilience"]["fallback_on"] == []

@@ -30,6 +30,7 @@ from gateway.entities import (
     LinkageType,
     MappingId,
     ModelDefinitionId,
+    Resilience,
     SealContext,
     SealedSecret,
     SecretId,
@@ -38,6 +39,7 @@ from gateway.entities import (
 )
 from gateway.errors import VaultIntegrityError
 from gateway.proxy import ProxyParts, ProxyPlane, find_renderer
+from gateway.routing.health_table import build_health_table
 from gateway.routing.snapshot import SnapshotHolder, build_snapshot
 from gateway.secret import Secret
 from gateway.server import build_pass_on
@@ -51,6 +53,7 @@ CLIENT_KEY = "lg-client-key-of-the-tests"
 BROKEN = b"broken"
 NOW_MS = 1_700_000_000_000
 NO_LIMITS = EndpointLimits()
+NO_RESILIENCE = Resilience()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class Endpoint:
     max_fallbacks: int | None = None
     usage_tracking: bool = True
     limits: EndpointLimits = NO_LIMITS
+    resilience: Resilience = NO_RESILIENCE
 
 
 class Clock:
@@ -169,6 +173,7 @@ def _build_endpoint(name: str, endpoint: Endpoint, secrets: list[SealedSecret]) 
         fallback_config=FallbackConfig(max_attempts=endpoint.max_fallbacks),
         usage_tracking=endpoint.usage_tracking,
         limits=endpoint.limits,
+        resilience=endpoint.resilience,
         **STAMPS,
     )
 
@@ -236,13 +241,15 @@ class Rig:
         self.metrics = Metrics()
         self.naps: list[float] = []
         self.keys = keys
+        built = Settings(**{"allowed_private_origins": tuple(origins), **(settings or {})})
         self.parts = ProxyParts(
             snapshots=SnapshotHolder(build_snapshot(build_configuration(endpoints, keys=keys))),
             configs=ModelConfigCache(self.opener),
             usage=self.ledger,
-            settings=Settings(**{"allowed_private_origins": tuple(origins), **(settings or {})}),
+            settings=built,
             clock=self.clock,
             metrics=self.metrics,
+            healths=build_health_table(built),
             draw=draw or random.Random(1).random,
             sleep=self._nap,
             ssl_context=ssl_context,

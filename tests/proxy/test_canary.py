@@ -80,7 +80,9 @@ async def test_a_credential_echoed_in_a_good_answer_is_struck_out(sim: RunningSi
 async def test_a_wiring_shows_and_copies_nothing(sim: RunningSimulator) -> None:
     async with Rig({"e": Endpoint([Model(sim.url)])}) as rig:
         snapshot = rig.parts.snapshots.current
-        wirings = Wirings(rig.parts.configs, rig.parts.settings.allowed_private_origins)
+        wirings = Wirings(
+            rig.parts.configs, rig.parts.settings.allowed_private_origins, rig.parts.healths
+        )
         (target,) = snapshot.endpoints["e"].targets
         wiring = wirings.find(snapshot, "e", target)
     assert wiring is not None
@@ -110,7 +112,9 @@ async def test_a_new_epoch_drops_what_was_made_of_the_old_credentials(
 ) -> None:
     async with Rig({"e": Endpoint([Model(sim.url)])}) as rig:
         snapshot = rig.parts.snapshots.current
-        wirings = Wirings(rig.parts.configs, rig.parts.settings.allowed_private_origins)
+        wirings = Wirings(
+            rig.parts.configs, rig.parts.settings.allowed_private_origins, rig.parts.healths
+        )
         (target,) = snapshot.endpoints["e"].targets
         assert wirings.find(snapshot, "e", target) is not None
         rig.parts.configs.advance(snapshot.epoch + 1)  # at the swap, before any request
@@ -122,7 +126,9 @@ async def test_a_new_epoch_drops_what_was_made_of_the_old_credentials(
 async def test_a_change_of_something_else_keeps_what_is_ready(sim: RunningSimulator) -> None:
     async with Rig({"e": Endpoint([Model(sim.url)]), "f": Endpoint([Model(sim.url)])}) as rig:
         snapshot = rig.parts.snapshots.current
-        wirings = Wirings(rig.parts.configs, rig.parts.settings.allowed_private_origins)
+        wirings = Wirings(
+            rig.parts.configs, rig.parts.settings.allowed_private_origins, rig.parts.healths
+        )
         (target,) = snapshot.endpoints["e"].targets
         (other,) = snapshot.endpoints["f"].targets
         kept, gone = wirings.find(snapshot, "e", target), wirings.find(snapshot, "f", other)

@@ -12,7 +12,9 @@ async def test_what_clients_put_into_queries_is_kept_only_while_short_and_few(
     operation = OPERATIONS[0][1][0]
     async with Rig({"e": Endpoint([Model(sim.url)])}) as rig:
         snapshot = rig.parts.snapshots.current
-        wirings = Wirings(rig.parts.configs, rig.parts.settings.allowed_private_origins)
+        wirings = Wirings(
+            rig.parts.configs, rig.parts.settings.allowed_private_origins, rig.parts.healths
+        )
         wiring = wirings.find(snapshot, "e", snapshot.endpoints["e"].targets[0])
     assert wiring is not None
     for query in [f"q={'x' * size}{number}" for size in (50_000, 5) for number in range(100)]:

@@ -36,6 +36,7 @@ class Liar:
             on_rows=lambda payload, acknowledge: book_rows(payload, self.sink, acknowledge),
             on_fresh=lambda *_: None,
             on_begun=lambda connected, _: connected.close(),
+            on_health=lambda *_: None,
         )
         for end in (near, far, passing, taking):
             end.setblocking(False)

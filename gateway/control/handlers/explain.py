@@ -5,7 +5,8 @@ Rule: computed with the functions that route, never described from memory.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from gateway.control.call import Answer, Call
 from gateway.control.handlers.system import list_quarantined
@@ -18,15 +19,49 @@ from gateway.errors import (
     UpstreamFirstByteTimeoutError,
     UpstreamTruncatedError,
 )
-from gateway.routing import classify_answer, compute_shares
+from gateway.routing import Blame, blame_error, classify_answer, compute_shares
 
-_EXAMPLES = (400, 401, 402, 404, 408, 429, 500, 503, 302)
-_MODEL_GONE = b'{"error":{"code":"model_not_found"}}'
-_FAILURES: tuple[tuple[str, type[UpstreamError]], ...] = (
+_EXAMPLES: Final[tuple[tuple[int, bytes, str], ...]] = (
+    (400, b"", ""),
+    (400, b'{"error":{"code":"context_length_exceeded"}}', ": the context window is exceeded"),
+    (400, b'{"error":{"code":"content_policy_violation"}}', ": against its content policy"),
+    (401, b"", ""),
+    (402, b"", ""),
+    (404, b"", ""),
+    (404, b'{"error":{"code":"model_not_found"}}', ": the model is not there"),
+    (408, b"", ""),
+    (429, b"", ""),
+    (500, b"", ""),
+    (503, b"", ""),
+    (302, b"", ""),
+)
+_FAILURES: Final[tuple[tuple[str, type[UpstreamError]], ...]] = (
     ("no connection", UpstreamConnectError),
     ("no first byte in time", UpstreamFirstByteTimeoutError),
     ("the answer breaks off before any content", UpstreamTruncatedError),
 )
+_THEN: Final = {
+    Blame.NONE: "nothing",
+    Blame.FAILURE: "circuit opens at 5 in a row, or half of 20 in 10 s",
+    Blame.COOL: "cools for Retry-After, 1 to 60 s",
+    Blame.QUARANTINE: "quarantined, longer each time",
+    Blame.MODEL: "quarantined",
+}
+_WORDS: Final = {
+    "open": "its circuit is open",
+    "cooling": "it cools",
+    "quarantined": "it is quarantined",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What is known of the targets at this moment."""
+
+    at_ms: int
+    max_attempts: int
+    quarantined: dict[str, str]  # credentials that do not open: why, by secret
+    blocked: dict[str, dict[str, Any]] = field(default_factory=dict)  # by model definition
 
 
 async def explain_endpoint(call: Call) -> Answer:
@@ -34,7 +69,13 @@ async def explain_endpoint(call: Call) -> Answer:
     endpoint_id = EndpointId(get_id(call.path, "endpoint_id", "e-"))
     async with call.parts.store.read() as tx:
         endpoint = await tx.endpoints.get(endpoint_id)
-    quarantined = list_quarantined(await call.parts.status())
+    facts = await call.parts.status()
+    now = _Now(
+        call.parts.clock.now_ms(),
+        call.parts.settings.max_attempts,
+        list_quarantined(facts),
+        {row["model_definition_id"]: row for row in facts.get("targets", ())},
+    )
     config = endpoint.fallback_config
     value = {
         "endpoint_id": endpoint.endpoint_id,
@@ -42,32 +83,44 @@ async def explain_endpoint(call: Call) -> Answer:
         "routing_strategy": get_strategy(endpoint).value,
         "fallback_config": config
         and {"strategy": config.strategy.value, "max_attempts": config.max_attempts},
-        "max_attempts": call.parts.settings.max_attempts,
-        "order": _plan(endpoint, quarantined, call.parts.settings.max_attempts),
-        "outcomes": list_outcomes(),
+        "max_attempts": now.max_attempts,
+        "hedge": endpoint.resilience.hedge,
+        "order": _plan(endpoint, now),
+        "outcomes": list_outcomes(endpoint.resilience.fallback_on),
     }
     return Answer(status=200, value=value)
 
 
-def _plan(
-    endpoint: GatewayEndpoint, quarantined: dict[str, str], max_attempts: int
-) -> list[dict[str, Any]]:
+def _plan(endpoint: GatewayEndpoint, now: _Now) -> list[dict[str, Any]]:
     shares = compute_shares(endpoint.model_mappings)
     config = endpoint.fallback_config
     cap = None if config is None else config.max_attempts
+    is_lone = _count_openable(endpoint, now) == 1
     planned: list[dict[str, Any]] = []
     fallbacks = attempts = 0
     for row in sorted(endpoint.model_mappings, key=lambda row: _rank(row, shares)):
-        usable, reason = _judge(row, quarantined)
+        usable, reason = _judge(row, now, is_lone=is_lone)
         is_fallback = row.linkage_type is LinkageType.FALLBACK
         if usable and is_fallback and cap is not None and fallbacks >= cap:
             usable, reason = False, f"beyond the {cap} fallback(s) that fallback_config allows"
-        if usable and attempts >= max_attempts:
-            reason += f"; only if one before it is passed over: {max_attempts} attempts at most"
+        if usable and attempts >= now.max_attempts:
+            reason += f"; only if one before it is passed over: {now.max_attempts} attempts at most"
         fallbacks += usable and is_fallback
         attempts += usable
-        planned.append(_represent(row, len(planned) + 1, shares[row.mapping_id], usable, reason))
+        state = now.blocked.get(row.model_definition_id, {})
+        planned.append(
+            {
+                **_represent(row, len(planned) + 1, shares[row.mapping_id], usable, reason),
+                "state": state.get("state", "closed"),
+                "until": state.get("until"),
+            }
+        )
     return planned
+
+
+def _count_openable(endpoint: GatewayEndpoint, now: _Now) -> int:
+    rows = endpoint.model_mappings
+    return sum(row.model_definition.secret_id not in now.quarantined for row in rows)
 
 
 def _rank(row: GatewayEndpointModelMapping, shares: dict[Any, float]) -> tuple[int, float]:
@@ -76,15 +129,27 @@ def _rank(row: GatewayEndpointModelMapping, shares: dict[Any, float]) -> tuple[i
     return (2, 0.0) if row.weight == 0 else (0, -shares[row.mapping_id])
 
 
-def _judge(row: GatewayEndpointModelMapping, quarantined: dict[str, str]) -> tuple[bool, str]:
+def _judge(row: GatewayEndpointModelMapping, now: _Now, *, is_lone: bool) -> tuple[bool, str]:
     secret_id = row.model_definition.secret_id
-    if secret_id in quarantined:
-        return False, f"its secret does not open: {quarantined[secret_id]}"
+    if secret_id in now.quarantined:
+        return False, f"its secret does not open: {now.quarantined[secret_id]}"
+    state = now.blocked.get(row.model_definition_id)
+    if state is None:
+        return True, _place(row)
+    wait_s = max(0, state["until"] - now.at_ms) / 1000
+    if state["state"] == "half_open":
+        return True, f"{_place(row)}; one request at a time tries it, after {state['reason']}"
+    if is_lone and state["state"] != "open":
+        return True, f"{_place(row)}; asked although {_WORDS[state['state']]}: it is the only one"
+    return False, f"{_WORDS[state['state']]} for {wait_s:.0f} s more, after {state['reason']}"
+
+
+def _place(row: GatewayEndpointModelMapping) -> str:
     if row.linkage_type is LinkageType.FALLBACK:
-        return True, "tried in this order when every PRIMARY has failed"
+        return "tried in this order when every PRIMARY has failed"
     if row.weight == 0:
-        return True, "drained: only when everything else has failed"
-    return True, "drawn by weight among the PRIMARYs"
+        return "drained: only when everything else has failed"
+    return "drawn by weight among the PRIMARYs"
 
 
 def _represent(
@@ -107,15 +172,15 @@ def _represent(
     }
 
 
-def list_outcomes() -> list[dict[str, Any]]:
+def list_outcomes(fallback_on: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """List what follows on examples of answers and failures, as the data plane decides it."""
-    rows = [_explain_answer(status, b"") for status in _EXAMPLES]
-    rows.insert(4, _explain_answer(404, _MODEL_GONE, " that says the model is not there"))
+    rows = [_explain_answer(status, body, note, fallback_on) for status, body, note in _EXAMPLES]
     rows += [
         {
             "outcome": error.code,
             "example": example,
             "next_target": error.next_target,
+            "target_then": _THEN[blame_error(error(""))],
             "client_gets": f"{error.status} {error.code}",
         }
         for example, error in _FAILURES
@@ -123,13 +188,16 @@ def list_outcomes() -> list[dict[str, Any]]:
     return rows
 
 
-def _explain_answer(status: int, body: bytes, note: str = "") -> dict[str, Any]:
+def _explain_answer(
+    status: int, body: bytes, note: str, fallback_on: tuple[str, ...]
+) -> dict[str, Any]:
     decision = classify_answer("openai", status, body)
     error = decision.error
     return {
         "outcome": decision.kind,
         "example": f"the provider answers {status}{note}",
-        "next_target": decision.next_target,
+        "next_target": decision.goes_on(fallback_on),
+        "target_then": _THEN[decision.blame],
         "client_gets": (
             f"{error.status} {error.code}" if error is not None else "the provider's own answer"
         ),

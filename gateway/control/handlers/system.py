@@ -36,6 +36,7 @@ async def get_status(call: Call) -> Answer:
             "records": {str(term): count for term, count in records.items()},
         },
         "quarantined": [],
+        "targets": [],
         **facts,
     }
     return Answer(status=200, value=value)

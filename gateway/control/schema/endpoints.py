@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, RootModel, StringConstraints
 
 from gateway.control.schema.base import Content, Entity, Name, Stamped, Strict, absent
 from gateway.control.schema.model_definitions import GatewayModelDefinition
-from gateway.entities import FallbackStrategy, LinkageType, RoutingStrategy
+from gateway.entities import FallbackStrategy, LinkageType, RefusalKind, RoutingStrategy
 
 MAX_MAPPINGS = 100  # of one endpoint: a request looks at each of them once
 MAX_TAGS = 100
@@ -82,6 +82,17 @@ class EndpointLimits(Strict):
     total_timeout_ms: TimeLimit | None = None
 
 
+class Resilience(Strict):
+    """What an endpoint opts in to when things go wrong or slowly."""
+
+    fallback_on: Annotated[list[RefusalKind], Field(max_length=len(RefusalKind))] = Field(
+        default_factory=list
+    )
+    """Refusals of a request after which another target is tried all the same."""
+    hedge: bool = False
+    """Ask a second target when the first is slower than usual: at most 2 % more calls."""
+
+
 class EndpointCreate(Strict):
     """The public name that applications call, and what stands behind it."""
 
@@ -93,6 +104,7 @@ class EndpointCreate(Strict):
     fallback_config: FallbackConfig | None = None
     usage_tracking: bool = True
     limits: EndpointLimits | None = None
+    resilience: Resilience | None = None
 
 
 class EndpointPatch(Strict):
@@ -107,6 +119,7 @@ class EndpointPatch(Strict):
     fallback_config: FallbackConfig | None = absent()
     usage_tracking: bool = absent()
     limits: EndpointLimits | None = absent()
+    resilience: Resilience | None = absent()
 
 
 class TagPut(Strict):
@@ -142,6 +155,7 @@ class GatewayEndpoint(Stamped):
     fallback_config: FallbackConfig | None
     usage_tracking: bool
     limits: EndpointLimits
+    resilience: Resilience
 
 
 class EndpointPage(Entity):

@@ -5,7 +5,7 @@ Rule: facts about the running gateway; none of them is stored.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -20,6 +20,20 @@ class VaultStatus(Entity):
     active_term: int
     records: dict[str, int]
     """How many records stand under each term."""
+
+
+class TargetState(Entity):
+    """A model definition that is not simply asked."""
+
+    model_definition_id: str
+    model_definition_name: str
+    state: Literal["open", "half_open", "cooling", "quarantined"]
+    until: int
+    """When a request may try it again."""
+    reason: str
+    """Code of the error that it was taken out for."""
+    times: int
+    """How often in a row it was taken out."""
 
 
 class Status(BaseModel):
@@ -43,6 +57,8 @@ class Status(BaseModel):
     vault: VaultStatus
     quarantined: list[dict[str, Any]]
     """Credentials that do not open; their targets are skipped."""
+    targets: list[TargetState]
+    """Models that are not asked just now, or by single requests only."""
 
 
 class ProviderField(Entity):
@@ -105,6 +121,10 @@ class PlannedTarget(Entity):
     fallback_order: int | None
     usable: bool
     reason: str
+    state: Literal["closed", "open", "half_open", "cooling", "quarantined"]
+    """Of its circuit; closed is as it should be."""
+    until: int | None
+    """When it may be asked again, if it may not now."""
 
 
 class ExplainedOutcome(Entity):
@@ -114,6 +134,8 @@ class ExplainedOutcome(Entity):
     example: str
     next_target: bool
     """Whether the next target is tried, while nothing was sent to the client."""
+    target_then: str
+    """What becomes of the target that failed."""
     client_gets: str
     """What the client gets when no target is left."""
 
@@ -127,5 +149,7 @@ class Explanation(Entity):
     fallback_config: FallbackConfig | None
     max_attempts: int
     """Upstream calls per request over all targets."""
+    hedge: bool
+    """Whether a second target is asked when the first is slow."""
     order: list[PlannedTarget]
     outcomes: list[ExplainedOutcome]

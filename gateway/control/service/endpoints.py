@@ -18,6 +18,7 @@ from gateway.entities import (
     EndpointLimits,
     FallbackConfig,
     GatewayEndpoint,
+    Resilience,
     RoutingStrategy,
 )
 from gateway.errors import InUseError, InvalidValueError
@@ -49,6 +50,7 @@ async def create_endpoint(change: Change, body: schema.EndpointCreate) -> Stored
         fallback_config=_build_fallback(body.fallback_config),
         usage_tracking=body.usage_tracking,
         limits=_build_limits(body.limits),
+        resilience=_build_resilience(body.resilience),
         **change.stamp_created(),
     )
     await change.tx.endpoints.insert(row)
@@ -65,6 +67,13 @@ def _build_fallback(body: schema.FallbackConfig | None) -> FallbackConfig | None
 
 def _build_limits(body: schema.EndpointLimits | None) -> EndpointLimits:
     return EndpointLimits() if body is None else EndpointLimits(**body.model_dump())
+
+
+def _build_resilience(body: schema.Resilience | None) -> Resilience:
+    if body is None:
+        return Resilience()
+    kinds = dict.fromkeys(kind.value for kind in body.fallback_on)
+    return Resilience(fallback_on=tuple(kinds), hedge=body.hedge)
 
 
 async def update_endpoint(
@@ -104,6 +113,8 @@ def _changed_columns(body: schema.EndpointPatch) -> dict[str, Any]:
         columns["fallback_config"] = _build_fallback(body.fallback_config)
     if body.given("limits"):
         columns["limits"] = _build_limits(body.limits)
+    if body.given("resilience"):
+        columns["resilience"] = _build_resilience(body.resilience)
     return columns
 
 

@@ -1,7 +1,6 @@
 """All connections of this process to model providers.
 
-Rule: a request is sent twice only if the first time it went to a connection out of the pool
-that was dead before any byte of an answer came back.
+Rule: a request is sent once; that it went to a connection out of the pool which was dead is said.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from gateway.errors import UpstreamResetError
+from gateway.errors import UpstreamResetError, UpstreamStaleError
 from gateway.proxy.deadline import Limits, now_s
 from gateway.proxy.flow import in_task
 from gateway.proxy.upstream.addresses import Addresses, Resolve
@@ -49,18 +48,21 @@ class Upstreams:
         self._pool = Pool()
         self._waits = Waits()
 
-    async def send(self, request: Request, limits: Limits) -> UpstreamAnswer:
+    async def send(
+        self, request: Request, limits: Limits, *, fresh: bool = False
+    ) -> UpstreamAnswer:
         """Send a request and return once the answer's headers are there.
 
-        A connection out of the pool that turns out to be dead before any byte came back is
-        replaced by a fresh one, once: providers close idle connections without notice.
+        `fresh`: on a new connection, none out of the pool.
 
         Raises:
+            UpstreamStaleError: the connection came out of the pool and turned out to be dead
+                before any byte came back: providers close idle connections without notice.
             UpstreamError: of the class that names what failed.
             DeadlineExceededError: the request's own deadline came first.
         """
         began_s = now_s()
-        pooled = self._pool.take(request.lane)
+        pooled = None if fresh else self._pool.take(request.lane)
         if pooled is not None:
             answer = UpstreamAnswer(pooled, self._waits, limits, began_s)
             try:
@@ -71,14 +73,14 @@ class Upstreams:
                 while not answer.arrived:
                     await answer.gate
                     answer.check()
-            except UpstreamResetError:
+            except UpstreamResetError as error:
                 if answer.heard:
                     raise
+                raise UpstreamStaleError(error.detail) from None
             except BaseException:
                 answer.close()
                 raise
-            else:
-                return answer
+            return answer
         build = partial(self._pool.build, request.lane)
         opening = self._connector.open(request.origin, build, limits, began_s)
         connection = await in_task(opening, Connection.abort)

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohappyeyeballs import AddrInfoType
 
+from gateway.errors import UpstreamStaleError
 from gateway.proxy.deadline import Limits, now_s
 from gateway.proxy.upstream import Request, Upstreams, dump_headers, dump_request, dump_start
 from gateway.settings import OriginPattern, parse_origin_pattern
@@ -70,7 +71,11 @@ async def upstreams(*allowed: OriginPattern | str, **more: Any) -> AsyncIterator
 async def fetch(
     opened: Upstreams, url: str, in_force: Limits | None = None, **more: Any
 ) -> tuple[int, bytes]:
-    answer = await opened.send(call(url, **more), in_force or limits())
+    """Send and read; a stale connection is replaced once, as the data plane does it."""
+    try:
+        answer = await opened.send(call(url, **more), in_force or limits())
+    except UpstreamStaleError:
+        answer = await opened.send(call(url, **more), in_force or limits(), fresh=True)
     try:
         return answer.status, await answer.read(LIMIT)
     finally:

@@ -77,7 +77,7 @@ async def test_a_body_over_the_limit(framing: bytes) -> None:
 
 async def test_a_whole_body_over_the_limit() -> None:
     async with raw_server(say(plain(b"12345"))) as url, upstreams(url) as opened:
-        answer = await opened.send(call(url), limits())
+        answer = await opened.send(call(url), limits(), fresh=True)
         with pytest.raises(UpstreamMalformedError, match="too large"):
             await answer.read(4)
         answer.close()
@@ -88,7 +88,7 @@ async def test_a_compressed_body_is_decoded_although_nobody_asked_for_it() -> No
     coded = plain(gzip.compress(text), b"Content-Encoding: gzip")
     async with raw_server(say(coded)) as url, upstreams(url) as opened:
         assert await fetch(opened, url) == (200, text)
-        answer = await opened.send(call(url), limits())
+        answer = await opened.send(call(url), limits(), fresh=True)
         answer.open_chunks()
         assert await read_chunks(answer) == text
         answer.close()
@@ -104,7 +104,7 @@ async def test_a_bomb_is_refused() -> None:
 async def test_a_bomb_in_a_stream_is_undone_piece_by_piece() -> None:
     coded = plain(gzip.compress(bytes(64 << 20)), b"Content-Encoding: gzip")
     async with raw_server(say(coded)) as url, upstreams(url) as opened:
-        answer = await opened.send(call(url), limits())
+        answer = await opened.send(call(url), limits(), fresh=True)
         answer.open_chunks()
         tracemalloc.start()
         try:
@@ -121,7 +121,7 @@ async def test_a_body_that_cannot_be_decoded(coding: bytes, body: bytes) -> None
     async with raw_server(say(answer)) as url, upstreams(url) as opened:
         with pytest.raises(UpstreamMalformedError, match="compressed"):
             await fetch(opened, url)
-        answered = await opened.send(call(url), limits())
+        answered = await opened.send(call(url), limits(), fresh=True)
         with pytest.raises(UpstreamMalformedError, match="compressed"):
             answered.open_chunks()
             await answered.next_chunk()
@@ -138,7 +138,7 @@ async def test_chunks_come_as_they_are_sent() -> None:
         writer.write(b"3\r\ntwo\r\n0\r\n\r\n")
 
     async with raw_server(serve) as url, upstreams(url) as opened:
-        answer = await opened.send(call(url), limits())
+        answer = await opened.send(call(url), limits(), fresh=True)
         answer.open_chunks()
         assert await answer.next_chunk() == b"one"
         more.set()
@@ -152,7 +152,7 @@ async def test_what_came_before_a_cut_is_not_lost() -> None:
         raw_server(say(OK + b"Transfer-Encoding: chunked\r\n\r\n3\r\none\r\n")) as url,
         upstreams(url) as opened,
     ):
-        answer = await opened.send(call(url), limits())
+        answer = await opened.send(call(url), limits(), fresh=True)
         await asyncio.sleep(0.05)
         answer.open_chunks()
         assert await answer.next_chunk() == b"one"
@@ -174,7 +174,7 @@ async def test_a_slow_reader_stops_the_reading() -> None:
             sent += 100_000
 
     async with raw_server(serve) as url, upstreams(url) as opened:
-        answer = await opened.send(call(url), limits())
+        answer = await opened.send(call(url), limits(), fresh=True)
         before = -1
         while sent != before:  # until nothing moves any more
             before = sent

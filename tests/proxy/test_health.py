@@ -1,0 +1,284 @@
+"""Circuit, cooling, quarantine and budget as requests meet them, against simulated providers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.entities import EndpointLimits, Resilience
+from gateway.routing.health import IN_A_ROW, Block
+from gateway.routing.health_table import list_states
+from gateway.simulator import RunningSimulator
+from tests.proxy.rig import Answer, Endpoint, Model, Rig, chat_body
+
+SHORT = {"circuit_open_ms": 150, "quarantine_ms": 150}
+SHORT_S = 0.17  # an interval with its jitter
+PACED = EndpointLimits(first_byte_timeout_ms=100)
+
+
+def pair(first: RunningSimulator, second: RunningSimulator, **more: Any) -> dict[str, Endpoint]:
+    models = [Model(first.url, name="one"), Model(second.url, order=0, name="two")]
+    return {"chat": Endpoint(models, **more)}
+
+
+def lone(sim: RunningSimulator) -> dict[str, Endpoint]:
+    return {"chat": Endpoint([Model(sim.url, name="one")])}
+
+
+async def ask(rig: Rig, *, stream: bool = False) -> Answer:
+    return await rig.chat(stream=True) if stream else await rig.chat()
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "streamed"])
+def stream(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+# --- cooling and quarantine -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [
+        ("status=429,retry-after=30", Block.COOLING),
+        ("status=503,retry-after=30", Block.COOLING),
+        ("status=529,retry-after=30", Block.COOLING),
+        ("error=bad-key", Block.QUARANTINE),
+        ("error=quota", Block.QUARANTINE),
+        ("error=no-model", Block.QUARANTINE),
+    ],
+)
+async def test_a_target_that_wants_peace_is_not_asked_again(
+    sim: RunningSimulator, other: RunningSimulator, fault: str, state: Block, stream: bool
+) -> None:
+    sim.set_fault(fault)
+    async with Rig(pair(sim, other)) as rig:
+        answers = [await ask(rig, stream=stream) for _ in range(5)]
+        (blocked,) = rig.parts.healths.list_blocked(0)
+    assert {answer.status for answer in answers} == {200}
+    assert [answer.own("attempts") for answer in answers] == ["2", "1", "1", "1", "1"]
+    assert len(sim.calls) == 1
+    assert blocked.block is state
+
+
+async def test_it_is_asked_again_when_its_time_is_over(
+    sim: RunningSimulator, other: RunningSimulator
+) -> None:
+    sim.set_fault("error=bad-key", times=1)
+    async with Rig(pair(sim, other), settings=SHORT) as rig:
+        assert (await rig.chat()).own("model") == "two"
+        assert (await rig.chat()).own("model") == "two"
+        await asyncio.sleep(SHORT_S)
+        assert (await rig.chat()).own("model") == "one"
+        assert rig.parts.healths.list_blocked(0) == []
+
+
+async def test_a_lone_target_is_asked_whatever_it_says(sim: RunningSimulator, stream: bool) -> None:
+    sim.set_fault("status=429,retry-after=30")
+    async with Rig(lone(sim)) as rig:
+        answers = [await ask(rig, stream=stream) for _ in range(8)]
+    assert {answer.status for answer in answers} == {429}
+    assert {answer.headers["Retry-After"] for answer in answers} == {"30"}
+    assert len(sim.calls) == 8
+
+
+async def test_when_all_cool_the_client_learns_when_the_first_is_back(
+    sim: RunningSimulator, other: RunningSimulator, stream: bool
+) -> None:
+    sim.set_fault("status=429,retry-after=40")
+    other.set_fault("status=429,retry-after=20")
+    async with Rig(pair(sim, other)) as rig:
+        first = await ask(rig, stream=stream)
+        second = await ask(rig, stream=stream)
+    assert first.status == 429
+    assert (second.status, second.code) == (503, "no_target")
+    assert 18 <= int(second.headers["Retry-After"]) <= 20
+    assert second.own("attempts") == "0"
+    assert (len(sim.calls), len(other.calls)) == (1, 1)
+
+
+async def test_a_credential_that_was_replaced_is_tried_at_once(
+    sim: RunningSimulator, other: RunningSimulator
+) -> None:
+    sim.set_fault("error=bad-key", times=1)
+    endpoints = pair(sim, other)
+    async with Rig(endpoints) as rig:
+        await rig.chat()
+        assert (await rig.chat()).own("model") == "two"
+        one, two = endpoints["chat"].models
+        mended = replace(one, more_config={"organization": "org-other"})
+        rig.configure({"chat": Endpoint([mended, two])})
+        assert (await rig.chat()).own("model") == "one"
+        snapshot = rig.parts.snapshots.current
+        assert list_states(rig.parts.healths, snapshot, 0.0) == []  # of the old one nobody hears
+
+
+async def test_two_endpoints_share_what_is_known_of_a_model(
+    sim: RunningSimulator, other: RunningSimulator
+) -> None:
+    sim.set_fault("status=529,retry-after=30")
+    async with Rig(pair(sim, other)) as rig:
+        await rig.chat()
+        states = list_states(rig.parts.healths, rig.parts.snapshots.current, 0.0)
+    assert [(state.model_definition_name, state.reason) for state in states] == [
+        ("one", "overloaded")
+    ]
+
+
+# --- circuit ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["reset", "status=500", "hang", "truncate"])
+async def test_a_broken_target_is_cut_off_and_comes_back(
+    sim: RunningSimulator, other: RunningSimulator, fault: str, stream: bool
+) -> None:
+    sim.set_fault(fault)
+    async with Rig(pair(sim, other, limits=PACED), settings=SHORT) as rig:
+        answers = [await ask(rig, stream=stream) for _ in range(IN_A_ROW + 3)]
+        assert {answer.status for answer in answers} == {200}
+        assert len(sim.calls) == IN_A_ROW
+        sim.clear_faults()
+        await asyncio.sleep(SHORT_S)
+        for _ in range(3):
+            assert (await ask(rig, stream=stream)).own("model") == "one"
+        assert rig.parts.healths.list_blocked(0) == []
+
+
+async def test_what_breaks_after_the_first_content_counts_too(
+    sim: RunningSimulator, other: RunningSimulator
+) -> None:
+    sim.set_fault("cut-after=2")
+    async with Rig(pair(sim, other)) as rig:
+        for _ in range(IN_A_ROW):
+            assert (await rig.chat(stream=True)).own("model") == "one"
+        assert (await rig.chat(stream=True)).own("model") == "two"
+
+
+async def test_one_probe_per_interval_reaches_a_dead_target(sim: RunningSimulator) -> None:
+    sim.set_fault("reset")
+    async with Rig(lone(sim), settings=SHORT) as rig:
+        for _ in range(IN_A_ROW):
+            assert (await rig.chat()).code == "upstream_reset"
+        calls = len(sim.calls)
+        refused = await asyncio.gather(*(rig.chat() for _ in range(50)))
+        assert {answer.code for answer in refused} == {"no_target"}
+        assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
+        assert len(sim.calls) == calls
+        await asyncio.sleep(SHORT_S)
+        answers = await asyncio.gather(*(rig.chat() for _ in range(50)))
+        assert [answer.code for answer in answers].count("upstream_reset") == 1
+        assert len(sim.calls) == calls + 1
+
+
+async def test_faults_of_clients_open_nothing(
+    sim: RunningSimulator, other: RunningSimulator
+) -> None:
+    sim.set_fault("status=400")
+    async with Rig(pair(sim, other)) as rig:
+        answers = [await rig.chat() for _ in range(20)]
+    assert {answer.status for answer in answers} == {400}
+    assert other.calls == []
+
+
+async def test_deadlines_of_clients_open_nothing(sim: RunningSimulator) -> None:
+    sim.set_fault("hang")
+    async with Rig(lone(sim)) as rig:
+        for _ in range(IN_A_ROW + 1):
+            answer = await rig.post(
+                "/v1/chat/completions", chat_body(), **{"x-lockgate-timeout-ms": "120"}
+            )
+            assert answer.code == "deadline_exceeded"
+    assert len(sim.calls) == IN_A_ROW + 1
+
+
+# --- budget and caps --------------------------------------------------------------------------
+
+
+async def test_when_everything_fails_there_is_hardly_more_than_one_call_per_request(
+    sim: RunningSimulator, other: RunningSimulator
+) -> None:
+    sim.set_fault("status=500")
+    other.set_fault("status=500")
+    async with Rig(pair(sim, other)) as rig:
+        for _ in range(20):
+            assert (await rig.chat()).status in (500, 503)
+        await asyncio.gather(*(rig.chat() for _ in range(180)))
+    assert len(sim.calls) + len(other.calls) <= 220
+
+
+async def test_a_target_that_fails_again_and_again_gets_no_retries(sim: RunningSimulator) -> None:
+    model = Model(sim.url, name="one")
+    # Success and failure by turns: the circuit stays closed, the budget is used up.
+    async with Rig({"chat": Endpoint([model])}) as rig:
+        for _ in range(30):
+            sim.set_fault("status=500", times=2)
+            await rig.chat()
+            sim.clear_faults()
+            for _ in range(3):
+                await rig.chat()
+    retried = [row for row in rig.ledger.rows if row.attempt == 2]
+    assert 10 <= len(retried) <= 20
+
+
+async def test_a_full_target_is_passed_over(sim: RunningSimulator, other: RunningSimulator) -> None:
+    sim.set_fault("hang")
+    async with Rig(pair(sim, other), settings={"max_in_flight_per_target": 2}) as rig:
+        waiting = [asyncio.create_task(rig.chat()) for _ in range(2)]
+        while len(sim.calls) < 2:
+            await asyncio.sleep(0.01)
+        assert (await rig.chat()).own("model") == "two"
+        for task in waiting:
+            task.cancel()
+
+
+async def test_when_all_are_full_the_gateway_says_so(sim: RunningSimulator) -> None:
+    sim.set_fault("hang")
+    async with Rig(lone(sim), settings={"max_in_flight_per_target": 1}) as rig:
+        waiting = asyncio.create_task(rig.chat())
+        while not sim.calls:
+            await asyncio.sleep(0.01)
+        answer = await rig.chat()
+        assert (answer.status, answer.code) == (503, "overloaded")
+        assert answer.headers["Retry-After"] == "1"
+        waiting.cancel()
+
+
+async def test_a_stale_connection_is_an_attempt_of_its_own(sim: RunningSimulator) -> None:
+    async with Rig(lone(sim)) as rig:
+        assert (await rig.chat()).status == 200
+        sim.set_fault("reset", times=1)  # on the connection that was kept
+        answer = await rig.chat()
+    assert (answer.status, answer.own("attempts")) == (200, "2")
+    assert len(sim.calls) == len(rig.ledger.rows) == 3
+    assert [row.error_code for row in rig.ledger.rows] == [None, "upstream_reset", None]
+
+
+# --- opting in --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [("error=context", "context_window_exceeded"), ("error=policy", "content_policy")],
+)
+async def test_refusals_go_on_only_where_the_endpoint_says_so(
+    sim: RunningSimulator, other: RunningSimulator, fault: str, kind: str, stream: bool
+) -> None:
+    sim.set_fault(fault)
+    async with Rig(pair(sim, other)) as rig:
+        refused = await ask(rig, stream=stream)
+    assert refused.status == 400
+    assert rig.ledger.rows[0].error_code == kind
+    async with Rig(pair(sim, other, resilience=Resilience(fallback_on=(kind,)))) as rig:
+        answer = await ask(rig, stream=stream)
+    assert (answer.status, answer.own("model")) == (200, "two")
+
+
+@pytest.fixture(autouse=True)
+async def _faults_end(sim: RunningSimulator, other: RunningSimulator) -> AsyncIterator[None]:
+    yield
+    sim.clear_faults()
+    other.clear_faults()
