@@ -20,6 +20,12 @@ def _show_share(row: Row) -> str:
     return f"{row['share']:.1%}" if row["linkage_type"] == "PRIMARY" else "-"
 
 
+def _show_then(row: Row) -> str:
+    if not row["next_target"]:
+        return "no other target"
+    return "the next target; alone, once more" if row["retry_alone"] else "the next target"
+
+
 _ORDER_COLUMNS = (
     number("#", "position"),
     column("MODEL", "model_definition_name"),
@@ -32,7 +38,7 @@ _ORDER_COLUMNS = (
 )
 _OUTCOME_COLUMNS = (
     column("WHEN", "example"),
-    Column("THEN", lambda row: "the next target" if row["next_target"] else "no other target"),
+    Column("THEN", _show_then),
     column("THE TARGET", "target_then"),
     column("ELSE THE CLIENT GETS", "client_gets"),
 )

@@ -137,3 +137,17 @@ async def test_what_the_gateway_refuses_stands_beside_its_field(admin: Admin) ->
         await page.get_by_label("First byte, ms").fill("1000")
     await page.get_by_role("button", name="Create endpoint").click()
     await expect(page.get_by_role("heading", name="chat-2", level=1)).to_be_visible()
+
+
+async def test_an_endpoint_opts_in_to_more_fallbacks_and_to_hedging(admin: Admin) -> None:
+    secret = await admin.make_secret("openai-prod")
+    endpoint = await admin.make_endpoint("chat", await admin.make_model("mini", secret))
+    path = f"/endpoints/{endpoint['endpoint_id']}"
+    await admin.enter(f"endpoints/{endpoint['endpoint_id']}/edit")
+    page = admin.page
+    await page.get_by_label("Go on when the content policy refuses").check()
+    await page.get_by_label("Ask a second model when the first is slow").check()
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("heading", name="chat", level=1)).to_be_visible()
+    stored = (await admin.call("GET", path))["resilience"]
+    assert stored == {"fallback_on": ["content_policy"], "hedge": True}

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Admin
 
@@ -104,3 +104,29 @@ async def test_an_answer_that_never_comes_is_told_with_a_way_to_try_again(admin:
     await admin.page.unroute("**/api/v1/secrets?*")
     await admin.page.get_by_role("button", name="Try again").click()
     await expect(admin.page.get_by_text("No secrets yet")).to_be_visible()
+
+
+async def test_a_model_that_is_left_alone_is_told_on_the_first_page(admin: Admin) -> None:
+    secret = await admin.make_secret("openai-prod")
+    model = await admin.make_model("mini", secret)
+
+    async def answer(route: Route) -> None:
+        status = await admin.call("GET", "/status")
+        blocked = {
+            "model_definition_id": model["model_definition_id"],
+            "model_definition_name": "mini",
+            "state": "cooling",
+            "until": status["now"] + 30_000,
+            "reason": "rate_limited",
+            "times": 1,
+        }
+        await route.fulfill(json={**status, "targets": [blocked]})
+
+    await admin.page.route("**/api/v1/status", answer)
+    await admin.enter("overview")
+    await expect(
+        admin.page.get_by_text("mini wants to be left alone, tried again in 30 s (rate_limited).")
+    ).to_be_visible()
+    await admin.page.get_by_role("link", name="Show the model").click()
+    await expect(admin.page.get_by_text("What endpoints and reports call it here.")).to_be_visible()
+    await admin.page.unroute("**/api/v1/status")

@@ -180,6 +180,7 @@ def list_outcomes(fallback_on: tuple[str, ...] = ()) -> list[dict[str, Any]]:
             "outcome": error.code,
             "example": example,
             "next_target": error.next_target,
+            "retry_alone": False,
             "target_then": _THEN[blame_error(error(""))],
             "client_gets": f"{error.status} {error.code}",
         }
@@ -197,6 +198,7 @@ def _explain_answer(
         "outcome": decision.kind,
         "example": f"the provider answers {status}{note}",
         "next_target": decision.goes_on(fallback_on),
+        "retry_alone": decision.retry_same,
         "target_then": _THEN[decision.blame],
         "client_gets": (
             f"{error.status} {error.code}" if error is not None else "the provider's own answer"

@@ -134,6 +134,8 @@ class ExplainedOutcome(Entity):
     example: str
     next_target: bool
     """Whether the next target is tried, while nothing was sent to the client."""
+    retry_alone: bool
+    """Whether a target that is the only one is asked once more."""
     target_then: str
     """What becomes of the target that failed."""
     client_gets: str

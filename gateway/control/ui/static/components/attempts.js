@@ -11,8 +11,10 @@ import { Section } from "./page.js";
 import { Table } from "./table.js";
 
 const OUTCOME_COLUMNS = [
-  { key: "example", title: "When", cell: (row) => row.example },
-  { key: "next", title: "Next model", cell: (row) => (row.next_target ? html`<${Badge} kind="good">is tried<//>` : html`<span class="muted">no</span>`) },
+  { key: "example", title: "When", cell: (row) => html`${row.example}
+    ${row.target_then !== "nothing" && html`<p class="muted small">the model: ${row.target_then}</p>`}` },
+  { key: "next", title: "Next model", cell: (row) => (row.next_target ? html`<${Badge} kind="good">is tried<//>
+    ${row.retry_alone && html`<p class="muted small">alone: once more</p>`}` : html`<span class="muted">no</span>`) },
   { key: "gets", title: "If none is left", cell: (row) => row.client_gets },
 ];
 
@@ -39,6 +41,7 @@ function Attempt({ row }) {
       <span class="muted"> ${row.linkage_type.toLowerCase()}</span>
       <p class="muted small">${row.reason}</p></div>
     ${!row.usable && html`<${Badge} kind="warn">skipped<//>`}
+    ${row.usable && row.state !== "closed" && html`<${Badge} kind="warn">${row.state.replace("_", " ")}<//>`}
     ${row.usable && drawn && html`<span class="number">${formatShare(row.share)}</span>`}
   </li>`;
 }

@@ -22,6 +22,16 @@ const LIMITS = [
   ["max_body_bytes", "Body, bytes"],
 ];
 
+const REFUSALS = [
+  ["context_window_exceeded", "Go on when the context window is exceeded", "The next model may have a larger one."],
+  ["content_policy", "Go on when the content policy refuses", "The next model may have another one."],
+];
+
+/** The kinds in the table's order, with one of them switched on or off. */
+function toggle(kinds, kind, on) {
+  return REFUSALS.map(([name]) => name).filter((name) => (name === kind ? on : kinds.includes(name)));
+}
+
 function readForm(endpoint) {
   const cap = endpoint?.fallback_config?.max_attempts;
   const limits = Object.entries(endpoint?.limits ?? {}).map(([name, value]) => [name, value === null ? "" : String(value)]);
@@ -34,6 +44,8 @@ function readForm(endpoint) {
     tags: readTags(endpoint?.tags),
     limits: Object.fromEntries(limits),
     usage: endpoint?.usage_tracking ?? true,
+    fallbackOn: endpoint?.resilience?.fallback_on ?? [],
+    hedge: endpoint?.resilience?.hedge ?? false,
   };
 }
 
@@ -52,6 +64,7 @@ function buildBody(form) {
     tags: dumpTags(form.tags),
     limits: Object.fromEntries(LIMITS.map(([name]) => [name, parseNumber(form.limits[name])])),
     usage_tracking: form.usage,
+    resilience: { fallback_on: form.fallbackOn, hedge: form.hedge },
   };
 }
 
@@ -131,6 +144,12 @@ function EditorForm({ models, endpoint, etag, onReload, back }) {
     <${Section} title="Fallbacks" lead="Tried from the top when every model above has failed.">
       <${FallbackEditor} rows=${value.fallbacks} models=${models} errors=${errors} onChange=${(fallbacks) => set({ fallbacks })} />
       <${CapField} value=${value.cap} count=${value.fallbacks.length} onChange=${(cap) => set({ cap })} error=${form.errorOf("fallback_config.max_attempts")} />
+    <//>
+    <${Section} title="Refusals and slowness" lead="Off by default: another model may cost more, or refuse less.">
+      ${REFUSALS.map(([kind, label, hint]) => html`<${CheckField} key=${kind} label=${label} hint=${hint} checked=${value.fallbackOn.includes(kind)}
+        onChange=${(on) => set({ fallbackOn: toggle(value.fallbackOn, kind, on) })} />`)}
+      <${CheckField} label="Ask a second model when the first is slow" checked=${value.hedge} onChange=${(hedge) => set({ hedge })}
+        hint="Slower than 95 % of the last answers began; at most 2 % more calls." />
     <//>
     <${Section} title="Tags" lead="Free words for reports and search.">
       <${TagEditor} rows=${value.tags} onChange=${(tags) => set({ tags })} error=${placeTagError(form)} />

@@ -15,6 +15,7 @@ import { html } from "../view.js";
 
 const REFRESH_MS = 15_000;
 const ENDPOINTS_SHOWN = 8;
+const BLOCKED_SHOWN = 5; // more than these at once have one cause
 const MANY_ERRORS = 0.05; // a share worth a second look
 const LISTS = { secrets: "/secrets", models: "/model-definitions", endpoints: "/endpoints", keys: "/api-keys" };
 
@@ -72,7 +73,24 @@ function listWarnings(status) {
 function Warnings({ status }) {
   return html`
     ${listWarnings(status).map((message) => html`<${Problem} key=${message} error=${{ message }} />`)}
+    ${status.targets.slice(0, BLOCKED_SHOWN).map((row) => html`<${Blocked} key=${row.model_definition_id} row=${row} now=${status.now} />`)}
+    ${status.targets.length > BLOCKED_SHOWN && html`<${Problem} error=${{ message: `${formatCount(status.targets.length - BLOCKED_SHOWN)} more models are left alone.` }} />`}
     ${status.quarantined.map((row) => html`<${Quarantined} key=${row.secret_id} row=${row} />`)}`;
+}
+
+const STATES = {
+  open: "fails and is left alone",
+  half_open: "has failed and is tried by single requests",
+  cooling: "wants to be left alone",
+  quarantined: "is left alone: its credential, account or model does not work",
+};
+
+/** A model that is not asked just now. */
+function Blocked({ row, now }) {
+  const seconds = Math.ceil((row.until - now) / 1000);
+  const wait = seconds > 0 ? `, tried again in ${formatCount(seconds)} s` : "";
+  return html`<${Problem} error=${{ message: `${row.model_definition_name} ${STATES[row.state]}${wait} (${row.reason}).` }}>
+    <a class="button button-small" href=${href("models", row.model_definition_id)}>Show the model</a><//>`;
 }
 
 /** A credential that does not open: its targets are passed over until it is stored again. */
