@@ -1,8 +1,8 @@
 """One attempt: a call of one target, up to where its answer may be sent, and then its sending.
 
-    call -> Failure                settled at once
-         -> Ready -> deliver       settled at the answer's end
-                  -> discard       settled: another answer was sooner
+    call -> Failure                 settled at once
+         -> Attempt -> deliver      settled at the answer's end
+                    -> discard      settled: another answer was sooner
 
 Rule: until `deliver` nothing has reached the client; every attempt that was begun is settled once:
 booked, and its target's health told.
@@ -72,17 +72,6 @@ class Failure:
     retry_same: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class Ready:
-    """An answer that may be sent: whole, or a stream that is held at its first content."""
-
-    run: Attempt
-    answer: UpstreamAnswer
-    buffered: Buffered | None = None
-    relay: Relay | None = None
-    watch: StreamWatch | None = None
-
-
 class Caller:
     """Makes attempts over one set of upstream connections."""
 
@@ -92,11 +81,14 @@ class Caller:
 
     async def call(
         self, exchange: Exchange, job: Job, wiring: Wiring, *, is_retry: bool
-    ) -> Ready | Failure:
+    ) -> Attempt | Failure:
         """Call a target and take in as much as it needs to know whether it has answered.
 
         A kept connection that turns out to be closed is replaced by a fresh one, once: providers
         close them at will. The provider may have seen the request, so it is an attempt of its own.
+
+        Returns:
+            the attempt, ready to be delivered, or its failure.
 
         Raises:
             ClientGoneError: the client went away.
@@ -108,18 +100,17 @@ class Caller:
             outcome = await self._open(run, fresh=True)
         return outcome
 
-    async def deliver(self, ready: Ready) -> None:
-        """Send an answer to the client, to its end.
+    async def deliver(self, run: Attempt) -> None:
+        """Send the answer of an attempt to the client, to its end.
 
         Raises:
             ClientGoneError: the client went away.
         """
-        run = ready.run
         try:
-            if ready.buffered is not None:
-                ready.buffered.send(run.exchange)
-            elif ready.relay is not None and ready.watch is not None:
-                await self._send(run, ready.relay, ready.watch)
+            if run.buffered is not None:
+                run.buffered.send(run.exchange)
+            elif run.relay is not None and run.watch is not None:
+                await self._send(run, run.relay, run.watch)
         except ClientGoneError as error:
             run.client_gone, run.error_code = True, error.code
             raise
@@ -127,15 +118,13 @@ class Caller:
             run.error_code = InternalError.code
             raise
         finally:
-            ready.answer.close()
             self._settle(run)
 
-    def discard(self, ready: Ready, error: LockgateError) -> None:
+    def discard(self, run: Attempt, error: LockgateError) -> None:
         """Let go of an answer that nobody wants any more."""
-        ready.run.error_code = error.code
-        ready.run.client_gone = isinstance(error, ClientGoneError)
-        ready.answer.close()
-        self._settle(ready.run)
+        run.error_code = error.code
+        run.client_gone = isinstance(error, ClientGoneError)
+        self._settle(run)
 
     # --- within -----------------------------------------------------------------------------
 
@@ -143,18 +132,18 @@ class Caller:
         exchange.attempts += 1
         wiring.health.in_flight += 1
         show(exchange, wiring)
-        started_at = self._parts.clock.now_ms()
-        return Attempt(exchange, job, wiring, exchange.attempts, started_at, now_s(), is_retry)
+        return Attempt(exchange, job, wiring, self._parts.clock.now_ms(), now_s(), is_retry)
 
-    async def _open(self, run: Attempt, *, fresh: bool) -> Ready | Failure:
-        answer: UpstreamAnswer | None = None
-        outcome: Ready | Failure | None = None
+    async def _open(self, run: Attempt, *, fresh: bool) -> Attempt | Failure:
+        outcome: Attempt | Failure | None = None
         try:
             run.wiring.check_origin()
             request = build_request(run.exchange, run.job, run.wiring)
             asked_s = now_s()
             try:
-                answer = await self._upstreams.send(request, run.job.limits, fresh=fresh)
+                answer = run.answer = await self._upstreams.send(
+                    request, run.job.limits, fresh=fresh
+                )
             finally:
                 came_s = now_s()
                 run.exchange.waited_s += came_s - asked_s
@@ -175,9 +164,7 @@ class Caller:
             run.error_code = InternalError.code  # a fault of ours is no success in the ledger
             raise
         finally:
-            if not isinstance(outcome, Ready):
-                if answer is not None:
-                    answer.close()
+            if outcome is not run:
                 self._settle(run)
         return outcome
 
@@ -194,7 +181,9 @@ class Caller:
             run.error_code, run.blame = UpstreamReportedError.code, Blame.FAILURE
 
     def _settle(self, run: Attempt) -> None:
-        """Book the attempt and tell its target's health what came of it."""
+        """Let go of the connection, book the attempt, tell its target's health what came of it."""
+        if run.answer is not None:
+            run.answer.close()
         health, at_s = run.wiring.health, now_s()
         health.in_flight -= 1
         if run.error_code is None:
@@ -210,7 +199,7 @@ class Caller:
             health.fail(at_s, run.blame, run.error_code, hint_s=run.hint_s, draw=draw)
         book(run, self._parts)
 
-    async def _buffer(self, run: Attempt, answer: UpstreamAnswer) -> Ready | Failure:
+    async def _buffer(self, run: Attempt, answer: UpstreamAnswer) -> Attempt | Failure:
         limit_bytes = _MAX_ANSWER_BYTES if answer.status < _FIRST_ERROR else _MAX_ERROR_BYTES
         if answer.is_complete:
             body = await answer.read(limit_bytes)
@@ -227,7 +216,8 @@ class Caller:
         if not body:
             raise UpstreamTruncatedError("the provider's answer ended before any content")
         run.usage = run.exchange.spec.parse_usage(body)
-        return Ready(run, answer, build_buffered(answer, body, run.wiring, run.started_at))
+        run.buffered = build_buffered(answer, body, run.wiring, run.started_at)
+        return run
 
     def _fail(
         self, run: Attempt, answer: UpstreamAnswer, body: bytes, decision: Decision
@@ -249,7 +239,7 @@ class Caller:
             retry_same=decision.retry_same,
         )
 
-    async def _hold(self, run: Attempt, answer: UpstreamAnswer) -> Ready | Failure:
+    async def _hold(self, run: Attempt, answer: UpstreamAnswer) -> Attempt | Failure:
         run.streamed = True
         watch = run.exchange.spec.watch()
         relay = Relay(run.exchange, run.wiring, answer, watch)
@@ -263,7 +253,8 @@ class Caller:
             status = watch.failure.status or _BAD_GATEWAY
             decision = classify_answer(run.wiring.target.provider, status, watch.failure.body)
             return _fail_reported(run, decision, status, watch.failure.message)
-        return Ready(run, answer, relay=relay, watch=watch)
+        run.relay, run.watch = relay, watch
+        return run
 
 
 def show(exchange: Exchange, wiring: Wiring) -> None:

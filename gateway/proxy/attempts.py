@@ -17,7 +17,8 @@ from gateway.errors import (
     VaultIntegrityError,
 )
 from gateway.providers import PROVIDERS
-from gateway.proxy.attempt import Caller, Failure, Ready, conclude
+from gateway.proxy.attempt import Caller, Failure, conclude
+from gateway.proxy.booking import Attempt
 from gateway.proxy.credentials import Wiring, Wirings
 from gateway.proxy.deadline import now_s
 from gateway.proxy.exchange import Exchange, Job
@@ -56,7 +57,7 @@ class Attempts:
         tries = 0
         while True:
             outcome = await self._call(exchange, job, wiring, wirings, is_retry=tries > 0)
-            if isinstance(outcome, Ready):
+            if isinstance(outcome, Attempt):
                 await self._caller.deliver(outcome)
                 return
             tries += 1
@@ -76,7 +77,7 @@ class Attempts:
         others: Iterator[Wiring],
         *,
         is_retry: bool,
-    ) -> Ready | Failure:
+    ) -> Attempt | Failure:
         """Call one target, or two where the endpoint hedges and the first is slow."""
         if not job.route.hedge or is_retry:
             return await self._caller.call(exchange, job, wiring, is_retry=is_retry)

@@ -6,21 +6,22 @@ Rule: every call of an upstream is booked once, however it ended.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 
-from gateway.dialects import Usage, estimate_usage
+from gateway.dialects import StreamWatch, Usage, estimate_usage
 from gateway.entities import UsageRow
+from gateway.proxy.answer import Buffered
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.deadline import now_s
 from gateway.proxy.exchange import Exchange, Job
 from gateway.proxy.operations import Metering
 from gateway.proxy.parts import ProxyParts
+from gateway.proxy.stream import Relay
+from gateway.proxy.upstream import UpstreamAnswer
 from gateway.routing.health import Blame
 
 logger = logging.getLogger("lockgate.proxy")
 
 
-@dataclass(slots=True, eq=False)
 class Attempt:
     """One call of one upstream, while it runs.
 
@@ -30,30 +31,46 @@ class Attempt:
         began_s: of the monotonic clock.
         is_retry: it follows a failed one.
         status: of the upstream's answer; 0 where none came.
+        answer, buffered, relay, watch: what came of it, where it can be sent to the client.
         blame: what the failure says about the target.
         hint_s: how long the provider wants to be left alone.
         is_refusal: the target works, and does not want this request.
         is_stale: the connection had been kept, and was closed when it was used.
     """
 
-    exchange: Exchange
-    job: Job
-    wiring: Wiring = field(repr=False)
-    number: int
-    started_at: int
-    began_s: float
-    is_retry: bool = False
-    status: int = 0
+    # Defaults of the class, not of each object: one is made per call, and most stay as they are.
+    status = 0
     error_code: str | None = None
     first_byte_s: float | None = None
     usage: Usage | None = None
-    output_chars: int = 0
-    streamed: bool = False
-    client_gone: bool = False
-    blame: Blame = Blame.NONE
+    output_chars = 0
+    streamed = False
+    client_gone = False
+    answer: UpstreamAnswer | None = None
+    buffered: Buffered | None = None
+    relay: Relay | None = None
+    watch: StreamWatch | None = None
+    blame = Blame.NONE
     hint_s: float | None = None
-    is_refusal: bool = False
-    is_stale: bool = False
+    is_refusal = False
+    is_stale = False
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        job: Job,
+        wiring: Wiring,
+        started_at: int,
+        began_s: float,
+        is_retry: bool,
+    ) -> None:
+        self.exchange = exchange
+        self.job = job
+        self.wiring = wiring
+        self.number = exchange.attempts
+        self.started_at = started_at
+        self.began_s = began_s
+        self.is_retry = is_retry
 
 
 def book(attempt: Attempt, parts: ProxyParts) -> None:

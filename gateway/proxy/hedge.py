@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.errors import HedgeLostError, InternalError, LockgateError
-from gateway.proxy.attempt import Caller, Failure, Ready, show
+from gateway.proxy.attempt import Caller, Failure, show
+from gateway.proxy.booking import Attempt
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.deadline import now_s
 from gateway.proxy.exchange import Exchange, Job
@@ -30,7 +31,7 @@ class _Lane:
     def __init__(self) -> None:
         self.flow: Flow
         self.is_running = True
-        self.outcome: Ready | Failure | None = None
+        self.outcome: Attempt | Failure | None = None
 
 
 class Hedges:
@@ -42,7 +43,7 @@ class Hedges:
 
     async def call(
         self, exchange: Exchange, job: Job, wiring: Wiring, others: Iterator[Wiring]
-    ) -> Ready | Failure:
+    ) -> Attempt | Failure:
         """Call a target, and the next of `others` too if it is slow; return what was sooner.
 
         Raises:
@@ -58,9 +59,9 @@ class Hedges:
             outcome = await race.run(wiring, others, delay_s)
             if race.is_hedged:  # both have waited: as much as the clock says, not the sum
                 exchange.waited_s = waited_s + now_s() - began_s
-        if isinstance(outcome, Ready):
+        if isinstance(outcome, Attempt):
             policy.note(now_s() - began_s)
-            show(exchange, outcome.run.wiring)
+            show(exchange, outcome.wiring)
         return outcome
 
     def _get_policy(self, endpoint: str) -> HedgePolicy:
@@ -91,10 +92,10 @@ class _Race:
 
     async def run(
         self, wiring: Wiring, others: Iterator[Wiring], delay_s: float
-    ) -> Ready | Failure:
+    ) -> Attempt | Failure:
         """Run the calls to the first that is ready, or to the last failure."""
         timer = asyncio.get_running_loop().call_later(delay_s, self._fall_due)
-        outcome: Ready | Failure | None = None
+        outcome: Attempt | Failure | None = None
         end: LockgateError = HedgeLostError("another target answered sooner")
         try:
             self._start(wiring)
@@ -147,18 +148,18 @@ class _Race:
         finally:
             lane.is_running = False
 
-    def _find_outcome(self) -> Ready | Failure | None:
+    def _find_outcome(self) -> Attempt | Failure | None:
         """Return what is ready, or the last failure if nothing runs any more."""
         for lane in self._lanes:
-            if isinstance(lane.outcome, Ready):
+            if isinstance(lane.outcome, Attempt):
                 return lane.outcome
         if any(lane.is_running for lane in self._lanes):
             return None
         return self._lanes[-1].outcome
 
-    def _stop(self, winner: Ready | Failure | None, error: LockgateError) -> None:
+    def _stop(self, winner: Attempt | Failure | None, error: LockgateError) -> None:
         for lane in self._lanes:
             if lane.is_running:
                 lane.flow.stop(error)
-            if isinstance(lane.outcome, Ready) and lane.outcome is not winner:
+            if isinstance(lane.outcome, Attempt) and lane.outcome is not winner:
                 self._caller.discard(lane.outcome, error)
