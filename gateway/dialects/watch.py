@@ -1,18 +1,22 @@
 """The stream watch of every dialect that is framed as server-sent events.
 
 Rule: until the commit point each event is parsed; after it bytes are searched, and
-only an event that may hold counts, an error or the end is parsed.
+only an event that may hold counts, an error or the end is parsed. Of the others the
+brackets are looked at: a parse of each would double what a watch costs, and what breaks
+events is a cut in their middle, which takes the closing bracket away.
 """
 
 from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from gateway.dialects.spec import StreamFailure, StreamWatch, load_object
 from gateway.dialects.sse import BlockSplitter, parse_block
 from gateway.errors import LockgateError, UpstreamMalformedError
+
+DONE: Final = b"[DONE]"  # the end of OpenAI's older streams; some servers end all of theirs so
 
 
 class Splitter(Protocol):
@@ -61,7 +65,7 @@ class SseWatch(StreamWatch):
 
     def feed(self, chunk: bytes) -> None:
         """Look at the next bytes of the answer, cut anywhere."""
-        if self.failure is not None:
+        if self._has_failed():
             return
         blocks = self._blocks.feed(chunk)
         cut = self._blocks.cut
@@ -71,12 +75,25 @@ class SseWatch(StreamWatch):
                 self._follow(block, cut=cut)
             else:
                 self._open(block, cut=cut)
-                if self._has_failed():
-                    return
+            if self._has_failed():
+                return
             cut = False  # only the first can be
             anchor = block.find(self.text_anchor)
             if anchor >= 0:
                 self.output_chars += sum(map(len, self.text.findall(block, anchor)))
+
+    def conclude(self) -> None:
+        """Look at what an end before the commit point has left without its blank line.
+
+        An error there is one, and so is an end; half an event and content are a cut.
+        """
+        data = self._find_data(self._blocks.pending)
+        if data is None or self.committed or self.failure is not None:
+            return
+        self.committed = self.finished
+        value = load_object(data)
+        if value is not None:
+            self.failure = self._find_failure(value, data)
 
     @property
     def finished(self) -> bool:
@@ -100,7 +117,7 @@ class SseWatch(StreamWatch):
         """Keep of an event what is needed once the stream has ended."""
 
     def _has_failed(self) -> bool:
-        return self.failure is not None
+        return self.failure is not None or self.malformed is not None
 
     def _find_data(self, block: bytes) -> bytes | None:
         """Return an event's data; None where it has none."""
@@ -126,7 +143,7 @@ class SseWatch(StreamWatch):
             self._ended = self.committed = True
         elif cut:
             self.committed = True  # too long to be anything but content
-        else:
+        elif data.strip():  # an empty one keeps the connection alive, no more
             self.failure = StreamFailure(
                 None, UpstreamMalformedError.code, "an event of the stream is not JSON", data
             )
@@ -137,6 +154,8 @@ class SseWatch(StreamWatch):
             if word in block:
                 break
         else:
+            if not cut and not self._looks_whole(block):
+                self._check(block)
             return
         data = self._find_data(block)
         if data is None:
@@ -144,9 +163,27 @@ class SseWatch(StreamWatch):
         value = load_object(data)
         if value is None:
             self._ended = self._ended or self._ends(data, cut=cut)
+            if not cut:
+                self._check(block, is_object=False)
             return
         self.late_failure = self.late_failure or self._find_failure(value, data) is not None
         self._see(value)
+
+    def _looks_whole(self, block: bytes) -> bool:
+        """Tell cheaply whether an event is an object from its first bracket to its last."""
+        return block.rstrip(b" ").endswith(b"}") and (
+            block.startswith((b"data: {", b"data:{")) or b"\ndata: {" in block
+        )
+
+    def _check(self, block: bytes, *, is_object: bool = True) -> None:
+        """Note an event that nobody can read, unless there has been an end before it."""
+        if self._ended or self.late_failure:
+            return
+        data = (self._find_data(block) or b"").strip()
+        if not data or data == DONE or self._is_end(data):
+            return
+        if not (is_object and data.startswith(b"{") and data.endswith(b"}")):
+            self.malformed = block
 
     def _ends(self, data: bytes, *, cut: bool) -> bool:
         if cut and self.end_mark is not None:

@@ -23,6 +23,7 @@ class Seen:
     finished: bool
     failure: StreamFailure | None
     late_failure: bool
+    malformed: bytes | None
     usage: Usage | None
     output_chars: int
     at_boundary: bool
@@ -41,6 +42,7 @@ def watch_chunks(dialect: Dialect, chunks: Iterable[bytes]) -> Seen:
         finished=watch.finished,
         failure=watch.failure,
         late_failure=watch.late_failure,
+        malformed=watch.malformed,
         usage=watch.usage,
         output_chars=watch.output_chars,
         at_boundary=watch.at_boundary,
@@ -76,6 +78,7 @@ def _rest(seen: Seen) -> tuple[object, ...]:
         seen.finished,
         seen.failure,
         seen.late_failure,
+        seen.malformed,
         seen.usage,
         seen.output_chars,
         seen.at_boundary,

@@ -445,10 +445,13 @@ async def wait_for(condition: Callable[[], bool]) -> None:
 # --- holding back what is not whole ---------------------------------------------------------
 
 EVENTS = b"event: a\ndata: 1\n\n: note\n\ndata: 2\r\n\r\ndata: 3\n\n"
+MIXED = b"data: 1\n\r\ndata: 2\r\n\ndata: 3\r\r\n\ndata: 4\r\rdata: 5\r\n\r\n"
 ARRAY = b'[{"a":"}],{"}\n,\r\n{"b":[1,{"c":2}]} , {"error":{}}\n]\n'
 
 
-@pytest.mark.parametrize(("hold", "text"), [(EventHold, EVENTS), (ElementHold, ARRAY)])
+@pytest.mark.parametrize(
+    ("hold", "text"), [(EventHold, EVENTS), (EventHold, MIXED), (ElementHold, ARRAY)]
+)
 @given(st.data())
 def test_cutting_elsewhere_changes_nothing(hold: Any, text: bytes, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
@@ -456,6 +459,17 @@ def test_cutting_elsewhere_changes_nothing(hold: Any, text: bytes, data: st.Data
     holder = hold()
     sent = [holder.feed(piece) for piece in pieces]
     assert b"".join(sent) + holder.flush() == text
+
+
+@pytest.mark.parametrize("at", range(1, len(MIXED)))
+def test_any_line_ends_make_a_blank_line(at: int) -> None:
+    hold = EventHold()
+    first = hold.feed(MIXED[:at])
+    assert first in (b"", *[MIXED[:end] for end in range(len(MIXED)) if MIXED[end - 1] in b"\r\n"])
+    assert first.count(b"data") == len(
+        re.findall(rb"data: \d(?:\n\r\n|\r\n\r?\n|\r\r)", MIXED[:at])
+    )
+    assert first + hold.feed(MIXED[at:]) == MIXED
 
 
 @pytest.mark.parametrize("at", range(len(EVENTS)))
