@@ -55,9 +55,7 @@ def find_boundary(data: bytes | bytearray, start: int = 0) -> int:
         return len(data)
     if b"\r" not in data:
         return data.rfind(b"\n\n", start) + 2 if data.find(b"\n\n", start) >= 0 else 0
-    end = len(data) - data.endswith(
-        b"\n\r"
-    )  # from behind: most of a chunk is whole events, and the last one ends near
+    end = len(data) - data.endswith(b"\n\r")  # from behind: the last one is near
     while True:
         at = max(data.rfind(b"\n", start, end), data.rfind(b"\r", start, end))
         if at <= start:

@@ -14,8 +14,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.dialects import StreamWatch
-from gateway.dialects.json_stream import ElementSplitter
-from gateway.dialects.sse import cut_before, find_boundary
+from gateway.dialects.sse import cut_before
 from gateway.errors import (
     ClientGoneError,
     LockgateError,
@@ -25,11 +24,10 @@ from gateway.errors import (
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.exchange import Exchange, Job
 from gateway.proxy.headers import build_answer_lines
+from gateway.proxy.holds import HELD_BYTES, ElementHold, EventHold
 from gateway.proxy.scrub import StreamScrubber
 from gateway.proxy.upstream import UpstreamAnswer
 
-# A preamble has some KiB; what is longer without content is passed on rather than held.
-_MAX_HELD_BYTES: Final = 256 << 10
 _SSE: Final = "text/event-stream"
 _JSON: Final = "application/json"
 _STREAM_TYPES: Final = frozenset((_SSE, _JSON, ""))
@@ -43,86 +41,6 @@ def is_stream(job: Job, answer: UpstreamAnswer) -> bool:
     without `alt=sse` is a JSON array, and is. Some servers name no type, or a wrong one.
     """
     return answer.content_type != _JSON or job.operation.streams
-
-
-class EventHold:
-    """Lets whole events through and keeps the beginning of one that is not complete.
-
-    An event longer than the limit goes out in pieces; `is_open` tells that one is half out.
-    """
-
-    __slots__ = ("_held", "_limit", "is_open")
-
-    def __init__(self, limit_bytes: int = _MAX_HELD_BYTES) -> None:
-        self._held = bytearray()
-        self._limit = limit_bytes
-        self.is_open = False
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Return the bytes up to the last blank line."""
-        held = self._held
-        if not held and find_boundary(chunk) == len(chunk):
-            self.is_open = False
-            return chunk
-        # A blank line that ends in this chunk began at most three bytes before it.
-        start = max(0, len(held) - 3)
-        held += chunk
-        end = find_boundary(held, start)
-        self.is_open = self.is_open and end == 0
-        while not self.is_open and end < len(held) and held[end] in _LINE_BYTES:
-            end += 1  # line ends between two events are of neither
-        if len(held) - end > self._limit:
-            end = len(held)
-            self.is_open = True
-        if end == 0:
-            return b""
-        data = bytes(held[:end])
-        del held[:end]
-        return data
-
-    def flush(self) -> bytes:
-        """Return what is held: the stream has ended in order."""
-        data = bytes(self._held)
-        self._held.clear()
-        return data
-
-
-class ElementHold:
-    """Does for a JSON array what `EventHold` does for events.
-
-    The comma after an element stays back with the next one, so that an error can follow.
-    """
-
-    __slots__ = ("_held", "_limit", "_splitter", "is_open")
-
-    def __init__(self, limit_bytes: int = _MAX_HELD_BYTES) -> None:
-        self._held = bytearray()
-        self._limit = limit_bytes
-        self._splitter = ElementSplitter()
-        self.is_open = False
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Return the bytes up to the end of the last whole element."""
-        self._splitter.feed(chunk)
-        held = self._held
-        held += chunk
-        end = len(held)
-        if not self._splitter.closed:
-            end = max(0, end - self._splitter.pending_bytes)
-            end = len(held[:end].rstrip(b", \t\r\n"))
-        self.is_open = self.is_open and end == 0
-        if len(held) - end > self._limit:
-            end = len(held)
-            self.is_open = True
-        data = bytes(held[:end])
-        del held[:end]
-        return data
-
-    def flush(self) -> bytes:
-        """Return what is held: the stream has ended in order."""
-        data = bytes(self._held)
-        self._held.clear()
-        return data
 
 
 class Relay:
@@ -174,7 +92,7 @@ class Relay:
             size += len(chunk)
             if watch.committed or watch.failure is not None:
                 return
-            if size > _MAX_HELD_BYTES:
+            if size > HELD_BYTES:
                 self._check_type()
                 watch.committed = True  # from here on an error event is a late one
                 return
