@@ -184,8 +184,6 @@ class GeminiWatch(SseWatch):
         """Whether a finish or block reason, or the array's closing bracket, has been seen."""
         if self._array is not None:
             return self._array.closed
-        if self._choices.is_many:
-            return self._ended and self._choices.have_ended
         return super().finished
 
     @property
@@ -208,6 +206,9 @@ class GeminiWatch(SseWatch):
             return super()._find_data(block)
         self._any_element = True
         return block
+
+    def _has_ended(self) -> bool:
+        return self._ended and (self._choices.have_ended or not self._choices.is_many)
 
     def _looks_whole(self, block: bytes) -> bool:
         return self._array is not None or super()._looks_whole(block)
@@ -238,7 +239,8 @@ class GeminiWatch(SseWatch):
 
     def _is_end(self, data: bytes) -> bool:
         value = load_object(data)
-        return value is not None and _has_ended(value)
+        # Of several candidates one that ends is not enough: their end takes a whole event.
+        return value is not None and _has_ended(value) and not self._choices.is_many
 
     def _dump_event(self, error: LockgateError, request_id: str) -> bytes:
         return b"data: " + dump_error(error, request_id) + b"\r\n\r\n"

@@ -98,8 +98,8 @@ class SseWatch(StreamWatch):
     @property
     def finished(self) -> bool:
         """Whether the end marker has been seen, even without the blank line after it."""
-        if self._ended or not self._blocks.is_pending:
-            return self._ended
+        if self._has_ended() or self.malformed is not None or not self._blocks.is_pending:
+            return self._has_ended()
         data = self._find_data(self._blocks.pending)
         return data is not None and self._is_end(data)
 
@@ -115,6 +115,9 @@ class SseWatch(StreamWatch):
 
     def _remember(self, block: bytes) -> None:
         """Keep of an event what is needed once the stream has ended."""
+
+    def _has_ended(self) -> bool:
+        return self._ended
 
     def _has_failed(self) -> bool:
         return self.failure is not None or self.malformed is not None
@@ -177,7 +180,7 @@ class SseWatch(StreamWatch):
 
     def _check(self, block: bytes, *, is_object: bool = True) -> None:
         """Note an event that nobody can read, unless there has been an end before it."""
-        if self._ended or self.late_failure:
+        if self._has_ended() or self.late_failure:
             return
         data = (self._find_data(block) or b"").strip()
         if not data or data == DONE or self._is_end(data):

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from gateway.dialects import DIALECTS, StreamFailure, Usage
 from gateway.entities import Dialect
-
-RECORDED = Path(__file__).resolve().parents[3] / "shared" / "recorded"
+from tests.recorded import RECORDED, parametrize_streams
 
 
 @dataclass(frozen=True)
@@ -85,29 +83,7 @@ def _rest(seen: Seen) -> tuple[object, ...]:
     )
 
 
-def _find_dialect(path: Path) -> Dialect:
-    if path.parent.name == "anthropic":
-        return Dialect.ANTHROPIC_MESSAGES
-    if path.parent.name == "gemini":
-        return Dialect.GEMINI
-    return Dialect.OPENAI_RESPONSES if "-responses-" in path.name else Dialect.OPENAI_CHAT
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "recorded_stream" not in metafunc.fixturenames:
-        return
-    folders = ["openai_chat", "openai_responses", "anthropic", "gemini", "groq"]
-    folders += ["mistral", "deepseek", "openrouter", "azure_openai"]
-    paths = [path for folder in folders for path in sorted((RECORDED / folder).glob("*.sse"))]
-    if not paths:
-        reason = pytest.mark.skip(reason="the recorded exchanges are not beside the checkout")
-        metafunc.parametrize("recorded_stream", [pytest.param(None, marks=reason)])
-        return
-    metafunc.parametrize(
-        "recorded_stream",
-        [(_find_dialect(path), path) for path in paths],
-        ids=[f"{path.parent.name}/{path.name}" for path in paths],
-    )
+pytest_generate_tests = parametrize_streams
 
 
 @pytest.fixture(scope="session")
