@@ -11,18 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.dialects import StreamFailure
 from gateway.errors import (
     ClientGoneError,
     CredentialRejectedError,
+    DeadlineExceededError,
     DialectMismatchError,
     InternalError,
     LockgateError,
     NoTargetError,
     QuotaExhaustedError,
     UpstreamError,
+    UpstreamMalformedError,
     UpstreamRedirectError,
     UpstreamReportedError,
-    UpstreamTruncatedError,
     VaultIntegrityError,
 )
 from gateway.providers import PROVIDERS
@@ -36,6 +38,7 @@ from gateway.proxy.parts import ProxyParts
 from gateway.proxy.scrub import scrub
 from gateway.proxy.stream import Relay, is_stream
 from gateway.proxy.upstream import UpstreamAnswer, Upstreams
+from gateway.proxy.verdict import judge_whole
 from gateway.routing.plan import plan
 from gateway.routing.retry import OK, Decision, classify_answer, parse_retry_after
 from gateway.routing.snapshot import Target
@@ -44,6 +47,7 @@ from gateway.routing.snapshot import Target
 # embeddings and images in base64, about 30 MiB.
 _MAX_ANSWER_BYTES: Final = 64 << 20
 _MAX_ERROR_BYTES: Final = 1 << 20  # of an error: no vendor's has more than some KiB
+_ERROR_BODY_S: Final = 5.0  # an error's status says most of it: another target is waiting
 _RETRY_WITHIN_S: Final = 0.5  # full jitter: the one retry of a lone target comes within this
 _FIRST_OK: Final = 200
 _FIRST_REDIRECT: Final = 300
@@ -189,13 +193,18 @@ class Attempts:
             answer.close()
 
     async def _buffer(self, run: Attempt, answer: UpstreamAnswer) -> Failure | None:
-        limit_bytes = _MAX_ANSWER_BYTES if answer.status < _FIRST_ERROR else _MAX_ERROR_BYTES
+        is_error = answer.status >= _FIRST_REDIRECT
+        limit_bytes = _MAX_ERROR_BYTES if is_error else _MAX_ANSWER_BYTES
         if answer.is_complete:
             body = await answer.read(limit_bytes)
         else:
             asked_s = now_s()
             try:
-                body = await answer.read(limit_bytes)
+                body = await answer.read(limit_bytes, _ERROR_BODY_S if is_error else None)
+            except (UpstreamError, DeadlineExceededError):
+                if not is_error:
+                    raise
+                return self._fail_unread(run, answer)
             finally:
                 run.exchange.waited_s += now_s() - asked_s
         decision = OK
@@ -203,9 +212,9 @@ class Attempts:
             decision = classify_answer(run.wiring.target.provider, answer.status, body)
         if decision is not OK:
             return self._fail(run, answer, body, decision)
-        if not body:
-            raise UpstreamTruncatedError("the provider's answer ended before any content")
-        run.usage = run.exchange.spec.parse_usage(body)
+        failure = judge_whole(run, answer, body)
+        if failure is not None:
+            return self._fail_reported(run, failure, answer)
         build_buffered(answer, body, run.wiring, run.started_at).send(run.exchange)
         return None
 
@@ -222,8 +231,34 @@ class Attempts:
         return Failure(
             decision.next_target,
             answer=build_buffered(answer, body, run.wiring, now_ms),
-            retry_same=decision.kind == _SERVER_ERROR_KIND and answer.status in (500, 502, 504),
+            retry_same=_is_worth_retrying(decision, answer.status),
         )
+
+    def _fail_unread(self, run: Attempt, answer: UpstreamAnswer) -> Failure:
+        """Tell of an error by its status and headers: its body did not come whole."""
+        failure = StreamFailure(answer.status, "", "the provider's error did not arrive whole")
+        return self._fail_reported(run, failure, answer)
+
+    def _fail_reported(
+        self, run: Attempt, failure: StreamFailure, answer: UpstreamAnswer
+    ) -> Failure:
+        """Turn an error that the status did not tell into what its own would have been."""
+        status = failure.status or _BAD_GATEWAY
+        target = run.wiring.target
+        decision = classify_answer(target.provider, status, failure.body)
+        at_s = self._parts.clock.now_ms() / 1000
+        delay_s = parse_retry_after(answer.headers, failure.body, at_s)
+        words = scrub(failure.message.encode(errors="replace"), run.wiring.needles).decode()
+        if decision.error is not None:
+            error: UpstreamError = _build_error(decision, target, delay_s)
+        elif failure.code == UpstreamMalformedError.code:
+            error = UpstreamMalformedError(words)
+        else:
+            words = words or "the provider reported an error"
+            error = UpstreamReportedError(words, status=status, retry_after_s=delay_s)
+        run.error_code = error.code
+        again = failure.status is not None and _is_worth_retrying(decision, status)
+        return Failure(decision.next_target, error, retry_same=again)
 
     async def _relay(self, run: Attempt, answer: UpstreamAnswer) -> Failure | None:
         run.streamed = True
@@ -232,13 +267,14 @@ class Attempts:
         asked_s = now_s()
         try:
             await relay.hold()
+        except ClientGoneError:
+            run.usage = watch.usage  # what it has read is paid for
+            raise
         finally:
             run.exchange.waited_s += now_s() - asked_s
         run.first_byte_s = now_s() - run.began_s
         if watch.failure is not None:
-            status = watch.failure.status or _BAD_GATEWAY
-            decision = classify_answer(run.wiring.target.provider, status, watch.failure.body)
-            return _fail_reported(run, decision, status, watch.failure.message)
+            return self._fail_reported(run, watch.failure, answer)
         try:
             await relay.send()
         finally:
@@ -265,15 +301,8 @@ def _build_error(decision: Decision, target: Target, delay_s: float | None) -> U
     )
 
 
-def _fail_reported(run: Attempt, decision: Decision, status: int, message: str) -> Failure:
-    """Turn an error event that came before any content into what a status would have been."""
-    if decision.error is not None:
-        error: UpstreamError = _build_error(decision, run.wiring.target, None)
-    else:
-        words = scrub(message.encode(errors="replace"), run.wiring.needles).decode()
-        error = UpstreamReportedError(words or "the provider reported an error", status=status)
-    run.error_code = error.code
-    return Failure(decision.next_target, error)
+def _is_worth_retrying(decision: Decision, status: int) -> bool:
+    return decision.kind == _SERVER_ERROR_KIND and status in (500, 502, 504)
 
 
 def _list_dialects(provider: str) -> list[str]:

@@ -25,6 +25,7 @@ from tests.proxy.rig import (
     chat_body,
     gemini_body,
     messages_body,
+    serve_raw,
 )
 
 # Each streamed dialect: provider, upstream model, path, body, and the mark of its end.
@@ -413,23 +414,6 @@ async def read_rest(raw: socket.socket) -> bytes:
         while part := await loop.sock_recv(raw, 1 << 20):
             text += part
     return bytes(text)
-
-
-@asynccontextmanager
-async def serve_raw(*parts: bytes) -> AsyncIterator[str]:
-    """A provider that answers whatever it is asked with these bytes, and closes."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        with suppress(ConnectionError):
-            for part in parts:
-                writer.write(part)
-                await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 async def wait_for(condition: Callable[[], bool]) -> None:

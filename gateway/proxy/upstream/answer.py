@@ -6,6 +6,7 @@ that no byte of the next answer can ever come out of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -55,6 +56,7 @@ class UpstreamAnswer:
     _paused = False
     _ended = False
     _most_bytes = BUFFERED_BYTES
+    _latest_s = math.inf  # whether or not bytes come
     _error: LockgateError | None = None
     _headers: CIMultiDict[str] | None = None
     _decoder: Decoder | None = None
@@ -95,8 +97,8 @@ class UpstreamAnswer:
         """Whether nothing more is to come."""
         return self._ended
 
-    async def read(self, limit_bytes: int) -> bytes:
-        """Return the whole body.
+    async def read(self, limit_bytes: int, within_s: float | None = None) -> bytes:
+        """Return the whole body, within so many seconds if that is said.
 
         Raises:
             UpstreamTruncatedError: it is not whole.
@@ -107,6 +109,8 @@ class UpstreamAnswer:
             self.reads_whole = True
             self._most_bytes = limit_bytes
             self.flow()
+            if within_s is not None:
+                self._latest_s = now_s() + within_s
             self._resume()
             while not self._ended:
                 if self._error is not None:
@@ -249,7 +253,7 @@ class UpstreamAnswer:
         if self._is_flowing and self.heard:
             self.heard = False
             self._expires_at_s = min(at_s + self._limits.idle_s, self._limits.deadline_at_s)
-        if at_s >= self._expires_at_s:
+        if at_s >= self._expires_at_s or at_s >= self._latest_s:
             self._is_late = True
             self._waits.discard(self)
             self.fail(self._name_limit().fail())
