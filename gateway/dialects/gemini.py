@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from gateway.dialects.choices import Choices, may_be_of_many
+from gateway.dialects.choices import SECOND, SECOND_SPACED, Choices
 from gateway.dialects.json_stream import ElementSplitter
 from gateway.dialects.spec import (
     DialectSpec,
@@ -210,11 +210,12 @@ class GeminiWatch(SseWatch):
     def _has_ended(self) -> bool:
         return self._ended and (self._choices.have_ended or not self._choices.is_many)
 
-    def _looks_whole(self, block: bytes) -> bool:
-        return self._array is not None or super()._looks_whole(block)
+    def _check_brackets(self, block: bytes) -> None:
+        if self._array is None:  # its elements are cut out by their brackets
+            super()._check_brackets(block)
 
     def _remember(self, block: bytes) -> None:
-        if self._counts_choices or may_be_of_many(block):
+        if self._counts_choices or SECOND in block or SECOND_SPACED in block:
             self._count(block)
         if b'"usageMetadata"' in block:
             self._usage_block = block

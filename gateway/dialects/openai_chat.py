@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Final
 
-from gateway.dialects.choices import Choices, may_be_of_many
+from gateway.dialects.choices import SECOND, SECOND_SPACED, Choices
 from gateway.dialects.openai import (
     VENDOR,
     build_usage,
@@ -83,7 +83,7 @@ class ChatWatch(SseWatch):
             self._choices = choices
 
     def _remember(self, block: bytes) -> None:
-        if self._choices is not None or may_be_of_many(block):
+        if self._choices is not None or SECOND in block or SECOND_SPACED in block:
             self._count(block)
         if b'"finish_reason"' in block or b'"delta"' in block:
             self._last_choice = block

@@ -19,7 +19,7 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 # The longest events are whole images in base64; twice the largest that a provider sends.
 MAX_EVENT_BYTES: Final = 16 << 20
 # What whole events end with: a line end behind a line end, of every kind (LF CR apart).
-_BLANK_ENDS: Final = (b"\n\n", b"\n\r\n", b"\r\r", b"\r\r\n")
+BLANK_ENDS: Final = (b"\n\n", b"\n\r\n", b"\r\r", b"\r\r\n")
 _LINE_BYTES: Final = b"\r\n"
 _KEPT_BYTES: Final = 64 << 10  # of an event's end, where counts and finish reasons stand
 
@@ -51,7 +51,7 @@ def find_boundary(data: bytes | bytearray, start: int = 0) -> int:
     A CR behind an LF at the very end is taken for half of a CRLF that is still coming: clients
     that know no other line end would glue what follows to the event.
     """
-    if data.endswith(_BLANK_ENDS):
+    if data.endswith(BLANK_ENDS):
         return len(data)
     if b"\r" not in data:
         return data.rfind(b"\n\n", start) + 2 if data.find(b"\n\n", start) >= 0 else 0
@@ -144,11 +144,10 @@ class BlockSplitter:
 
     def _split(self) -> list[bytes]:
         buffer, blocks, start = self._buffer, list[bytes](), 0
-        position = self._scanned
-        while (match := _BLANK_LINE.search(buffer, position)) is not None:
-            if match.start() > start:
-                blocks.append(bytes(buffer[start : match.start()]))
-            start = position = match.end()
+        for begin, end in self._list_blank_lines():
+            if begin > start:
+                blocks.append(bytes(buffer[start:begin]))
+            start = end
         self._skip_lf = start == len(buffer) > 0 and buffer[-1:] == b"\r"
         del buffer[:start]
         self._scanned = max(0, len(buffer) - 3)
@@ -158,6 +157,17 @@ class BlockSplitter:
         if len(buffer) > self._limit:
             self._drop_middle()
         return blocks
+
+    def _list_blank_lines(self) -> list[tuple[int, int]]:
+        """Return where each blank line begins and ends; a plain search takes a twentieth."""
+        buffer, at = self._buffer, self._scanned
+        if b"\r" in buffer:
+            return [match.span() for match in _BLANK_LINE.finditer(buffer, at)]
+        found = []
+        while (at := buffer.find(b"\n\n", at)) >= 0:
+            found.append((at, at + 2))
+            at += 2
+        return found
 
     def _drop_middle(self) -> None:
         del self._buffer[_KEPT_BYTES:-_KEPT_BYTES]

@@ -16,6 +16,9 @@ from gateway.dialects.spec import StreamFailure, StreamWatch, load_object
 from gateway.dialects.sse import BlockSplitter, parse_block
 from gateway.errors import LockgateError, UpstreamMalformedError
 
+_OBJECT: Final = b"data: {"
+_CLOSING: Final = ord("}")
+_LINES_BYTES: Final = 256  # the lines before an event's data are shorter
 DONE: Final = b"[DONE]"  # the end of OpenAI's older streams; some servers end all of theirs so
 
 
@@ -65,7 +68,7 @@ class SseWatch(StreamWatch):
 
     def feed(self, chunk: bytes) -> None:
         """Look at the next bytes of the answer, cut anywhere."""
-        if self._has_failed():
+        if self.is_over:
             return
         blocks = self._blocks.feed(chunk)
         cut = self._blocks.cut
@@ -73,10 +76,12 @@ class SseWatch(StreamWatch):
             self._remember(block)
             if self.committed:
                 self._follow(block, cut=cut)
+                if self.malformed is not None:
+                    return
             else:
                 self._open(block, cut=cut)
-            if self._has_failed():
-                return
+                if self.failure is not None:
+                    return
             cut = False  # only the first can be
             anchor = block.find(self.text_anchor)
             if anchor >= 0:
@@ -116,11 +121,13 @@ class SseWatch(StreamWatch):
     def _remember(self, block: bytes) -> None:
         """Keep of an event what is needed once the stream has ended."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is looked at."""
+        return self.failure is not None or self.malformed is not None
+
     def _has_ended(self) -> bool:
         return self._ended
-
-    def _has_failed(self) -> bool:
-        return self.failure is not None or self.malformed is not None
 
     def _find_data(self, block: bytes) -> bytes | None:
         """Return an event's data; None where it has none."""
@@ -157,8 +164,9 @@ class SseWatch(StreamWatch):
             if word in block:
                 break
         else:
-            if not cut and not self._looks_whole(block):
-                self._check(block)
+            # The first of the two is what nearly all events are: without a call.
+            if not (block.startswith(_OBJECT) and block[-1] == _CLOSING) and not cut:
+                self._check_brackets(block)
             return
         data = self._find_data(block)
         if data is None:
@@ -172,11 +180,10 @@ class SseWatch(StreamWatch):
         self.late_failure = self.late_failure or self._find_failure(value, data) is not None
         self._see(value)
 
-    def _looks_whole(self, block: bytes) -> bool:
-        """Tell cheaply whether an event is an object from its first bracket to its last."""
-        return block.rstrip(b" ").endswith(b"}") and (
-            block.startswith((b"data: {", b"data:{")) or b"\ndata: {" in block
-        )
+    def _check_brackets(self, block: bytes) -> None:
+        """Check an event unless it is an object from its first bracket to its last."""
+        if not block.rstrip(b" ").endswith(b"}") or b"data: {" not in block[:_LINES_BYTES]:
+            self._check(block)
 
     def _check(self, block: bytes, *, is_object: bool = True) -> None:
         """Note an event that nobody can read, unless there has been an end before it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.dialects.json_stream import ElementSplitter
-from gateway.dialects.sse import find_boundary
+from gateway.dialects.sse import BLANK_ENDS, find_boundary
 
 # Of a stream before its first content, and of one event. A preamble has some KiB, more where it
 # repeats instructions and tools; the events that are longer are images.
@@ -32,7 +32,7 @@ class EventHold:
     def feed(self, chunk: bytes) -> bytes:
         """Return the bytes up to the last blank line."""
         held = self._held
-        if not held and find_boundary(chunk) == len(chunk):
+        if not held and chunk.endswith(BLANK_ENDS):
             self.is_open = False
             return chunk
         # A blank line that ends in this chunk began at most three bytes before it.
