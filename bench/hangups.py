@@ -55,6 +55,7 @@ class Upstream:
 
     urls: dict[str, str] = field(default_factory=dict)
     calls: int = 0
+    sent: int = 0  # writes of the flood
     busy: set[asyncio.Protocol] = field(default_factory=set)
 
 
@@ -85,6 +86,7 @@ class _Busy(Provider):
 
     def _flood(self) -> None:
         while self._floods and not self._paused and not self.transport.is_closing():
+            self._upstream.sent += 1
             self.transport.write(_FLOOD)
 
     def pause_writing(self) -> None:
@@ -162,6 +164,8 @@ async def hang_up(
             await asyncio.gather(*(reader.readuntil(b"\r\n\r\n") for reader, _ in pairs))
     await _wait(lambda: upstream.calls >= clients or phase == "connect", _READY_S)
     await asyncio.sleep(0.02 if phase == "retry" else 0.3)
+    if phase == "flood":
+        await _wait_for_calm(upstream)
     if before is not None:
         await before()
     for _, writer in pairs:
@@ -169,6 +173,14 @@ async def hang_up(
     hung_up_s = time.monotonic()
     await _wait(lambda: not upstream.busy, _GIVE_UP_S)
     return time.monotonic() - hung_up_s
+
+
+async def _wait_for_calm(upstream: Upstream) -> None:
+    """Wait until nothing more goes through: all buffers on the way are full."""
+    sent = -1
+    while sent != upstream.sent:
+        sent = upstream.sent
+        await asyncio.sleep(0.5)
 
 
 async def _wait(condition: Callable[[], bool], limit_s: float) -> None:

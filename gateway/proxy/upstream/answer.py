@@ -166,13 +166,15 @@ class UpstreamAnswer:
     async def rest(self, is_over: Callable[[], bool]) -> None:
         """Wait for the client in place of the provider, until `is_over`, asked at each news.
 
-        No silence counts meanwhile; what comes is kept, up to the limit.
+        No silence counts meanwhile, and nothing is read: what is written and not yet taken is
+        kept already, and a provider's answer would be kept once more.
 
         Raises:
             DeadlineExceededError: the request's deadline came first.
         """
         self._is_flowing = False
         self._expires_at_s = self._limits.deadline_at_s
+        self._hold_back()
         while not is_over():
             self._waits.add(self)  # also after the provider's end: the client has yet to read
             await self.gate
@@ -180,6 +182,8 @@ class UpstreamAnswer:
                 raise self._limits.end.fail()
         if self._ended or self._error is not None:
             self._waits.discard(self)
+        if not self._chunks:  # else when they are taken
+            self._resume()
         self.flow()
 
     def close(self) -> None:
@@ -226,9 +230,7 @@ class UpstreamAnswer:
             if self.reads_whole:
                 self.fail(faults.too_large())
                 return
-            if not self._paused and self._line is not None:
-                self._paused = True
-                self._line.pause_reading()
+            self._hold_back()
         if not self.reads_whole:
             self.gate.open()
 
@@ -277,6 +279,11 @@ class UpstreamAnswer:
         self.size = 0
         self._resume()
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _hold_back(self) -> None:
+        if not self._paused and self._line is not None:
+            self._paused = True
+            self._line.pause_reading()
 
     def _resume(self) -> None:
         if self._paused and self._line is not None:
