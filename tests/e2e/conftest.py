@@ -28,6 +28,13 @@ class GatewayServer:
     sim: RunningSimulator
 
 
+# What breaks a stream behind its first content, and the code that its client reads.
+BREAKS = [
+    ("cut-after={n}", "upstream_truncated"),
+    ("reset-after={n}", "upstream_truncated"),
+    ("stall-after={n}", "upstream_stalled"),
+]
+
 MODELS = {
     "gpt": ("openai", "gpt-4o-mini"),
     "embed": ("openai", "text-embedding-3-small"),

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -26,6 +26,7 @@ from tests.proxy.rig import (
     gemini_body,
     messages_body,
     serve_raw,
+    wait_for,
 )
 
 # Each streamed dialect: provider, upstream model, path, body, and the mark of its end.
@@ -177,34 +178,6 @@ async def test_a_streamed_request_answered_with_plain_json(
     assert answer.headers["Content-Type"].startswith("application/json")
 
 
-CONTENT = b'data:{"choices":[{"delta":{"content":"hello"}}]}\r\n\r\n'
-FINISH = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
-COUNTS = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}\n\n'
-
-
-@pytest.mark.parametrize("kind", [b"text/event-stream", b"text/plain", None])
-@pytest.mark.parametrize("end", [b"", b": done\n\n", COUNTS, COUNTS + b"data:[DONE]\n\n"])
-async def test_harmless_oddities_of_compatible_servers_pass(kind: bytes | None, end: bytes) -> None:
-    head = b"HTTP/1.1 200 OK\r\n" + (b"Content-Type: %s\r\n" % kind if kind else b"") + b"\r\n"
-    text = b": OPENROUTER PROCESSING\n\n" + CONTENT + FINISH + end
-    async with serve_raw(head, text) as url:
-        models = {"e": Endpoint([Model(url, "openai_compatible")])}
-        async with Rig(models) as rig:
-            answer = await ask(rig, "chat")
-    assert (answer.status, answer.body) == (200, text)
-    assert rig.ledger.rows[0].error_code is None
-
-
-@pytest.mark.parametrize("end", [b"", b'data: {"choices":[{"delta":{}', FINISH + b"data: {"])
-async def test_an_end_without_marker_and_reason_is_a_cut(end: bytes) -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-    async with serve_raw(head, CONTENT + end) as url:
-        models = {"e": Endpoint([Model(url, "openai_compatible")])}
-        async with Rig(models) as rig:
-            answer = await ask(rig, "chat")
-    assert code_of(read_error(answer, "chat")) == "upstream_truncated"
-
-
 # --- before the commit point ----------------------------------------------------------------
 
 EARLY = [
@@ -299,6 +272,18 @@ async def test_the_providers_own_late_error_passes_as_it_is(
     assert b"upstream_" not in answer.body
     assert read_error(answer, case)
     assert rig.ledger.rows[0].error_code == "upstream_error"
+
+
+@EVERY
+async def test_an_event_that_nobody_can_read_is_one_error_event(
+    case: str, sim: RunningSimulator
+) -> None:
+    async with Rig(endpoint(case, sim, "chunks=8,malformed=json")) as rig:
+        answer = await ask(rig, case)
+    code = "upstream_truncated" if case == "gemini-array" else "upstream_malformed"
+    assert code_of(read_error(answer, case)) == code  # half an element swallows the rest
+    assert rig.ledger.rows[0].error_code == code
+    assert CASES[case][4] not in answer.body
 
 
 async def test_the_deadline_ends_a_stream_that_still_flows(sim: RunningSimulator) -> None:
@@ -414,9 +399,3 @@ async def read_rest(raw: socket.socket) -> bytes:
         while part := await loop.sock_recv(raw, 1 << 20):
             text += part
     return bytes(text)
-
-
-async def wait_for(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)

@@ -22,9 +22,10 @@ from gateway.errors import LockgateError, UpstreamStalledError
 from gateway.proxy.flow import Gate
 from gateway.proxy.stream import Relay
 from gateway.proxy.upstream import faults
-from tests.recorded import parametrize_streams
+from tests.recorded import RECORDED, parametrize_streams
 
 pytest_generate_tests = parametrize_streams
+JSON = "application/json"
 ENDS: dict[str, Callable[[], LockgateError] | None] = {
     "close": None,
     "reset": faults.truncated,
@@ -273,3 +274,28 @@ def test_an_event_that_is_spoiled_never_reaches_the_client(
             assert outcome.body[start:].count(b"data: ") == 1
         else:
             assert is_whole(dialect, stream[:start]), "only what follows an end is let through"
+
+
+def build_array(stream: bytes) -> tuple[bytes, list[bytes]]:
+    """Turn Gemini's events into the array that comes without `alt=sse`; and its elements."""
+    events = stream.replace(b"\r\n", b"\n").strip().split(b"\n\n")
+    elements = [event.removeprefix(b"data: ") for event in events]
+    return b"[" + b"\n,\r\n".join(elements) + b"\n]\n", elements
+
+
+@pytest.mark.parametrize("path", sorted((RECORDED / "gemini").glob("*.sse")))
+@pytest.mark.parametrize("end", list(ENDS))
+def test_a_cut_array_is_whole_elements_and_one_error(path: Path, end: str) -> None:
+    dialect = Dialect.GEMINI
+    array, elements = build_array(path.read_bytes())
+    assert relay(dialect, [array], end, JSON) == Outcome(array, None)
+    draw = random.Random(5)
+    for cut in sorted({*(draw.randrange(len(array) - 2) for _ in range(60)), 0, 1}):
+        outcome = relay(dialect, [array[:cut]] if cut else [], end, JSON)
+        assert relay(dialect, chop(array[:cut], cut), end, JSON) == outcome
+        if outcome.body is None:
+            continue
+        got = orjson.loads(outcome.body + b"]")  # the array stays open
+        assert outcome.error in {"upstream_truncated", "upstream_stalled"}
+        assert got[:-1] == [orjson.loads(element) for element in elements[: len(got) - 1]]
+        assert got[-1]["error"]["details"][0]["reason"] == outcome.error
