@@ -18,6 +18,8 @@ from gateway.dialects.spec import (
     StreamFailure,
     Usage,
     add_counts,
+    build_error_finder,
+    build_text_counter,
     dump_json,
     load_object,
     load_part,
@@ -45,8 +47,12 @@ _TYPES: Final[Mapping[int, str]] = {
 _STATUS_OF_TYPE: Final = {kind: status for status, kind in _TYPES.items()}
 _UNAVAILABLE: Final = 503
 _SERVER_ERROR: Final = 500
-# Blocks that begin empty: their content comes in deltas.
-_GROWING: Final = frozenset({"text", "thinking", "tool_use"})
+# Blocks that begin empty, since their content comes in deltas, and where it would stand.
+_GROWING: Final[Mapping[str, str]] = {
+    "text": "text",
+    "thinking": "thinking",
+    "tool_use": "input",
+}
 
 
 def parse_usage(body: bytes) -> Usage | None:
@@ -89,6 +95,19 @@ def dump_error(error: LockgateError, request_id: str) -> bytes:
     return dump_json(_build_error(error, request_id))
 
 
+def _find_failure(value: Mapping[str, Any], data: bytes) -> StreamFailure | None:
+    if value.get("type") != "error" and not ("type" not in value and value.get("error")):
+        return None
+    error = read_object(value, "error")
+    kind, message = error.get("type"), error.get("message")
+    return StreamFailure(
+        status=_STATUS_OF_TYPE.get(kind) if isinstance(kind, str) else None,
+        code=kind if isinstance(kind, str) else "error",
+        message=message if isinstance(message, str) else "",
+        body=data,
+    )
+
+
 class MessagesWatch(SseWatch):
     """Watches a stream of message events."""
 
@@ -117,23 +136,18 @@ class MessagesWatch(SseWatch):
     def _has_content(self, value: dict[str, Any]) -> bool:
         kind = value.get("type")
         if kind == "content_block_start":
-            return read_object(value, "content_block").get("type") not in _GROWING
+            block = read_object(value, "content_block")
+            begun = _GROWING.get(str(block.get("type")))
+            return begun is None or bool(block.get(begun))
         if kind == "content_block_delta":
             delta = read_object(value, "delta")
             return any(part for name, part in delta.items() if name != "type")
-        return kind not in ("message_start", "ping", "message_delta")
+        if kind == "message_start":  # some servers send all of a short answer in it
+            return bool(read_object(value, "message").get("content"))
+        return kind not in ("ping", "message_delta")
 
     def _find_failure(self, value: dict[str, Any], data: bytes) -> StreamFailure | None:
-        if value.get("type") != "error" and not ("type" not in value and "error" in value):
-            return None
-        error = read_object(value, "error")
-        kind, message = error.get("type"), error.get("message")
-        return StreamFailure(
-            status=_STATUS_OF_TYPE.get(kind) if isinstance(kind, str) else None,
-            code=kind if isinstance(kind, str) else "error",
-            message=message if isinstance(message, str) else "",
-            body=data,
-        )
+        return _find_failure(value, data)
 
     def _see(self, value: dict[str, Any]) -> None:
         kind = value.get("type")
@@ -160,5 +174,7 @@ SPEC: Final = DialectSpec(
     watch=MessagesWatch,
     parse_usage=parse_usage,
     dump_error=dump_error,
+    find_error=build_error_finder(_find_failure),
+    count_output=build_text_counter(MessagesWatch.text),
     end_required=True,
 )

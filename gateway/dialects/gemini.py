@@ -2,8 +2,9 @@
 
 Source: the Generative Language API's reference and discovery document; recordings. A
 stream is server-sent events with CRLF (``alt=sse``), each a whole answer with new
-parts, or one JSON array of them. There is no end marker: a candidate's finishReason
-or promptFeedback.blockReason is the end, in the array its closing bracket.
+parts, or one JSON array of them. There is no end marker: the finishReason of every
+candidate that began, or promptFeedback.blockReason, is the end, in the array its closing
+bracket.
 
 Rule: counts are cumulative: the last ones are the answer's.
 """
@@ -14,12 +15,15 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
+from gateway.dialects.choices import SECOND, SECOND_SPACED, Choices
 from gateway.dialects.json_stream import ElementSplitter
 from gateway.dialects.spec import (
     DialectSpec,
     StreamFailure,
     Usage,
     add_counts,
+    build_error_finder,
+    build_text_counter,
     dump_json,
     load_object,
     load_part,
@@ -119,6 +123,20 @@ def dump_error(error: LockgateError, request_id: str) -> bytes:
     return dump_json({"error": status})
 
 
+def _find_failure(value: Mapping[str, Any], data: bytes) -> StreamFailure | None:
+    error = value.get("error")
+    if not isinstance(error, dict):
+        return None
+    code, name, message = error.get("code"), error.get("status"), error.get("message")
+    known = isinstance(code, int) and code in _ERROR_STATUSES
+    return StreamFailure(
+        status=code if known else _STATUS_OF_NAME.get(str(name)),
+        code=name if isinstance(name, str) else "error",
+        message=message if isinstance(message, str) else "",
+        body=data,
+    )
+
+
 class GeminiWatch(SseWatch):
     """Watches a stream of answers, framed as events or as a JSON array."""
 
@@ -127,13 +145,23 @@ class GeminiWatch(SseWatch):
     of_interest: ClassVar = (b'"finishReason"', b'"blockReason"', b'"error"')
     end_mark: ClassVar = re.compile(rb'"finishReason"\s*:\s*"')
 
-    __slots__ = ("_any_element", "_array", "_head", "_usage", "_usage_block")
+    __slots__ = (
+        "_any_element",
+        "_array",
+        "_choices",
+        "_counts_choices",
+        "_head",
+        "_usage",
+        "_usage_block",
+    )
 
     def __init__(self) -> None:
         super().__init__()
         self._array: ElementSplitter | None = None
         self._head: bytes | None = b""  # until the first byte tells the framing
         self._any_element = False
+        self._choices = Choices()
+        self._counts_choices = False  # there may be several
         self._usage: Usage | None = None
         self._usage_block: bytes | None = None  # the last one with counts, not yet read
 
@@ -154,7 +182,9 @@ class GeminiWatch(SseWatch):
     @property
     def finished(self) -> bool:
         """Whether a finish or block reason, or the array's closing bracket, has been seen."""
-        return super().finished if self._array is None else self._array.closed
+        if self._array is not None:
+            return self._array.closed
+        return super().finished
 
     @property
     def usage(self) -> Usage | None:
@@ -177,9 +207,23 @@ class GeminiWatch(SseWatch):
         self._any_element = True
         return block
 
+    def _has_ended(self) -> bool:
+        return self._ended and (self._choices.have_ended or not self._choices.is_many)
+
+    def _check_brackets(self, block: bytes) -> None:
+        if self._array is None:  # its elements are cut out by their brackets
+            super()._check_brackets(block)
+
     def _remember(self, block: bytes) -> None:
+        if self._counts_choices or SECOND in block or SECOND_SPACED in block:
+            self._count(block)
         if b'"usageMetadata"' in block:
             self._usage_block = block
+
+    def _count(self, block: bytes) -> None:
+        self._counts_choices = True
+        value = load_object(self._find_data(block) or b"") or {}
+        self._choices.see(value.get("candidates"), "finishReason", _UNSPECIFIED)
 
     def _has_content(self, value: dict[str, Any]) -> bool:
         candidates = value.get("candidates")
@@ -188,24 +232,16 @@ class GeminiWatch(SseWatch):
         )
 
     def _find_failure(self, value: dict[str, Any], data: bytes) -> StreamFailure | None:
-        error = value.get("error")
-        if not isinstance(error, dict):
-            return None
-        code, name, message = error.get("code"), error.get("status"), error.get("message")
-        known = isinstance(code, int) and code in _ERROR_STATUSES
-        return StreamFailure(
-            status=code if known else _STATUS_OF_NAME.get(str(name)),
-            code=name if isinstance(name, str) else "error",
-            message=message if isinstance(message, str) else "",
-            body=data,
-        )
+        return _find_failure(value, data)
 
     def _see(self, value: dict[str, Any]) -> None:
         self._ended = self._ended or _has_ended(value)
+        self._choices.see(value.get("candidates"), "finishReason", _UNSPECIFIED)
 
     def _is_end(self, data: bytes) -> bool:
         value = load_object(data)
-        return value is not None and _has_ended(value)
+        # Of several candidates one that ends is not enough: their end takes a whole event.
+        return value is not None and _has_ended(value) and not self._choices.is_many
 
     def _dump_event(self, error: LockgateError, request_id: str) -> bytes:
         return b"data: " + dump_error(error, request_id) + b"\r\n\r\n"
@@ -214,12 +250,16 @@ class GeminiWatch(SseWatch):
 def _has_parts(candidate: dict[str, Any]) -> bool:
     parts = read_object(candidate, "content").get("parts")
     return isinstance(parts, list) and any(
-        item for part in parts if isinstance(part, dict) for item in part.values()
+        item
+        for part in parts
+        if isinstance(part, dict)
+        for name, item in part.items()
+        if name != "thought"  # a label
     )
 
 
 def _has_ended(value: dict[str, Any]) -> bool:
-    """Tell whether an answer gives a reason for its end (of several candidates, any)."""
+    """Tell whether an answer gives a reason for its end, or for that of one of its candidates."""
     reasons = [read_object(value, "promptFeedback").get("blockReason")]
     candidates = value.get("candidates")
     if isinstance(candidates, list):
@@ -233,5 +273,7 @@ SPEC: Final = DialectSpec(
     watch=GeminiWatch,
     parse_usage=parse_usage,
     dump_error=dump_error,
+    find_error=build_error_finder(_find_failure),
+    count_output=build_text_counter(GeminiWatch.text),
     end_required=True,
 )

@@ -101,6 +101,14 @@ def dump_error(error: LockgateError, request_id: str) -> bytes:  # noqa: ARG001 
     return dump_json({"error": build_error(error)})
 
 
+def find_failure(value: Mapping[str, Any], data: bytes) -> StreamFailure | None:
+    """Return the failure that an answer or a chunk reports, if it reports one."""
+    error = value.get("error")
+    if error is None and value.get("object") == "error":  # Mistral's and old vLLM's shape
+        error = value
+    return build_failure(error, data) if error else None
+
+
 def build_failure(error: Any, data: bytes) -> StreamFailure:
     """Read what stands under ``error`` in an event: an object, or plain text (Ollama)."""
     if not isinstance(error, dict):

@@ -10,8 +10,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from gateway.dialects.openai import VENDOR, dump_error, parse_usage
-from gateway.dialects.spec import DialectSpec, OpaqueWatch
+from gateway.dialects.openai import VENDOR, dump_error, find_failure, parse_usage
+from gateway.dialects.spec import DialectSpec, OpaqueWatch, build_error_finder
 from gateway.entities import Dialect
 
 SPEC: Final = DialectSpec(
@@ -20,5 +20,7 @@ SPEC: Final = DialectSpec(
     watch=partial(OpaqueWatch, dump_error),
     parse_usage=parse_usage,
     dump_error=dump_error,
+    find_error=build_error_finder(find_failure),
+    count_output=lambda _: 0,
     end_required=False,
 )

@@ -4,7 +4,8 @@ Source: OpenAI's API reference, "Streaming events"; recordings of OpenAI and Dee
 Each event has its type in `event:` and in the data; the last one is
 response.completed, .incomplete or .failed, and there is no ``[DONE]``.
 
-Rule: announcements of a response, an item or a part commit to nothing.
+Rule: announcements of a response, an item or a part commit to nothing unless there is content
+in them already; what a provider's own tool does is content, since it is done and paid for.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from gateway.dialects.openai import (
     build_failure,
     build_usage,
     dump_error,
+    find_failure,
     parse_usage,
 )
 from gateway.dialects.spec import (
     DialectSpec,
     StreamFailure,
     Usage,
+    build_error_finder,
+    build_text_counter,
     dump_json,
     load_object,
     read_object,
@@ -37,12 +41,16 @@ _PREAMBLE: Final = frozenset(
         "response.created",
         "response.queued",
         "response.in_progress",
-        "response.output_item.added",
-        "response.content_part.added",
-        "response.reasoning_summary_part.added",
         "keepalive",
+        "ping",
     }
 )
+# What begins, where it stands in the event, and what in it would be content.
+_BEGINNINGS: Final = {
+    "response.output_item.added": ("item", ("content", "arguments", "input", "summary")),
+    "response.content_part.added": ("part", ("text", "refusal", "transcript")),
+    "response.reasoning_summary_part.added": ("part", ("text",)),
+}
 _FAILED: Final = "response.failed"
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", _FAILED})
 _SEQUENCE = re.compile(rb'"sequence_number"\s*:\s*([0-9]{1,15})')
@@ -76,10 +84,14 @@ class ResponsesWatch(SseWatch):
         kind = value.get("type")
         if not isinstance(kind, str) or kind in _PREAMBLE:
             return False
+        if kind in _BEGINNINGS:
+            name, contents = _BEGINNINGS[kind]
+            begun = read_object(value, name)
+            return any(begun.get(content) for content in contents)
         return not kind.endswith(".delta") or bool(value.get("delta"))
 
     def _find_failure(self, value: dict[str, Any], data: bytes) -> StreamFailure | None:
-        if value.get("type") == "error" or ("type" not in value and "error" in value):
+        if value.get("type") == "error" or ("type" not in value and value.get("error")):
             return build_failure(value.get("error") or value, data)
         if value.get("type") == _FAILED:
             return build_failure(read_object(value, "response").get("error") or {}, data)
@@ -119,5 +131,9 @@ SPEC: Final = DialectSpec(
     watch=ResponsesWatch,
     parse_usage=parse_usage,
     dump_error=dump_error,
+    find_error=build_error_finder(find_failure),
+    count_output=build_text_counter(
+        re.compile(rb'"(?:text|arguments|refusal)"\s*:\s*"([^"\\]*+(?:\\.[^"\\]*+)*+)"')
+    ),
     end_required=True,
 )

@@ -64,21 +64,26 @@ class StreamWatch(ABC):
 
     `committed`: the first content event, or the end, has been seen. `failure`: an error
     came before that; nothing after it is looked at. `late_failure`: the provider's own
-    error event came after it, and passes as it is. `output_chars` counts the text so far
-    for an estimate (see `estimate`).
+    error event came after it, and passes as it is. `malformed`: an event after it that is no
+    event of the dialect; nothing from it on may pass, and nothing after it is looked at.
+    `output_chars` counts the text so far for an estimate (see `estimate`).
     """
 
-    __slots__ = ("committed", "failure", "late_failure", "output_chars")
+    __slots__ = ("committed", "failure", "late_failure", "malformed", "output_chars")
 
     def __init__(self) -> None:
         self.committed = False
         self.failure: StreamFailure | None = None
         self.late_failure = False
+        self.malformed: bytes | None = None
         self.output_chars = 0
 
     @abstractmethod
     def feed(self, chunk: bytes) -> None:
         """Look at the next bytes of the answer, cut anywhere."""
+
+    def conclude(self) -> None:  # noqa: B027  most have nothing left to look at
+        """Look at what an end before the commit point has left without its blank line."""
 
     @property
     @abstractmethod
@@ -114,8 +119,10 @@ class DialectSpec:
     """A wire format, as a row of a table.
 
     `vendor` is openai, anthropic or gemini. `watch` makes the watch of one streamed answer.
-    `parse_usage` reads the counts of a whole answer, None where it has none.
-    `end_required`: a stream that ends without its end marker was cut.
+    `parse_usage` reads the counts of a whole answer, None where it has none; `count_output`
+    the bytes of its text, for an estimate then. `find_error` reads the error that a whole
+    answer is although its status says 200, None where it is none: it costs a search of the
+    first KiB. `end_required`: a stream that ends without its end marker was cut.
     """
 
     name: Dialect
@@ -123,7 +130,40 @@ class DialectSpec:
     watch: Callable[[], StreamWatch]
     parse_usage: Callable[[bytes], Usage | None]
     dump_error: Callable[[LockgateError, str], bytes]
+    find_error: Callable[[bytes], StreamFailure | None]
+    count_output: Callable[[bytes], int]
     end_required: bool
+
+
+FailureFinder = Callable[[Mapping[str, Any], bytes], StreamFailure | None]
+
+
+def build_error_finder(find: FailureFinder) -> Callable[[bytes], StreamFailure | None]:
+    """Return a `find_error` made of what finds the failure that an object reports."""
+
+    def find_error(body: bytes) -> StreamFailure | None:
+        # Quotes within a text are escaped: this word is a name or a value.
+        if b'"error"' not in body[:_ERROR_WITHIN_BYTES] or len(body) > _MOST_ERROR_BYTES:
+            return None
+        data = body.strip()
+        if data[:1] == b"[":  # Gemini puts a stream's error into an array
+            data = data[1:].rstrip(b"] \t\r\n")
+        value = load_object(data)
+        if value is None or any(value.get(name) for name in _CONTENT_NAMES):
+            return None
+        return find(value, data)
+
+    return find_error
+
+
+_ERROR_WITHIN_BYTES: Final = 1 << 10  # ids, a type and a model may stand before it
+_MOST_ERROR_BYTES: Final = 64 << 10  # an error has some KiB; what is longer is an answer
+_CONTENT_NAMES: Final = ("choices", "content", "candidates", "output", "data")
+
+
+def build_text_counter(text: re.Pattern[bytes]) -> Callable[[bytes], int]:
+    """Return a `count_output` that adds up what one group of a pattern finds."""
+    return lambda body: sum(map(len, text.findall(body)))
 
 
 class OpaqueWatch(StreamWatch):

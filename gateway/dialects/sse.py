@@ -18,6 +18,9 @@ _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 # The longest events are whole images in base64; twice the largest that a provider sends.
 MAX_EVENT_BYTES: Final = 16 << 20
+# What whole events end with: a line end behind a line end, of every kind (LF CR apart).
+BLANK_ENDS: Final = (b"\n\n", b"\n\r\n", b"\r\r", b"\r\r\n")
+_LINE_BYTES: Final = b"\r\n"
 _KEPT_BYTES: Final = 64 << 10  # of an event's end, where counts and finish reasons stand
 
 
@@ -40,6 +43,38 @@ def parse_block(block: bytes) -> SseEvent | None:
         elif name == b"event" and colon:
             event = (value[1:] if value[:1] == b" " else value).decode(errors="replace")
     return SseEvent(event, b"\n".join(data)) if data else None
+
+
+def find_boundary(data: bytes | bytearray, start: int = 0) -> int:
+    """Return where the last blank line in `data` ends, 0 where there is none behind `start`.
+
+    A CR behind an LF at the very end is taken for half of a CRLF that is still coming: clients
+    that know no other line end would glue what follows to the event.
+    """
+    if data.endswith(BLANK_ENDS):
+        return len(data)
+    if b"\r" not in data:
+        return data.rfind(b"\n\n", start) + 2 if data.find(b"\n\n", start) >= 0 else 0
+    end = len(data) - data.endswith(b"\n\r")  # from behind: the last one is near
+    while True:
+        at = max(data.rfind(b"\n", start, end), data.rfind(b"\r", start, end))
+        if at <= start:
+            return 0
+        is_pair = data[at - 1 : at + 1] == b"\r\n"
+        first = at - 1 if is_pair else at
+        if first > start and data[first - 1] in _LINE_BYTES:
+            return at + 1
+        end = first
+
+
+def cut_before(data: bytes, block: bytes) -> bytes:
+    """Return what of whole events comes before the one that is `block`; all if none is."""
+    start = 0
+    for match in _BLANK_LINE.finditer(data):
+        if data[start : match.start()].strip(_LINE_BYTES) == block.strip(_LINE_BYTES):
+            return data[:start]
+        start = match.end()
+    return data
 
 
 def _split_whole(chunk: bytes) -> list[bytes] | None:
@@ -109,11 +144,10 @@ class BlockSplitter:
 
     def _split(self) -> list[bytes]:
         buffer, blocks, start = self._buffer, list[bytes](), 0
-        position = self._scanned
-        while (match := _BLANK_LINE.search(buffer, position)) is not None:
-            if match.start() > start:
-                blocks.append(bytes(buffer[start : match.start()]))
-            start = position = match.end()
+        for begin, end in self._list_blank_lines():
+            if begin > start:
+                blocks.append(bytes(buffer[start:begin]))
+            start = end
         self._skip_lf = start == len(buffer) > 0 and buffer[-1:] == b"\r"
         del buffer[:start]
         self._scanned = max(0, len(buffer) - 3)
@@ -123,6 +157,17 @@ class BlockSplitter:
         if len(buffer) > self._limit:
             self._drop_middle()
         return blocks
+
+    def _list_blank_lines(self) -> list[tuple[int, int]]:
+        """Return where each blank line begins and ends; a plain search takes a twentieth."""
+        buffer, at = self._buffer, self._scanned
+        if b"\r" in buffer:
+            return [match.span() for match in _BLANK_LINE.finditer(buffer, at)]
+        found = []
+        while (at := buffer.find(b"\n\n", at)) >= 0:
+            found.append((at, at + 2))
+            at += 2
+        return found
 
     def _drop_middle(self) -> None:
         del self._buffer[_KEPT_BYTES:-_KEPT_BYTES]

@@ -1,18 +1,25 @@
 """The stream watch of every dialect that is framed as server-sent events.
 
 Rule: until the commit point each event is parsed; after it bytes are searched, and
-only an event that may hold counts, an error or the end is parsed.
+only an event that may hold counts, an error or the end is parsed. Of the others the
+brackets are looked at: a parse of each would double what a watch costs, and what breaks
+events is a cut in their middle, which takes the closing bracket away.
 """
 
 from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from gateway.dialects.spec import StreamFailure, StreamWatch, load_object
 from gateway.dialects.sse import BlockSplitter, parse_block
 from gateway.errors import LockgateError, UpstreamMalformedError
+
+_OBJECT: Final = b"data: {"
+_CLOSING: Final = ord("}")
+_LINES_BYTES: Final = 256  # the lines before an event's data are shorter
+DONE: Final = b"[DONE]"  # the end of OpenAI's older streams; some servers end all of theirs so
 
 
 class Splitter(Protocol):
@@ -61,7 +68,7 @@ class SseWatch(StreamWatch):
 
     def feed(self, chunk: bytes) -> None:
         """Look at the next bytes of the answer, cut anywhere."""
-        if self.failure is not None:
+        if self.is_over:
             return
         blocks = self._blocks.feed(chunk)
         cut = self._blocks.cut
@@ -69,20 +76,35 @@ class SseWatch(StreamWatch):
             self._remember(block)
             if self.committed:
                 self._follow(block, cut=cut)
+                if self.malformed is not None:
+                    return
             else:
                 self._open(block, cut=cut)
-                if self._has_failed():
+                if self.failure is not None:
                     return
             cut = False  # only the first can be
             anchor = block.find(self.text_anchor)
             if anchor >= 0:
                 self.output_chars += sum(map(len, self.text.findall(block, anchor)))
 
+    def conclude(self) -> None:
+        """Look at what an end before the commit point has left without its blank line.
+
+        An error there is one, and so is an end; half an event and content are a cut.
+        """
+        data = self._find_data(self._blocks.pending)
+        if data is None or self.committed or self.failure is not None:
+            return
+        self.committed = self.finished
+        value = load_object(data)
+        if value is not None:
+            self.failure = self._find_failure(value, data)
+
     @property
     def finished(self) -> bool:
         """Whether the end marker has been seen, even without the blank line after it."""
-        if self._ended or not self._blocks.is_pending:
-            return self._ended
+        if self._has_ended() or self.malformed is not None or not self._blocks.is_pending:
+            return self._has_ended()
         data = self._find_data(self._blocks.pending)
         return data is not None and self._is_end(data)
 
@@ -99,8 +121,13 @@ class SseWatch(StreamWatch):
     def _remember(self, block: bytes) -> None:
         """Keep of an event what is needed once the stream has ended."""
 
-    def _has_failed(self) -> bool:
-        return self.failure is not None
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is looked at."""
+        return self.failure is not None or self.malformed is not None
+
+    def _has_ended(self) -> bool:
+        return self._ended
 
     def _find_data(self, block: bytes) -> bytes | None:
         """Return an event's data; None where it has none."""
@@ -126,7 +153,7 @@ class SseWatch(StreamWatch):
             self._ended = self.committed = True
         elif cut:
             self.committed = True  # too long to be anything but content
-        else:
+        elif data.strip():  # an empty one keeps the connection alive, no more
             self.failure = StreamFailure(
                 None, UpstreamMalformedError.code, "an event of the stream is not JSON", data
             )
@@ -137,6 +164,9 @@ class SseWatch(StreamWatch):
             if word in block:
                 break
         else:
+            # The first of the two is what nearly all events are: without a call.
+            if not (block.startswith(_OBJECT) and block[-1] == _CLOSING) and not cut:
+                self._check_brackets(block)
             return
         data = self._find_data(block)
         if data is None:
@@ -144,9 +174,26 @@ class SseWatch(StreamWatch):
         value = load_object(data)
         if value is None:
             self._ended = self._ended or self._ends(data, cut=cut)
+            if not cut:
+                self._check(block, is_object=False)
             return
         self.late_failure = self.late_failure or self._find_failure(value, data) is not None
         self._see(value)
+
+    def _check_brackets(self, block: bytes) -> None:
+        """Check an event unless it is an object from its first bracket to its last."""
+        if not block.rstrip(b" ").endswith(b"}") or b"data: {" not in block[:_LINES_BYTES]:
+            self._check(block)
+
+    def _check(self, block: bytes, *, is_object: bool = True) -> None:
+        """Note an event that nobody can read, unless there has been an end before it."""
+        if self._has_ended() or self.late_failure:
+            return
+        data = (self._find_data(block) or b"").strip()
+        if not data or data == DONE or self._is_end(data):
+            return
+        if not (is_object and data.startswith(b"{") and data.endswith(b"}")):
+            self.malformed = block
 
     def _ends(self, data: bytes, *, cut: bool) -> bool:
         if cut and self.end_mark is not None:

@@ -10,66 +10,39 @@ booked, and its target's health told.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from gateway.dialects import StreamWatch
 from gateway.errors import (
     ClientGoneError,
-    CredentialRejectedError,
+    DeadlineExceededError,
     InternalError,
     LockgateError,
-    QuotaExhaustedError,
     UpstreamError,
-    UpstreamRedirectError,
     UpstreamReportedError,
     UpstreamStaleError,
-    UpstreamTruncatedError,
 )
-from gateway.proxy.answer import Buffered, build_buffered
+from gateway.proxy.answer import build_buffered
 from gateway.proxy.booking import Attempt, book
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.deadline import now_s
 from gateway.proxy.exchange import Exchange, Job
+from gateway.proxy.failure import Failure, fail_answer, fail_reported, fail_unread, show
 from gateway.proxy.outgoing import build_request
 from gateway.proxy.parts import ProxyParts
-from gateway.proxy.scrub import scrub
 from gateway.proxy.stream import Relay, is_stream
 from gateway.proxy.upstream import UpstreamAnswer, Upstreams
+from gateway.proxy.verdict import judge_whole
 from gateway.routing.health import Blame
-from gateway.routing.hints import find_hint, parse_retry_after
-from gateway.routing.retry import OK, Decision, blame_error, classify_answer
-from gateway.routing.snapshot import Target
+from gateway.routing.retry import OK, blame_error, classify_answer
 
 # Answers are held whole until they are known to be complete. The largest seen are batches of
 # embeddings and images in base64, about 30 MiB.
 _MAX_ANSWER_BYTES: Final = 64 << 20
 _MAX_ERROR_BYTES: Final = 1 << 20  # of an error: no vendor's has more than some KiB
+_ERROR_BODY_S: Final = 5.0  # an error's status says most of it: another target is waiting
 _FIRST_OK: Final = 200
 _FIRST_REDIRECT: Final = 300
-_FIRST_ERROR: Final = 400
-_BAD_GATEWAY: Final = 502
-
-_SENTENCES: Final[dict[type[UpstreamError], str]] = {
-    CredentialRejectedError: "the provider refused the stored credential",
-    QuotaExhaustedError: "the provider's account has no quota or credit left",
-    UpstreamRedirectError: "the provider answered with a redirect, which is not followed",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An attempt that came to nothing, and what the client gets if it was the last one.
-
-    `answer` is passed on as it is. `retry_same`: worth one more try where there is no other
-    target.
-    """
-
-    wiring: Wiring
-    next_target: bool
-    error: LockgateError | None = None
-    answer: Buffered | None = None
-    retry_same: bool = False
 
 
 class Caller:
@@ -200,44 +173,29 @@ class Caller:
         book(run, self._parts)
 
     async def _buffer(self, run: Attempt, answer: UpstreamAnswer) -> Attempt | Failure:
-        limit_bytes = _MAX_ANSWER_BYTES if answer.status < _FIRST_ERROR else _MAX_ERROR_BYTES
+        is_error = answer.status >= _FIRST_REDIRECT
+        limit_bytes = _MAX_ERROR_BYTES if is_error else _MAX_ANSWER_BYTES
         if answer.is_complete:
             body = await answer.read(limit_bytes)
         else:
             asked_s = now_s()
             try:
-                body = await answer.read(limit_bytes)
+                body = await answer.read(limit_bytes, _ERROR_BODY_S if is_error else None)
+            except (UpstreamError, DeadlineExceededError):
+                if not is_error:
+                    raise
+                return fail_unread(run, answer, self._parts.clock.now_ms())
             finally:
                 run.exchange.waited_s += now_s() - asked_s
         if not _FIRST_OK <= answer.status < _FIRST_REDIRECT:
             decision = classify_answer(run.wiring.target.provider, answer.status, body)
             if decision is not OK:
-                return self._fail(run, answer, body, decision)
-        if not body:
-            raise UpstreamTruncatedError("the provider's answer ended before any content")
-        run.usage = run.exchange.spec.parse_usage(body)
+                return fail_answer(run, answer, body, decision, self._parts.clock.now_ms())
+        failure = judge_whole(run, answer, body)
+        if failure is not None:
+            return fail_reported(run, answer, failure, self._parts.clock.now_ms())
         run.buffered = build_buffered(answer, body, run.wiring, run.started_at)
         return run
-
-    def _fail(
-        self, run: Attempt, answer: UpstreamAnswer, body: bytes, decision: Decision
-    ) -> Failure:
-        now_ms = self._parts.clock.now_ms()
-        _judge(run, decision)
-        if decision.blame is Blame.COOL:
-            run.hint_s = find_hint(answer.headers, body, now_ms / 1000)
-        next_target = decision.goes_on(run.job.route.fallback_on)
-        if decision.error is not None:
-            delay_s = parse_retry_after(answer.headers, body, now_ms / 1000)
-            error = _build_error(decision, run.wiring.target, delay_s)
-            run.error_code = error.code
-            return Failure(run.wiring, next_target, error)
-        return Failure(
-            run.wiring,
-            next_target,
-            answer=build_buffered(answer, body, run.wiring, now_ms),
-            retry_same=decision.retry_same,
-        )
 
     async def _hold(self, run: Attempt, answer: UpstreamAnswer) -> Attempt | Failure:
         run.streamed = True
@@ -246,57 +204,13 @@ class Caller:
         asked_s = now_s()
         try:
             await relay.hold()
+        except ClientGoneError:
+            run.usage = watch.usage  # what it has read is paid for
+            raise
         finally:
             run.exchange.waited_s += now_s() - asked_s
         run.first_byte_s = now_s() - run.began_s
         if watch.failure is not None:
-            status = watch.failure.status or _BAD_GATEWAY
-            decision = classify_answer(run.wiring.target.provider, status, watch.failure.body)
-            return _fail_reported(run, decision, status, watch.failure.message)
+            return fail_reported(run, answer, watch.failure, self._parts.clock.now_ms())
         run.relay, run.watch = relay, watch
         return run
-
-
-def show(exchange: Exchange, wiring: Wiring) -> None:
-    """Note whose answer it is that the client gets."""
-    exchange.model = wiring.target.model_definition_name
-    exchange.provider = wiring.target.provider
-    exchange.answer_lines = wiring.answer_lines
-
-
-def conclude(exchange: Exchange, failure: Failure) -> None:
-    """Answer with the last failure.
-
-    Raises:
-        LockgateError: it is our own to tell.
-    """
-    show(exchange, failure.wiring)
-    if failure.answer is None:
-        assert failure.error is not None, "a failure is an answer or an error"  # noqa: S101
-        raise failure.error
-    failure.answer.send(exchange)
-
-
-def _judge(run: Attempt, decision: Decision) -> None:
-    run.error_code, run.blame = decision.kind, decision.blame
-    run.is_refusal = decision.is_refusal
-
-
-def _build_error(decision: Decision, target: Target, delay_s: float | None) -> UpstreamError:
-    kind = decision.error or UpstreamError
-    sentence = _SENTENCES.get(kind, "the provider's answer cannot be passed on")
-    return kind(
-        f"{sentence} (model definition {target.model_definition_name!r})", retry_after_s=delay_s
-    )
-
-
-def _fail_reported(run: Attempt, decision: Decision, status: int, message: str) -> Failure:
-    """Turn an error event that came before any content into what a status would have been."""
-    _judge(run, decision)
-    if decision.error is not None:
-        error: UpstreamError = _build_error(decision, run.wiring.target, None)
-    else:
-        words = scrub(message.encode(errors="replace"), run.wiring.needles).decode()
-        error = UpstreamReportedError(words or "the provider reported an error", status=status)
-    run.error_code = error.code
-    return Failure(run.wiring, decision.goes_on(run.job.route.fallback_on), error)

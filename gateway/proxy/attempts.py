@@ -17,11 +17,12 @@ from gateway.errors import (
     VaultIntegrityError,
 )
 from gateway.providers import PROVIDERS
-from gateway.proxy.attempt import Caller, Failure, conclude
+from gateway.proxy.attempt import Caller
 from gateway.proxy.booking import Attempt
 from gateway.proxy.credentials import Wiring, Wirings
 from gateway.proxy.deadline import now_s
 from gateway.proxy.exchange import Exchange, Job
+from gateway.proxy.failure import Failure, conclude
 from gateway.proxy.hedge import Hedges
 from gateway.proxy.parts import ProxyParts
 from gateway.proxy.upstream import Upstreams

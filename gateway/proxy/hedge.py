@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.errors import HedgeLostError, InternalError, LockgateError
-from gateway.proxy.attempt import Caller, Failure, show
+from gateway.proxy.attempt import Caller
 from gateway.proxy.booking import Attempt
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.deadline import now_s
 from gateway.proxy.exchange import Exchange, Job
+from gateway.proxy.failure import Failure, show
 from gateway.proxy.flow import Flow, Gate
 from gateway.routing.hedge import HedgePolicy
 

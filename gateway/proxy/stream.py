@@ -5,7 +5,8 @@ every failure is still an exception. After it there are two ends: the provider's
 own, or one error event in the client's dialect and no end marker.
 
 Rule: the client gets whole events only, so that an error event never lands in
-the middle of one that was cut.
+the middle of one that was cut; where the provider has said how the answer ends, by its
+end marker or by an error of its own, nothing is added to that.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.dialects import StreamWatch
-from gateway.dialects.json_stream import ElementSplitter
+from gateway.dialects.sse import cut_before
 from gateway.errors import (
     ClientGoneError,
     LockgateError,
@@ -23,14 +24,14 @@ from gateway.errors import (
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.exchange import Exchange, Job
 from gateway.proxy.headers import build_answer_lines
+from gateway.proxy.holds import HELD_BYTES, ElementHold, EventHold
 from gateway.proxy.scrub import StreamScrubber
 from gateway.proxy.upstream import UpstreamAnswer
 
-# A preamble has some KiB; what is longer without content is passed on rather than held.
-_MAX_HELD_BYTES: Final = 256 << 10
 _SSE: Final = "text/event-stream"
 _JSON: Final = "application/json"
-_BLANK_LINES: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_STREAM_TYPES: Final = frozenset((_SSE, _JSON, ""))
+_LINE_BYTES: Final = b"\r\n"
 
 
 def is_stream(job: Job, answer: UpstreamAnswer) -> bool:
@@ -40,81 +41,6 @@ def is_stream(job: Job, answer: UpstreamAnswer) -> bool:
     without `alt=sse` is a JSON array, and is. Some servers name no type, or a wrong one.
     """
     return answer.content_type != _JSON or job.operation.streams
-
-
-class EventHold:
-    """Lets whole events through and keeps the beginning of one that is not complete.
-
-    An event longer than the limit goes out in pieces.
-    """
-
-    __slots__ = ("_held", "_limit")
-
-    def __init__(self, limit_bytes: int = _MAX_HELD_BYTES) -> None:
-        self._held = bytearray()
-        self._limit = limit_bytes
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Return the bytes up to the last blank line."""
-        held = self._held
-        if not held and chunk.endswith(_BLANK_LINES):
-            return chunk
-        # A blank line that ends in this chunk began at most three bytes before it.
-        start = max(0, len(held) - 3)
-        held += chunk
-        end = 0
-        for blank in _BLANK_LINES:
-            found = held.rfind(blank, start)
-            if found >= 0:
-                end = max(end, found + len(blank))
-        if len(held) - end > self._limit:
-            end = len(held)
-        if end == 0:
-            return b""
-        data = bytes(held[:end])
-        del held[:end]
-        return data
-
-    def flush(self) -> bytes:
-        """Return what is held: the stream has ended in order."""
-        data = bytes(self._held)
-        self._held.clear()
-        return data
-
-
-class ElementHold:
-    """Does for a JSON array what `EventHold` does for events.
-
-    The comma after an element stays back with the next one, so that an error can follow.
-    """
-
-    __slots__ = ("_held", "_limit", "_splitter")
-
-    def __init__(self, limit_bytes: int = _MAX_HELD_BYTES) -> None:
-        self._held = bytearray()
-        self._limit = limit_bytes
-        self._splitter = ElementSplitter()
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Return the bytes up to the end of the last whole element."""
-        self._splitter.feed(chunk)
-        held = self._held
-        held += chunk
-        end = len(held)
-        if not self._splitter.closed:
-            end = max(0, end - self._splitter.pending_bytes)
-            end = len(held[:end].rstrip(b", \t\r\n"))
-        if len(held) - end > self._limit:
-            end = len(held)
-        data = bytes(held[:end])
-        del held[:end]
-        return data
-
-    def flush(self) -> bytes:
-        """Return what is held: the stream has ended in order."""
-        data = bytes(self._held)
-        self._held.clear()
-        return data
 
 
 class Relay:
@@ -164,13 +90,24 @@ class Relay:
             watch.feed(chunk)
             self._held.append(chunk)
             size += len(chunk)
-            if watch.committed or watch.failure is not None or size > _MAX_HELD_BYTES:
+            if watch.committed or watch.failure is not None:
+                return
+            if size > HELD_BYTES:
+                self._check_type()
+                watch.committed = True  # from here on an error event is a late one
                 return
         self._ended = True
+        watch.conclude()
         if not watch.committed and watch.failure is None:
-            if answer.content_type not in (_SSE, _JSON, ""):
-                raise UpstreamMalformedError("the provider's answer is no stream")
+            watch.failure = self._exchange.spec.find_error(b"".join(self._held))
+        if not watch.committed and watch.failure is None:
+            self._check_type()
             raise UpstreamTruncatedError("the provider's stream ended before any content")
+
+    def _check_type(self) -> None:
+        """Refuse what was never called a stream and has none of its events."""
+        if self._answer.content_type not in _STREAM_TYPES:
+            raise UpstreamMalformedError("the provider's answer is no stream")
 
     async def send(self) -> None:
         """Send what was held and the rest as it comes.
@@ -208,21 +145,32 @@ class Relay:
             self._pass(chunk)
 
     def _pass(self, chunk: bytes) -> None:
-        data = self._scrubber.feed(self._events.feed(chunk))
+        data = self._events.feed(chunk)
+        broken = self._watch.malformed
+        if broken is not None:
+            data = cut_before(data, broken)
+        data = self._scrubber.feed(data)
         if data:
             self._exchange.connection.write(data)
+        if broken is not None:
+            raise UpstreamMalformedError("an event of the provider's stream cannot be read")
 
     def _end(self) -> None:
         """Bring the stream to its one end: the provider's own, or an error event."""
         watch, connection = self._watch, self._exchange.connection
-        if watch.finished or (watch.late_failure and self.error is None):
-            self.error = None  # what broke after the end marker broke nothing
-        elif self.error is None and self._exchange.spec.end_required and not watch.complete:
+        broken = self.error is not None
+        if watch.finished or watch.late_failure:
+            self.error = None  # what broke after the end, or after an error, broke nothing
+        elif not broken and self._exchange.spec.end_required and not watch.complete:
             self.error = UpstreamTruncatedError("the provider's stream ended before its end marker")
-        if self.error is None:
-            last = self._scrubber.feed(self._events.flush()) + self._scrubber.flush()
-        else:
+        if self.error is not None:
             event = watch.dump_failure(self.error, self._exchange.request_id)
+            if not self._events.is_open:  # half an event is held back, and stays so
+                event = event.lstrip(_LINE_BYTES)
             last = self._scrubber.flush() + event
+        elif broken and not watch.finished:
+            last = self._scrubber.flush()
+        else:
+            last = self._scrubber.feed(self._events.flush()) + self._scrubber.flush()
         connection.write(last)
         connection.finish(failed=self.error is not None)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from gateway.dialects import DIALECTS, StreamFailure, Usage
 from gateway.entities import Dialect
-
-RECORDED = Path(__file__).resolve().parents[3] / "shared" / "recorded"
+from tests.recorded import RECORDED, parametrize_streams
 
 
 @dataclass(frozen=True)
@@ -23,6 +21,7 @@ class Seen:
     finished: bool
     failure: StreamFailure | None
     late_failure: bool
+    malformed: bytes | None
     usage: Usage | None
     output_chars: int
     at_boundary: bool
@@ -41,6 +40,7 @@ def watch_chunks(dialect: Dialect, chunks: Iterable[bytes]) -> Seen:
         finished=watch.finished,
         failure=watch.failure,
         late_failure=watch.late_failure,
+        malformed=watch.malformed,
         usage=watch.usage,
         output_chars=watch.output_chars,
         at_boundary=watch.at_boundary,
@@ -76,35 +76,14 @@ def _rest(seen: Seen) -> tuple[object, ...]:
         seen.finished,
         seen.failure,
         seen.late_failure,
+        seen.malformed,
         seen.usage,
         seen.output_chars,
         seen.at_boundary,
     )
 
 
-def _find_dialect(path: Path) -> Dialect:
-    if path.parent.name == "anthropic":
-        return Dialect.ANTHROPIC_MESSAGES
-    if path.parent.name == "gemini":
-        return Dialect.GEMINI
-    return Dialect.OPENAI_RESPONSES if "-responses-" in path.name else Dialect.OPENAI_CHAT
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "recorded_stream" not in metafunc.fixturenames:
-        return
-    folders = ["openai_chat", "openai_responses", "anthropic", "gemini", "groq"]
-    folders += ["mistral", "deepseek", "openrouter", "azure_openai"]
-    paths = [path for folder in folders for path in sorted((RECORDED / folder).glob("*.sse"))]
-    if not paths:
-        reason = pytest.mark.skip(reason="the recorded exchanges are not beside the checkout")
-        metafunc.parametrize("recorded_stream", [pytest.param(None, marks=reason)])
-        return
-    metafunc.parametrize(
-        "recorded_stream",
-        [(_find_dialect(path), path) for path in paths],
-        ids=[f"{path.parent.name}/{path.name}" for path in paths],
-    )
+pytest_generate_tests = parametrize_streams
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,45 @@ def test_a_tool_call_that_only_begins_does_not_commit(watch: Callable[..., Any])
     assert watch(MESSAGES, HEAD + call).committed_at is None
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "text", "text": ""},
+        {"type": "thinking", "thinking": "", "signature": ""},
+        {"type": "tool_use", "id": "t", "name": "f", "input": {}},
+    ],
+)
+def test_a_block_commits_only_with_something_in_it(
+    watch: Callable[..., Any], block: dict[str, Any]
+) -> None:
+    begun = START + event("content_block_start", content_block=block)
+    assert watch(MESSAGES, begun).committed_at is None
+    name = {"text": "text", "thinking": "thinking"}.get(block["type"], "input")
+    filled = event("content_block_start", content_block={**block, name: {"a": "b"}})
+    assert watch(MESSAGES, START + filled).committed_at is not None
+
+
+def test_a_start_with_all_of_the_answer_commits(watch: Callable[..., Any]) -> None:
+    start = event("message_start", message={"content": [{"type": "text", "text": "Hi"}]})
+    assert watch(MESSAGES, start).committed_at is not None
+
+
+def test_an_event_that_is_cut_is_malformed(watch: Callable[..., Any]) -> None:
+    broken = b'event: content_block_delta\ndata: {"type":"content_block_d\n\n'
+    seen = watch(MESSAGES, HEAD + DELTA + broken + STOP)
+    assert (seen.malformed, seen.finished) == (broken.strip(), False)
+    unknown = b"event: keepalive\ndata: \n\n"
+    assert watch(MESSAGES, HEAD + DELTA + unknown + STOP).finished
+
+
+def test_a_whole_answer_that_is_an_error() -> None:
+    find = DIALECTS[MESSAGES].find_error
+    failure = find(b'{"type":"error","error":{"type":"rate_limit_error","message":"m"}}')
+    assert failure is not None
+    assert (failure.status, failure.code) == (429, "rate_limit_error")
+    assert find(b'{"type":"message","content":[{"type":"text","text":"\\"error\\""}]}') is None
+
+
 def test_an_empty_answer_commits_at_its_end(watch: Callable[..., Any]) -> None:
     delta = event("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 0})
     assert watch(MESSAGES, START + delta).committed_at is None

@@ -177,3 +177,53 @@ def test_counts_of_whole_answers_and_arrays() -> None:
     assert parse(orjson.dumps(counted)) == Usage(2, 3)
     assert parse(orjson.dumps([answer("a", promptTokenCount=1), counted, FINISH])) == Usage(2, 3)
     assert parse(b'{"totalTokens": 31}') is None
+
+
+def candidate(index: int, reason: str | None = None) -> dict[str, Any]:
+    ended = {} if reason is None else {"finishReason": reason}
+    return {"index": index, "content": {"parts": [{"text": "x"}]}, **ended}
+
+
+@pytest.mark.parametrize(
+    ("events", "finished"),
+    [
+        ([[candidate(0), candidate(1)]], False),
+        ([[candidate(0), candidate(1)], [candidate(0, "STOP")]], False),
+        ([[candidate(0), candidate(1)], [candidate(1, "STOP")], [candidate(0, "STOP")]], True),
+        ([[candidate(0, "STOP"), candidate(1, "MAX_TOKENS")]], True),
+        ([[candidate(0, "STOP")], [candidate(1)]], False),
+        ([[candidate(1)], [candidate(1, "STOP")]], True),
+    ],
+)
+def test_each_of_several_candidates_has_to_end(
+    watch: Callable[..., Any], events: list[Any], *, finished: bool
+) -> None:
+    stream = frame(False, *[{"candidates": candidates} for candidates in events])
+    assert watch(GEMINI, stream).finished is finished
+
+
+def test_a_thought_without_text_does_not_commit(watch: Callable[..., Any], as_array: bool) -> None:
+    parts = {"candidates": [{"content": {"parts": [{"text": "", "thought": True}]}}]}
+    assert watch(GEMINI, frame(as_array, parts)).committed_at is None
+
+
+def test_a_block_is_the_providers_last_word(watch: Callable[..., Any], as_array: bool) -> None:
+    seen = watch(GEMINI, frame(as_array, {"promptFeedback": {"blockReason": "SAFETY"}}))
+    assert (seen.failure, seen.finished) == (None, not as_array)  # the array is still open
+    assert seen.committed_at is not None
+
+
+def test_an_event_that_is_cut_is_malformed(watch: Callable[..., Any]) -> None:
+    broken = frame(False, answer("b"))[:-12] + b"\r\n\r\n"
+    seen = watch(GEMINI, frame(False, answer("a")) + broken)
+    assert seen.malformed == broken.strip()
+
+
+def test_a_whole_answer_that_is_an_error() -> None:
+    find = DIALECTS[GEMINI].find_error
+    for body in (orjson.dumps(ERROR), b"[" + orjson.dumps(ERROR) + b"\n]\n"):
+        failure = find(body)
+        assert failure is not None
+        assert failure.status == 503
+    call = {"functionCall": {"name": "f", "args": {"error": "x"}}}
+    assert find(orjson.dumps({"candidates": [{"content": {"parts": [call]}}]})) is None

@@ -31,7 +31,9 @@ FINISH = chunk(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])
         {"content": [{"type": "thinking", "thinking": []}]},
         {"reasoning_content": "hm"},
         {"refusal": "no"},
-        {"tool_calls": [{"index": 0, "id": "t", "function": {"name": "f", "arguments": ""}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": "{"}}]},
+        {"tool_calls": [{"index": 0, "type": "custom", "custom": {"name": "f", "input": "x"}}]},
+        {"function_call": {"arguments": "{"}},
         {"audio": {"id": "a"}},
     ],
 )
@@ -49,7 +51,18 @@ def test_content_that_begins_with_half_an_emoji_commits(watch: Callable[..., Any
 
 
 @pytest.mark.parametrize(
-    "head", [chunk(), chunk(ROLE), chunk({"role": "assistant", "content": None})]
+    "head",
+    [
+        chunk(),
+        chunk(ROLE),
+        chunk({"role": "assistant", "content": None}),
+        chunk(prompt_filter_results=[{"prompt_index": 0}]),  # Azure's first one
+        chunk({"tool_calls": [{"index": 0, "id": "t", "function": {"name": "f"}}]}),
+        chunk({"function_call": {"name": "f", "arguments": ""}}),
+        chunk({"content": "", "tool_calls": [], "refusal": None}),
+        chunk(usage={"prompt_tokens": 7}),
+        b": OPENROUTER PROCESSING\n\nretry: 3000\nid: 1\n\ndata:\n\ndata: \n\n",
+    ],
 )
 def test_a_preamble_that_ends_is_neither_committed_nor_finished(
     watch: Callable[..., Any], head: bytes
@@ -61,7 +74,7 @@ def test_a_preamble_that_ends_is_neither_committed_nor_finished(
 
 def test_an_answer_without_content_commits_at_its_end(watch: Callable[..., Any]) -> None:
     usage = {"prompt_tokens": 7, "completion_tokens": 0}
-    stream = chunk(ROLE) + chunk({}) + chunk(usage=usage)
+    stream = chunk(ROLE) + chunk({}) + chunk(usage=usage)  # not even a reason
     assert watch(CHAT, stream).committed_at is None
     seen = watch(CHAT, stream + DONE)
     assert seen.committed_at == len(stream + DONE)
@@ -118,9 +131,43 @@ def test_broken_json_before_content_fails_as_malformed(watch: Callable[..., Any]
     assert seen.failure.status is None
 
 
-def test_broken_json_after_content_passes(watch: Callable[..., Any]) -> None:
-    seen = watch(CHAT, chunk({"content": "x"}) + b'data: {"error" broken\n\n' + DONE)
-    assert (seen.failure, seen.late_failure, seen.finished) == (None, False, True)
+@pytest.mark.parametrize(
+    "broken",
+    [b'data: {"error" broken\n\n', b'data: {"choi\n\n', b"data: oops\n\n", b"data: null\n\n"],
+)
+def test_broken_json_after_content_is_no_event(watch: Callable[..., Any], broken: bytes) -> None:
+    seen = watch(CHAT, chunk({"content": "x"}) + broken + chunk({"content": "y"}) + DONE)
+    assert (seen.failure, seen.late_failure, seen.finished) == (None, False, False)
+    assert seen.malformed == broken.strip()
+    assert seen.output_chars == 1
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b": a comment\n\n",
+        b"data:\n\n",
+        b"retry: 10\n\n",
+        b'data:{"choices":[]}\n\n',
+        b'data: {"choices":[]}   \n\n',
+        b'data: {"choices":\ndata: []}\n\n',
+        b"event: x\r\ndata: {}\r\n\r\n",
+        b"id: 4\rdata: {}\r\r",
+    ],
+)
+def test_what_is_only_unusual_is_not_malformed(watch: Callable[..., Any], odd: bytes) -> None:
+    seen = watch(CHAT, chunk({"content": "x"}) + odd + DONE)
+    assert (seen.malformed, seen.finished) == (None, True)
+
+
+def test_what_comes_after_the_end_breaks_nothing(watch: Callable[..., Any]) -> None:
+    seen = watch(CHAT, chunk({"content": "x"}) + DONE + b"data: {broken\n\n")
+    assert (seen.malformed, seen.finished) == (None, True)
+
+
+def test_a_reason_to_end_commits_an_empty_answer(watch: Callable[..., Any]) -> None:
+    seen = watch(CHAT, chunk(ROLE) + FINISH)
+    assert seen.committed_at == len(chunk(ROLE) + FINISH)
 
 
 def test_counts_of_the_last_chunk_win_and_null_is_none(watch: Callable[..., Any]) -> None:
@@ -170,6 +217,101 @@ def test_a_failure_within_an_event_first_ends_that_event() -> None:
     watch.feed(chunk({"content": "x"}) + b'data: {"cho')
     event = watch.dump_failure(UpstreamStalledError("silent"), "r-1")
     assert event.startswith(b"\n\ndata: {")
+
+
+def choice(index: int, **more: Any) -> bytes:
+    return chunk(choices=[{"index": index, "delta": {"content": "x"}, **more}])
+
+
+END_0, END_1 = (choice(index, finish_reason="stop") for index in (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("tail", "complete"),
+    [
+        (b"", False),
+        (END_1, False),
+        (END_0, False),
+        (END_0 + END_1, True),
+        (END_1 + END_0, True),
+        (END_0 + choice(1) + END_1, True),
+        (END_1 + END_0 + chunk(usage={"prompt_tokens": 1}), True),
+        (END_1 + END_0 + choice(2), False),
+    ],
+)
+@pytest.mark.parametrize("head", [choice(0) + choice(1), choice(1) + choice(0)])
+def test_each_of_several_answers_has_to_end(head: bytes, tail: bytes, *, complete: bool) -> None:
+    watch = DIALECTS[CHAT].watch()
+    watch.feed(head + tail)
+    assert watch.complete is complete
+
+
+def test_an_answer_that_begins_when_the_first_has_ended() -> None:
+    watch = DIALECTS[CHAT].watch()
+    watch.feed(choice(0) + END_0 + choice(1))
+    assert not watch.complete
+    watch.feed(END_1)
+    assert watch.complete
+
+
+def test_parallel_tool_calls_are_one_answer() -> None:
+    calls = [{"index": index, "function": {"arguments": "{}"}} for index in (0, 1)]
+    watch = DIALECTS[CHAT].watch()
+    watch.feed(chunk({"tool_calls": calls}) + FINISH)
+    assert watch.complete
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"error": {"message": "m", "code": 502}, "user_id": "u"}, 502, "502"),
+        ({"id": "x", "error": {"message": "m", "type": "server_error"}}, 500, "server_error"),
+        ({"object": "error", "message": "m", "code": 429}, 429, "429"),
+        ({"error": "words"}, None, "error"),
+    ],
+)
+def test_a_whole_answer_that_is_an_error(body: Any, status: int | None, code: str) -> None:
+    failure = DIALECTS[CHAT].find_error(orjson.dumps(body))
+    assert failure is not None
+    assert (failure.status, failure.code) == (status, code)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"choices": [{"message": {"content": 'an {"error": {"code": 500}}'}}]},
+        {"error": {"code": 500}, "choices": [{"message": {"content": "x"}}]},
+        {"error": None, "choices": []},
+        {"id": "x" * 2000, "error": {"code": 500}},
+        [],
+    ],
+)
+def test_a_whole_answer_that_is_none(body: Any) -> None:
+    assert DIALECTS[CHAT].find_error(orjson.dumps(body)) is None
+    assert DIALECTS[CHAT].find_error(b'<html>"error"</html>') is None
+
+
+def test_the_text_of_a_whole_answer_is_counted() -> None:
+    message = {"content": "four", "tool_calls": [{"function": {"arguments": "{}"}}]}
+    body = orjson.dumps({"choices": [{"message": message}]})
+    assert DIALECTS[CHAT].count_output(body) == 6
+
+
+@pytest.mark.parametrize(
+    ("end", "failed", "committed"),
+    [
+        (b'data: {"error":{"code":503}}', True, False),
+        (b"data: [DONE]", False, True),
+        (b'data: {"choices":[{"delta":{"content":"x"}}]}', False, False),
+        (b'data: {"err', False, False),
+        (b"<html>", False, False),
+    ],
+)
+def test_an_end_without_a_blank_line(end: bytes, *, failed: bool, committed: bool) -> None:
+    watch = DIALECTS[CHAT].watch()
+    watch.feed(chunk(ROLE) + end)
+    watch.conclude()
+    assert (watch.failure is not None, watch.committed) == (failed, committed)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,53 @@ def test_announcements_do_not_commit_and_the_first_content_does(
     assert not seen.finished
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        event("response.queued", response={}),
+        event("response.output_item.added", item={"type": "reasoning", "summary": []}),
+        event(
+            "response.output_item.added",
+            item={"type": "function_call", "name": "f", "call_id": "c", "arguments": ""},
+        ),
+        event("response.content_part.added", part={"type": "refusal", "refusal": ""}),
+        event("response.reasoning_summary_part.added", part={"text": ""}),
+        b": waiting\n\nevent: keepalive\ndata:\n\n",
+    ],
+)
+def test_what_only_begins_does_not_commit(watch: Callable[..., Any], begun: bytes) -> None:
+    assert watch(RESPONSES, HEAD + begun).committed_at is None
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        event("response.output_item.added", item={"type": "function_call", "arguments": "{}"}),
+        event("response.content_part.added", part={"type": "output_text", "text": "Hi"}),
+    ],
+)
+def test_what_begins_with_content_commits(watch: Callable[..., Any], begun: bytes) -> None:
+    assert watch(RESPONSES, HEAD + begun).committed_at is not None
+
+
+def test_an_event_that_is_cut_is_malformed(watch: Callable[..., Any]) -> None:
+    broken = DELTA[:-9] + b"\n\n"
+    seen = watch(RESPONSES, HEAD + DELTA + broken + DELTA)
+    assert seen.malformed == broken.strip()
+
+
+def test_a_whole_answer_that_is_an_error_or_failed() -> None:
+    spec = DIALECTS[RESPONSES]
+    failed = {"id": "r", "status": "failed", "error": {"code": "server_error"}, "output": []}
+    for body in (failed, {"error": {"code": "server_error"}}):
+        failure = spec.find_error(orjson.dumps(body))
+        assert failure is not None
+        assert failure.status == 500
+    done = {"id": "r", "error": None, "output": [{"content": [{"text": "four"}]}]}
+    assert spec.find_error(orjson.dumps(done)) is None
+    assert spec.count_output(orjson.dumps(done)) == 4
+
+
 @pytest.mark.parametrize("kind", ["response.completed", "response.incomplete"])
 def test_the_end_brings_the_counts(watch: Callable[..., Any], kind: str) -> None:
     usage = {

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from gateway.routing import HealthEvent, HealthTable
 from gateway.secret import Secret
 from gateway.server import start_server
 from gateway.settings import Address, Settings, parse_origin_pattern
@@ -26,7 +27,20 @@ class GatewayServer:
     url: str
     key: str
     sim: RunningSimulator
+    healths: HealthTable
 
+    def forget_failures(self) -> None:
+        """Let every target be asked again, as if it had been mended."""
+        for health in self.healths.list_blocked(0):
+            self.healths.hear(HealthEvent(health.key, "clear"), 0)
+
+
+# What breaks a stream behind its first content, and the code that its client reads.
+BREAKS = [
+    ("cut-after={n}", "upstream_truncated"),
+    ("reset-after={n}", "upstream_truncated"),
+    ("stall-after={n}", "upstream_stalled"),
+]
 
 MODELS = {
     "gpt": ("openai", "gpt-4o-mini"),
@@ -51,6 +65,7 @@ def gateway_server(running_gateway: GatewayServer) -> Iterator[GatewayServer]:
     running_gateway.sim.calls.clear()
     yield running_gateway
     running_gateway.sim.clear_faults()
+    running_gateway.forget_failures()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -70,7 +85,7 @@ async def running_gateway(
         )
         try:
             key = await _set_up(server.admin_url, sim.url)
-            yield GatewayServer(server.url, key, sim)
+            yield GatewayServer(server.url, key, sim, server.gateway.healths)
         finally:
             await server.stop()
 

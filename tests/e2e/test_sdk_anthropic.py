@@ -9,7 +9,7 @@ import anthropic
 import pytest
 import pytest_asyncio
 
-from tests.e2e.conftest import CANARY, GatewayServer
+from tests.e2e.conftest import BREAKS, CANARY, GatewayServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -93,15 +93,19 @@ async def test_an_unknown_endpoint(sdk: anthropic.AsyncAnthropic) -> None:
     assert caught.value.body["error"]["type"] == "not_found_error"
 
 
-async def test_a_stream_that_stalls_is_an_error(
-    sdk: anthropic.AsyncAnthropic, gateway_server: GatewayServer
+@pytest.mark.parametrize(("fault", "code"), BREAKS)
+async def test_a_stream_that_breaks_raises_behind_its_text(
+    sdk: anthropic.AsyncAnthropic, gateway_server: GatewayServer, fault: str, code: str
 ) -> None:
-    gateway_server.sim.set_fault("chunks=8,stall-after=5")
+    gateway_server.sim.set_fault("chunks=8," + fault.format(n=6))
+    texts: list[str] = []
     with pytest.raises(anthropic.APIStatusError) as caught:
         async with sdk.messages.stream(model="claude", max_tokens=9, messages=ASKED) as stream:
-            await stream.get_final_message()
+            async for text in stream.text_stream:
+                texts.append(text)  # noqa: PERF401  kept when it raises
     assert isinstance(caught.value.body, dict)
-    assert caught.value.body["error"]["code"] == "upstream_stalled"
+    assert caught.value.body["error"]["code"] == code
+    assert len(texts) == 3
 
 
 async def test_an_overload_keeps_its_type(

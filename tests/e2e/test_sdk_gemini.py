@@ -9,7 +9,7 @@ import pytest_asyncio
 from google import genai
 from google.genai import errors, types
 
-from tests.e2e.conftest import CANARY, GatewayServer
+from tests.e2e.conftest import BREAKS, CANARY, GatewayServer
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -107,3 +107,17 @@ async def test_an_overload_is_a_server_error(
     with pytest.raises(errors.ServerError) as caught:
         await sdk.models.generate_content(model="gem", contents="hello")
     assert caught.value.code == 503
+
+
+@pytest.mark.parametrize(("fault", "code"), BREAKS)
+async def test_a_stream_that_breaks_raises_behind_its_text(
+    sdk: genai.client.AsyncClient, gateway_server: GatewayServer, fault: str, code: str
+) -> None:
+    gateway_server.sim.set_fault("chunks=8," + fault.format(n=3))
+    texts: list[str] = []
+    with pytest.raises(errors.ServerError) as caught:
+        async for chunk in await sdk.models.generate_content_stream(model="gem", contents="hello"):
+            texts.append(chunk.text or "")  # noqa: PERF401  kept when it raises
+    assert code in str(caught.value.details)
+    assert caught.value.code == (504 if code == "upstream_stalled" else 502)
+    assert len(texts) == 3

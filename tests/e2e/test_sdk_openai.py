@@ -9,7 +9,7 @@ import openai
 import pytest
 import pytest_asyncio
 
-from tests.e2e.conftest import CANARY, GatewayServer
+from tests.e2e.conftest import BREAKS, CANARY, GatewayServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -125,14 +125,48 @@ async def test_an_endpoint_of_another_dialect(sdk: openai.AsyncOpenAI) -> None:
     assert caught.value.code == "dialect_mismatch"
 
 
-async def test_a_stream_that_is_cut_is_an_error(
-    sdk: openai.AsyncOpenAI, gateway_server: GatewayServer
+@pytest.mark.parametrize(("fault", "code"), BREAKS)
+async def test_a_chat_that_breaks_raises_behind_its_text(
+    sdk: openai.AsyncOpenAI, gateway_server: GatewayServer, fault: str, code: str
 ) -> None:
-    gateway_server.sim.set_fault("chunks=8,cut-after=3")
+    gateway_server.sim.set_fault("chunks=8," + fault.format(n=4))
     stream = await sdk.chat.completions.create(model="gpt", messages=ASKED, stream=True)
+    texts: list[str] = []
     with pytest.raises(openai.APIError) as caught:
-        _ = [chunk async for chunk in stream]
-    assert caught.value.code == "upstream_truncated"
+        async for chunk in stream:
+            texts.append(chunk.choices[0].delta.content or "")  # noqa: PERF401  kept when it raises
+    assert caught.value.code == code
+    assert len("".join(texts)) > 0
+    assert len(texts) == 4
+
+
+@pytest.mark.parametrize(("fault", "code"), BREAKS)
+async def test_a_completion_that_breaks_raises_behind_its_text(
+    sdk: openai.AsyncOpenAI, gateway_server: GatewayServer, fault: str, code: str
+) -> None:
+    gateway_server.sim.set_fault("chunks=8," + fault.format(n=3))
+    stream = await sdk.completions.create(model="gpt", prompt="hello", stream=True)
+    texts: list[str] = []
+    with pytest.raises(openai.APIError) as caught:
+        async for chunk in stream:
+            texts.append(chunk.choices[0].text)  # noqa: PERF401  kept when it raises
+    assert caught.value.code == code
+    assert len(texts) == 3
+
+
+@pytest.mark.parametrize(("fault", "code"), BREAKS)
+async def test_a_response_that_breaks_raises_behind_its_text(
+    sdk: openai.AsyncOpenAI, gateway_server: GatewayServer, fault: str, code: str
+) -> None:
+    gateway_server.sim.set_fault("chunks=8," + fault.format(n=7))
+    texts: list[str] = []
+    with pytest.raises(openai.APIError) as caught:
+        async with sdk.responses.stream(model="gpt", input="hello") as stream:
+            async for event in stream:
+                if event.type == "response.output_text.delta":
+                    texts.append(event.delta)  # noqa: PERF401  kept when it raises
+    assert caught.value.code == code
+    assert len(texts) == 3
 
 
 async def test_a_rate_limit_keeps_its_type_and_hint(

@@ -7,7 +7,8 @@ import hashlib
 import io
 import random
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -346,3 +347,26 @@ def messages_body(endpoint: str = "claude", **fields: Any) -> dict[str, Any]:
 
 def gemini_body(**fields: Any) -> dict[str, Any]:
     return {"contents": [{"role": "user", "parts": [{"text": "hello"}]}], **fields}
+
+
+@asynccontextmanager
+async def serve_raw(*parts: bytes) -> AsyncIterator[str]:
+    """A provider that answers whatever it is asked with these bytes, and closes."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def wait_for(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)

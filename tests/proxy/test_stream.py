@@ -6,18 +6,14 @@ import asyncio
 import json
 import re
 import socket
-import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gateway.proxy.stream import ElementHold, EventHold
 from gateway.simulator import RunningSimulator
 from tests.proxy.rig import (
     CANARY,
@@ -29,6 +25,8 @@ from tests.proxy.rig import (
     chat_body,
     gemini_body,
     messages_body,
+    serve_raw,
+    wait_for,
 )
 
 # Each streamed dialect: provider, upstream model, path, body, and the mark of its end.
@@ -180,34 +178,6 @@ async def test_a_streamed_request_answered_with_plain_json(
     assert answer.headers["Content-Type"].startswith("application/json")
 
 
-CONTENT = b'data:{"choices":[{"delta":{"content":"hello"}}]}\r\n\r\n'
-FINISH = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
-COUNTS = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}\n\n'
-
-
-@pytest.mark.parametrize("kind", [b"text/event-stream", b"text/plain", None])
-@pytest.mark.parametrize("end", [b"", b": done\n\n", COUNTS, COUNTS + b"data:[DONE]\n\n"])
-async def test_harmless_oddities_of_compatible_servers_pass(kind: bytes | None, end: bytes) -> None:
-    head = b"HTTP/1.1 200 OK\r\n" + (b"Content-Type: %s\r\n" % kind if kind else b"") + b"\r\n"
-    text = b": OPENROUTER PROCESSING\n\n" + CONTENT + FINISH + end
-    async with serve_raw(head, text) as url:
-        models = {"e": Endpoint([Model(url, "openai_compatible")])}
-        async with Rig(models) as rig:
-            answer = await ask(rig, "chat")
-    assert (answer.status, answer.body) == (200, text)
-    assert rig.ledger.rows[0].error_code is None
-
-
-@pytest.mark.parametrize("end", [b"", b'data: {"choices":[{"delta":{}', FINISH + b"data: {"])
-async def test_an_end_without_marker_and_reason_is_a_cut(end: bytes) -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-    async with serve_raw(head, CONTENT + end) as url:
-        models = {"e": Endpoint([Model(url, "openai_compatible")])}
-        async with Rig(models) as rig:
-            answer = await ask(rig, "chat")
-    assert code_of(read_error(answer, "chat")) == "upstream_truncated"
-
-
 # --- before the commit point ----------------------------------------------------------------
 
 EARLY = [
@@ -302,6 +272,18 @@ async def test_the_providers_own_late_error_passes_as_it_is(
     assert b"upstream_" not in answer.body
     assert read_error(answer, case)
     assert rig.ledger.rows[0].error_code == "upstream_error"
+
+
+@EVERY
+async def test_an_event_that_nobody_can_read_is_one_error_event(
+    case: str, sim: RunningSimulator
+) -> None:
+    async with Rig(endpoint(case, sim, "chunks=8,malformed=json")) as rig:
+        answer = await ask(rig, case)
+    code = "upstream_truncated" if case == "gemini-array" else "upstream_malformed"
+    assert code_of(read_error(answer, case)) == code  # half an element swallows the rest
+    assert rig.ledger.rows[0].error_code == code
+    assert CASES[case][4] not in answer.body
 
 
 async def test_the_deadline_ends_a_stream_that_still_flows(sim: RunningSimulator) -> None:
@@ -417,74 +399,3 @@ async def read_rest(raw: socket.socket) -> bytes:
         while part := await loop.sock_recv(raw, 1 << 20):
             text += part
     return bytes(text)
-
-
-@asynccontextmanager
-async def serve_raw(*parts: bytes) -> AsyncIterator[str]:
-    """A provider that answers whatever it is asked with these bytes, and closes."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        with suppress(ConnectionError):
-            for part in parts:
-                writer.write(part)
-                await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-
-async def wait_for(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
-# --- holding back what is not whole ---------------------------------------------------------
-
-EVENTS = b"event: a\ndata: 1\n\n: note\n\ndata: 2\r\n\r\ndata: 3\n\n"
-ARRAY = b'[{"a":"}],{"}\n,\r\n{"b":[1,{"c":2}]} , {"error":{}}\n]\n'
-
-
-@pytest.mark.parametrize(("hold", "text"), [(EventHold, EVENTS), (ElementHold, ARRAY)])
-@given(st.data())
-def test_cutting_elsewhere_changes_nothing(hold: Any, text: bytes, data: st.DataObject) -> None:
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
-    pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    holder = hold()
-    sent = [holder.feed(piece) for piece in pieces]
-    assert b"".join(sent) + holder.flush() == text
-
-
-@pytest.mark.parametrize("at", range(len(EVENTS)))
-def test_only_whole_events_go_out(at: int) -> None:
-    sent = EventHold().feed(EVENTS[:at])
-    assert sent == b"" or sent.endswith((b"\n\n", b"\r\n\r\n"))
-
-
-@pytest.mark.parametrize("at", range(1, len(ARRAY)))
-def test_only_whole_elements_go_out(at: int) -> None:
-    sent = ElementHold().feed(ARRAY[:at])
-    if b"]" not in sent[-2:]:
-        json.loads(sent + b"]")
-
-
-def test_a_large_element_is_not_copied_at_each_chunk() -> None:
-    hold = ElementHold()
-    hold.feed(b'[{"data":"' + b"x" * (4 << 20))
-    hold.feed(b"x")  # now its buffer has room to grow
-    tracemalloc.start()
-    try:
-        hold.feed(b"x")
-        assert tracemalloc.get_traced_memory()[1] < 1 << 20
-    finally:
-        tracemalloc.stop()
-
-
-def test_an_event_beyond_the_limit_goes_out_in_pieces() -> None:
-    hold = EventHold(limit_bytes=10)
-    assert hold.feed(b"data: 0123456789") == b"data: 0123456789"
-    assert hold.feed(b"abc") == b""
-    assert hold.feed(b"\n\n") == b"abc\n\n"

@@ -6,6 +6,7 @@ that no byte of the next answer can ever come out of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -55,6 +56,7 @@ class UpstreamAnswer:
     _paused = False
     _ended = False
     _most_bytes = BUFFERED_BYTES
+    _latest_s = math.inf  # whether or not bytes come
     _error: LockgateError | None = None
     _headers: CIMultiDict[str] | None = None
     _decoder: Decoder | None = None
@@ -95,8 +97,8 @@ class UpstreamAnswer:
         """Whether nothing more is to come."""
         return self._ended
 
-    async def read(self, limit_bytes: int) -> bytes:
-        """Return the whole body.
+    async def read(self, limit_bytes: int, within_s: float | None = None) -> bytes:
+        """Return the whole body, within so many seconds if that is said.
 
         Raises:
             UpstreamTruncatedError: it is not whole.
@@ -107,6 +109,8 @@ class UpstreamAnswer:
             self.reads_whole = True
             self._most_bytes = limit_bytes
             self.flow()
+            if within_s is not None:
+                self._latest_s = now_s() + within_s
             self._resume()
             while not self._ended:
                 if self._error is not None:
@@ -162,13 +166,15 @@ class UpstreamAnswer:
     async def rest(self, is_over: Callable[[], bool]) -> None:
         """Wait for the client in place of the provider, until `is_over`, asked at each news.
 
-        No silence counts meanwhile; what comes is kept, up to the limit.
+        No silence counts meanwhile, and nothing is read: what is written and not yet taken is
+        kept already, and a provider's answer would be kept once more.
 
         Raises:
             DeadlineExceededError: the request's deadline came first.
         """
         self._is_flowing = False
         self._expires_at_s = self._limits.deadline_at_s
+        self._hold_back()
         while not is_over():
             self._waits.add(self)  # also after the provider's end: the client has yet to read
             await self.gate
@@ -176,6 +182,8 @@ class UpstreamAnswer:
                 raise self._limits.end.fail()
         if self._ended or self._error is not None:
             self._waits.discard(self)
+        if not self._chunks:  # else when they are taken
+            self._resume()
         self.flow()
 
     def close(self) -> None:
@@ -222,9 +230,7 @@ class UpstreamAnswer:
             if self.reads_whole:
                 self.fail(faults.too_large())
                 return
-            if not self._paused and self._line is not None:
-                self._paused = True
-                self._line.pause_reading()
+            self._hold_back()
         if not self.reads_whole:
             self.gate.open()
 
@@ -249,7 +255,7 @@ class UpstreamAnswer:
         if self._is_flowing and self.heard:
             self.heard = False
             self._expires_at_s = min(at_s + self._limits.idle_s, self._limits.deadline_at_s)
-        if at_s >= self._expires_at_s:
+        if at_s >= self._expires_at_s or at_s >= self._latest_s:
             self._is_late = True
             self._waits.discard(self)
             self.fail(self._name_limit().fail())
@@ -273,6 +279,11 @@ class UpstreamAnswer:
         self.size = 0
         self._resume()
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _hold_back(self) -> None:
+        if not self._paused and self._line is not None:
+            self._paused = True
+            self._line.pause_reading()
 
     def _resume(self) -> None:
         if self._paused and self._line is not None:

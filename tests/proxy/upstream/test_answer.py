@@ -20,6 +20,7 @@ from gateway.errors import (
 from gateway.proxy.deadline import now_s
 from gateway.proxy.upstream.answer import BUFFERED_BYTES, UpstreamAnswer
 from gateway.proxy.upstream.coding import PIECE_BYTES
+from gateway.proxy.upstream.waits import Waits
 from tests.proxy.upstream.rig import (
     LIMIT,
     Serve,
@@ -235,6 +236,41 @@ async def test_a_client_that_does_not_read_has_until_the_deadline(has_ended: boo
                 await answer.rest(lambda: False)
         assert now_s() - began_s > 0.3  # and no silence of the provider counted
         answer.close()
+
+
+class Line:
+    """A connection that notes whether it is read."""
+
+    def __init__(self) -> None:
+        self.is_read = True
+
+    def abort(self) -> None:
+        self.is_read = False
+
+    def pause_reading(self) -> None:
+        self.is_read = False
+
+    def resume_reading(self) -> None:
+        self.is_read = True
+
+
+async def test_nothing_is_read_while_the_client_does_not_read() -> None:
+    line, waits = Line(), Waits()
+    answer = UpstreamAnswer(line, waits, limits(), now_s())
+    answer.put(b"one")
+    seen: list[bool] = []
+
+    def look() -> bool:
+        seen.append(line.is_read)
+        return len(seen) > 1
+
+    asyncio.get_running_loop().call_soon(answer.gate.open)
+    await answer.rest(look)
+    assert seen == [False, False]
+    assert not line.is_read  # what is here is taken first
+    assert await answer.next_chunk() == b"one"
+    assert line.is_read
+    waits.close()
 
 
 async def test_silence_counts_again_once_the_client_reads() -> None:
