@@ -21,11 +21,17 @@ import aiohttp
 from bench.faults.matrix import Cell, Result, list_cells, run_matrix, sum_up
 from bench.faults.sites import Sites, open_sites
 from bench.faults.stage import Stage
-from bench.faults.state import Finding, list_scenarios, run_scenarios, start_for_state
+from bench.faults.state import (
+    Finding,
+    list_scenarios,
+    run_scenarios,
+    start_beside,
+    start_for_state,
+)
 from bench.figures import table
 from bench.load import positive
 from bench.processes import raise_file_limit
-from bench.subjects import NotThereError, Subject, start_gateway
+from bench.subjects import NotThereError
 
 _OPEN_LIMIT_S = 300
 
@@ -34,28 +40,31 @@ async def _run_cells(
     sites: Sites, cells: Sequence[Cell], data: Path, arguments: argparse.Namespace
 ) -> list[Result]:
     env = {"LOCKGATE_ALLOWED_PRIVATE_ORIGINS": sites.origins}
-    starting = start_gateway(Subject("sites", "", None), data, workers=arguments.workers, env=env)
-    gateway = await asyncio.to_thread(starting.__enter__)
-    try:
-        async with _open_session() as session:
-            stage = Stage(gateway.url, sites, session)
-            await stage.open()
-            return await run_matrix(
-                stage,
-                cells,
-                runs=arguments.runs,
-                parallel=arguments.parallel,
-                slack_s=arguments.slack,
-            )
-    finally:
-        await asyncio.to_thread(starting.__exit__, None, None, None)
-
-
-async def _run_state(sites: Sites, only: str, data: Path) -> list[Finding]:
-    async with start_for_state(sites, data) as gateway, _open_session() as session:
+    async with (
+        start_beside(
+            sites, data, workers=arguments.workers, env=env, tree=arguments.tree
+        ) as gateway,
+        _open_session() as session,
+    ):
         stage = Stage(gateway.url, sites, session)
         await stage.open()
-        return await run_scenarios(stage, only)
+        return await run_matrix(
+            stage,
+            cells,
+            runs=arguments.runs,
+            parallel=arguments.parallel,
+            slack_s=arguments.slack,
+        )
+
+
+async def _run_state(sites: Sites, data: Path, arguments: argparse.Namespace) -> list[Finding]:
+    async with (
+        start_for_state(sites, data, arguments.tree) as gateway,
+        _open_session() as session,
+    ):
+        stage = Stage(gateway.url, sites, session)
+        await stage.open()
+        return await run_scenarios(stage, arguments.only)
 
 
 def _open_session() -> aiohttp.ClientSession:
@@ -74,7 +83,7 @@ async def _run(arguments: argparse.Namespace) -> tuple[list[Result], list[Findin
             if cells:
                 results = await _run_cells(sites, cells, Path(name) / "matrix", arguments)
             if scenarios:
-                findings = await _run_state(sites, arguments.only, Path(name) / "state")
+                findings = await _run_state(sites, Path(name) / "state", arguments)
     return results, findings
 
 
@@ -82,7 +91,8 @@ def write_report(results: Sequence[Result], findings: Sequence[Finding]) -> str:
     """Return the report in Markdown: rows, deviations in full, totals."""
     parts = []
     if results:
-        parts += [table(("row", "expected alone", "with next", "forms", "runs", "deviate"), _rows(results))]
+        heads = ("row", "expected alone", "with next", "forms", "runs", "deviate")
+        parts += [table(heads, _rows(results))]
     parts += [
         f"{result.cell.name}\n"
         + "\n".join(f"  {count}x {what}" for what, count in result.deviations.items())
@@ -150,6 +160,7 @@ def main() -> None:
     parser.add_argument("--workers", type=positive, default=1)
     parser.add_argument("--parallel", type=positive, default=24, help="requests at once")
     parser.add_argument("--slack", type=float, default=0.5, help="seconds over each limit")
+    parser.add_argument("--tree", metavar="DIR", help="another checkout, to run its gateway")
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     raise_file_limit()

@@ -19,6 +19,8 @@ from gateway.simulator.exchange import Inquiry, Reply
 from gateway.simulator.faults import HEALTHY, parse_fault
 from gateway.simulator.routes import find_match
 
+# What may be booked for an answer that is passed on broken: nothing, or what was noticed of it.
+_OF_BROKEN = (None, "upstream_malformed", "upstream_truncated")
 _VERSION = {"anthropic-version": "2023-06-01"}
 _RETRY_S = 0.5  # a lone target's one retry comes within it
 
@@ -70,7 +72,7 @@ def judge(row: Row, form: Form, seen: Seen, *, with_next: bool, slack_s: float |
     verdict.silent_truncation = (
         readable and not reading.errors and reading.text not in texts and seen.answer.whole
     )
-    verdict.duplicated = bool(reading.text) and not any(
+    verdict.duplicated = bool(reading.text) and not reading.broken and not any(
         one.startswith(reading.text) for one in texts
     )
     if moved and not row.after_content:
@@ -271,7 +273,7 @@ def _check_ledger(row: Row, seen: Seen, *, moved: bool) -> Iterator[str]:
 def _check_booked(row: Row, booked: Json) -> Iterator[str]:
     code, status = booked["error_code"], booked["status"]
     if row.outcome in (Outcome.ANSWERED, Outcome.AS_IT_IS):
-        wrong = code not in (None, "upstream_malformed")
+        wrong = code not in _OF_BROKEN
     elif row.booked or row.code:
         wrong = code != (row.booked or row.code)
     else:

@@ -104,7 +104,7 @@ async def _run_batch(
                 cell.row.site,
                 cell.row.build_fault(cell.form),
                 with_next=cell.with_next,
-                own_lane=cell.row.again,
+                own_lane=cell.row.again or cell.row.own_lane,
             )
             for cell in cells
         )

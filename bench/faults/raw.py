@@ -23,8 +23,10 @@ from gateway.simulator.faults import HEALTHY
 from gateway.simulator.routes import Match, find_match
 
 _OK = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\n"
+_TLS_HANDSHAKE = b"\x16"  # RFC 8446 section 5.1
+_NO_TLS = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _PAUSE_S = 0.02  # before a break: what was sent shall be read first
-_JUNK_BYTES = 1 << 20
+_JUNK_LINES = 1 << 10  # of 1 KB each
 
 
 @dataclass(slots=True)
@@ -157,7 +159,7 @@ async def _noise(call: Call) -> bool:
 
 
 async def _big_head(call: Call) -> bool:
-    junk = b"".join(b"X-Junk-%d: %b\r\n" % (number, b"j" * 1000) for number in range(1 << 10))
+    junk = b"".join(b"X-Junk-%d: %b\r\n" % (number, b"j" * 1000) for number in range(_JUNK_LINES))
     call.send(_OK % b"text/plain" + junk + b"Content-Length: 2\r\n\r\n{}")
     return await call.break_off()
 
@@ -210,7 +212,11 @@ class RawUpstream:
     async def _serve_one(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, before: int
     ) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        start = await reader.readexactly(1)
+        if start == _TLS_HANDSHAKE:
+            writer.write(_NO_TLS)
+            return False
+        head = (start + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head.split("\r\n")
         headers = {
             name.strip().lower(): value.strip()

@@ -63,6 +63,8 @@ class Row:
         booked: the error code of the ledger's row; None: any, but not none.
         apart: dialects that the row does not apply to, since their format has no such thing.
         again: whether the run warms up a connection and meets the fault when it is used again.
+        own_lane: whether no connection may be there before the run.
+        paced: slow on purpose: no bound of time.
     """
 
     line: str
@@ -82,7 +84,8 @@ class Row:
     booked: str | None = None
     apart: frozenset[str] = frozenset()
     again: bool = False
-    paced: bool = False  # slow on purpose: no bound of time
+    own_lane: bool = False
+    paced: bool = False
 
     def list_forms(self) -> list[Form]:
         """Return the forms that the row applies to."""
@@ -146,8 +149,8 @@ ROWS: tuple[Row, ...] = (
         seen=False,
         limit_ms=CONNECT_MS,
     ),
-    _told(_RESET, "reset", 502, "upstream_reset", fault="reset"),
-    _told(_RESET, "closed unanswered", 502, "upstream_reset", fault="close", site=Site.RAW),
+    _told(_RESET, "reset", 502, "upstream_reset", fault="reset", own_lane=True),
+    _told(_RESET, "closed unanswered", 502, "upstream_reset", fault="close", site=Site.RAW, own_lane=True),
     _told(_RESET, "reset in the head", 502, "upstream_reset", fault="half-head", site=Site.RAW),
     _answered(
         _RESET, "pooled, once", "reset-when-used-again", site=Site.RAW, again=True, calls=(2, 2)
