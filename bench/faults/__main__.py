@@ -21,11 +21,11 @@ import aiohttp
 from bench.faults.matrix import Cell, Result, list_cells, run_matrix, sum_up
 from bench.faults.sites import Sites, open_sites
 from bench.faults.stage import Stage
+from bench.faults.start import start_beside
 from bench.faults.state import (
     Finding,
     list_scenarios,
     run_scenarios,
-    start_beside,
     start_for_state,
 )
 from bench.figures import table

@@ -85,7 +85,7 @@ async def run_matrix(
     jobs = [cell for _ in range(runs) for cell in cells]
     found: list[tuple[Cell, Seen]] = []
     for at in range(0, len(jobs), _BATCH):
-        found += await _run_batch(stage, jobs[at : at + _BATCH], at, parallel)
+        found += await _run_batch(stage, jobs[at : at + _BATCH], parallel)
     ledger = await stage.read_ledger()
     for cell, seen in found:
         seen.rows = ledger.get(seen.marker, [])
@@ -94,9 +94,7 @@ async def run_matrix(
     return list(results.values())
 
 
-async def _run_batch(
-    stage: Stage, cells: Sequence[Cell], serial: int, parallel: int
-) -> list[tuple[Cell, Seen]]:
+async def _run_batch(stage: Stage, cells: Sequence[Cell], parallel: int) -> list[tuple[Cell, Seen]]:
     made = await asyncio.gather(
         *(
             stage.make(
@@ -113,7 +111,7 @@ async def _run_batch(
 
     async def run(number: int) -> tuple[Cell, Seen]:
         cell, one = cells[number], made[number]
-        marker = f"marker-{serial + number}"
+        marker = stage.draw_marker()
         async with gate:
             warm = f"{marker}_warm" if cell.row.again else ""
             began_s = time.monotonic()

@@ -114,7 +114,7 @@ async def _cut_chunking(call: Call) -> bool:
 
 
 async def _cut_chunking_early(call: Call) -> bool:
-    head = call.build_head(b"Transfer-Encoding: chunked")
+    head = call.build_head(b"Transfer-Encoding: chunked", b"Connection: close")
     call.send(head + _chunk(call.reply.frames[0])[:20])
     return await call.break_off()
 
@@ -123,7 +123,7 @@ async def _cut_within_event(call: Call) -> bool:
     """Send content and half an event more, then the end of a body in order."""
     frames = call.reply.frames
     sent = b"".join(frames[:7]) + frames[7][: len(frames[7]) // 2]
-    head = call.build_head(b"Transfer-Encoding: chunked")
+    head = call.build_head(b"Transfer-Encoding: chunked", b"Connection: close")
     call.send(head + _chunk(sent) + b"0\r\n\r\n")
     return await call.break_off()
 
@@ -132,7 +132,7 @@ async def _broken_first(call: Call) -> bool:
     """Send a first event that is no JSON, and end in order."""
     in_array = call.reply.content_type.startswith("application/json")
     body = b'[{"candidates": oops}]' if in_array else b'data: {"choices": oops}\n\n'
-    head = call.build_head(b"Transfer-Encoding: chunked")
+    head = call.build_head(b"Transfer-Encoding: chunked", b"Connection: close")
     call.send(head + _chunk(body) + b"0\r\n\r\n")
     return await call.break_off()
 
@@ -148,7 +148,7 @@ async def _mute_error(call: Call) -> bool:
         body = b'event: error\ndata: {"type":"error","message":"boom","sequence_number":0}\n\n'
     else:
         body = b'data: {"error": {"message": "boom"}}\n\n'
-    head = call.build_head(b"Transfer-Encoding: chunked")
+    head = call.build_head(b"Transfer-Encoding: chunked", b"Connection: close")
     call.send(head + _chunk(body) + b"0\r\n\r\n")
     return await call.break_off()
 

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
+from typing import Self
 
 import trustme
 
@@ -102,7 +103,7 @@ def _build_context() -> ssl.SSLContext:
 class _Deaf:
     """A port that takes no connection and refuses none: its queue is full."""
 
-    def __enter__(self) -> _Deaf:
+    def __enter__(self) -> Self:
         self._held = [socket.socket() for _ in range(1 + _DEAF_CALLS)]
         listener, *callers = self._held
         listener.bind(("127.0.0.1", 0))

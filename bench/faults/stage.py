@@ -46,15 +46,28 @@ class Made:
 class Stage:
     """One gateway with the upstreams of a run behind it."""
 
-    def __init__(self, url: str, sites: Sites, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        url: str,
+        sites: Sites,
+        session: aiohttp.ClientSession,
+        *,
+        limits: dict[str, int] | None = None,
+    ) -> None:
         self.url = url
         self.sites = sites
+        self._limits = limits or LIMITS
         self._session = session
         self._writes = asyncio.Semaphore(_PARALLEL)
         self._secrets: dict[tuple[str, Site], str] = {}
         self._next: dict[str, str] = {}
         self._key = ""
         self._serial = 0
+
+    def draw_marker(self) -> str:
+        """Return a word that no other request has: it is its id too."""
+        self._serial += 1
+        return f"marker-{self._serial}"
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call the control plane; raise with its words where it refuses."""
@@ -102,9 +115,7 @@ class Stage:
         }
         return (await self.call("POST", "model-definitions", body))["model_definition_id"]
 
-    async def make_endpoint(
-        self, first: str, *fallbacks: str, limits: dict[str, int] | None = None, **fields: Any
-    ) -> str:
+    async def make_endpoint(self, first: str, *fallbacks: str, **fields: Any) -> str:
         """Create an endpoint over definitions, the rest as fallbacks; return its name."""
         self._serial += 1
         name = f"e-{self._serial}"
@@ -113,7 +124,7 @@ class Stage:
             {"model_definition_id": one, "linkage_type": "FALLBACK", "fallback_order": place}
             for place, one in enumerate(fallbacks)
         ]
-        body = {"name": name, "model_mappings": mappings, "limits": limits or LIMITS, **fields}
+        body = {"name": name, "model_mappings": mappings, "limits": self._limits, **fields}
         await self.call("POST", "endpoints", body)
         return name
 

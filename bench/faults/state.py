@@ -21,8 +21,9 @@ from bench.faults.forms import FORMS, check_error_body, find_code
 from bench.faults.rows import Site
 from bench.faults.sites import Sites
 from bench.faults.stage import KEY, Stage
+from bench.faults.start import start_beside
 from bench.session import Answer
-from bench.subjects import NotThereError, Subject, start_gateway
+from bench.subjects import NotThereError, Subject
 
 OPEN_MS = 2_000
 QUARANTINE_MS = 2_000
@@ -373,17 +374,3 @@ async def start_for_state(sites: Sites, data: Path, tree: str | None) -> AsyncIt
         print(f"bench.faults: {error}", file=sys.stderr)
     async with start_beside(sites, data, env=allowed, tree=tree) as gateway:
         yield gateway
-
-
-@asynccontextmanager
-async def start_beside(
-    sites: Sites, data: Path, *, workers: int = 1, env: dict[str, str], tree: str | None
-) -> AsyncIterator[Subject]:
-    """Run a gateway while this loop goes on: the upstreams live in it."""
-    mock = Subject("sites", sites.simulator.url, None)
-    starting = start_gateway(mock, data, workers=workers, env=env, tree=tree)
-    gateway = await asyncio.to_thread(starting.__enter__)
-    try:
-        yield gateway
-    finally:
-        await asyncio.to_thread(starting.__exit__, None, None, None)
