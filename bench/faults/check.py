@@ -22,6 +22,7 @@ from gateway.simulator.routes import find_match
 # What may be booked for an answer that is passed on broken: nothing, or what was noticed of it.
 _OF_BROKEN = (None, "upstream_malformed", "upstream_truncated")
 _VERSION = {"anthropic-version": "2023-06-01"}
+_AT_ONCE_S = 0.5  # of a row that names no limit: nothing to wait for but a machine under load
 _RETRY_S = 0.5  # a lone target's one retry comes within it
 
 
@@ -64,10 +65,11 @@ def judge(row: Row, form: Form, seen: Seen, *, with_next: bool, slack_s: float |
     found += _check_counts(row, form, seen, moved=moved)
     found += _check_ledger(row, seen, moved=moved)
     if slack_s is not None and not row.paced:
-        bound_s = row.limit_ms / 1000 + slack_s + _RETRY_S * (row.calls[1] > row.calls[0])
+        retry_s = _RETRY_S * (row.calls[1] > row.calls[0])
+        bound_s = (row.limit_ms / 1000 or _AT_ONCE_S) + slack_s + retry_s
         if seen.took_s > bound_s:
             found.append(f"took {seen.took_s:.2f} s, bound {bound_s:.2f} s")
-    texts = (full, build_text(form, seen.model, seen))
+    texts = (build_text(form, seen.model, seen), build_text(form, NEXT, seen))
     readable = seen.answer.status == 200 and not reading.broken
     verdict.silent_truncation = (
         readable and not reading.errors and reading.text not in texts and seen.answer.whole

@@ -103,6 +103,7 @@ async def _run_batch(stage: Stage, cells: Sequence[Cell], parallel: int) -> list
                 cell.row.build_fault(cell.form),
                 with_next=cell.with_next,
                 own_lane=cell.row.again or cell.row.own_lane,
+                roomy=cell.row.roomy,
             )
             for cell in cells
         )

@@ -129,7 +129,14 @@ class Stage:
         return name
 
     async def make(
-        self, provider: str, site: Site, fault: str, *, with_next: bool, own_lane: bool = False
+        self,
+        provider: str,
+        site: Site,
+        fault: str,
+        *,
+        with_next: bool,
+        own_lane: bool = False,
+        roomy: bool = False,
     ) -> Made:
         """Make a fresh endpoint whose first target has a fault."""
         self._serial += 1
@@ -138,7 +145,8 @@ class Stage:
         name = f"{model}+{fault}" if fault else model
         first = await self.make_model(provider, site, name, secret_id)
         others = (self._next[provider],) if with_next else ()
-        return Made(await self.make_endpoint(first, *others), model, first)
+        fields: dict[str, Any] = {"limits": None} if roomy else {}
+        return Made(await self.make_endpoint(first, *others, **fields), model, first)
 
     async def ask(self, form: Form, endpoint: str, marker: str, *, warm: str = "") -> Answer:
         """Send one request on a connection of its own; its id is the marker.

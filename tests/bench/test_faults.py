@@ -75,7 +75,7 @@ def test_calls_time_and_ledger_are_compared() -> None:
     body = _chunk("Hello") + ERROR
     assert any("2 calls" in one for one in _judge(body, calls=2).deviations)
     assert any("of the other target" in one for one in _judge(body, next_calls=1).deviations)
-    assert any("took" in one for one in _judge(body, took_s=0.6).deviations)
+    assert any("took" in one for one in _judge(body, took_s=1.1).deviations)
     assert any("ledger" in one for one in _judge(body, booked=None).deviations)
 
 
