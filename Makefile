@@ -1,7 +1,7 @@
 # Lockgate. `make help` lists what there is; each target does its own set-up.
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types imports fmt bench bench-quick bench-peers \
-	soak soak-quick lock clean
+	soak soak-quick faults lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -49,6 +49,9 @@ soak: $(VENV)/.dev ## 30 minutes of mixed load with faults: what grows, stays op
 
 soak-quick: $(VENV)/.dev ## the same for 3 minutes
 	$(BIN)/python -m bench.soak --minutes 3 --json .bench/soak.json
+
+faults: $(VENV)/.dev ## every fault of a provider in every form of answer, against what is promised
+	$(BIN)/python -m bench.faults --json .bench/faults.json
 
 lock: ## renew requirements*.lock (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header \

@@ -60,8 +60,10 @@ def start(
         born = _read_births(list_tree(process.pid)[1:])
         end(process, wait_s)
         _end_orphans(born)
-        if errors:
-            errors.close()
+        for file in (process.stdin, process.stdout, errors):
+            if file:
+                with suppress(OSError):  # what it had not read yet has nowhere to go
+                    file.close()
 
 
 def start_module(
