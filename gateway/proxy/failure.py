@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.dialects import StreamFailure
+from gateway.dialects.naming import name_refusal
 from gateway.errors import (
     CredentialRejectedError,
     LockgateError,
@@ -63,6 +64,8 @@ def fail_answer(
         error = _build_error(decision, run.wiring.target, delay_s)
         run.error_code = error.code
         return Failure(run.wiring, next_target, error)
+    if decision.opt_in:
+        body = name_refusal(run.exchange.spec.vendor, body, decision.kind)
     return Failure(
         run.wiring,
         next_target,
