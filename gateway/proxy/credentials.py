@@ -7,7 +7,7 @@ one lives for one epoch and shows itself in no repr.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NoReturn, final
 
@@ -22,6 +22,7 @@ from gateway.errors import (
     VaultIntegrityError,
 )
 from gateway.providers import (
+    PUBLIC_PORTS,
     Provider,
     allowed_origin,
     base_url,
@@ -128,9 +129,15 @@ class Wirings:
     their wirings stay. Those of rows that are gone or changed go when a snapshot is swapped in.
     """
 
-    def __init__(self, configs: ModelConfigCache, allowed: tuple[OriginPattern, ...]) -> None:
+    def __init__(
+        self,
+        configs: ModelConfigCache,
+        allowed: tuple[OriginPattern, ...],
+        ports: Container[int] = PUBLIC_PORTS,
+    ) -> None:
         self._configs = configs
         self._allowed = allowed
+        self._ports = ports
         self._ready: dict[MappingId, Wiring] = {}
         self._reported: set[SecretId] = set()
         configs.follow(self._drop)  # a change is acknowledged when old credentials are gone
@@ -152,7 +159,7 @@ class Wirings:
         try:
             origin = allowed_origin(sealed.provider, sealed.auth_config)
             config = self._configs.get(snapshot.epoch, sealed, target.mapping, origin)
-            wiring = build_wiring(config, self._allowed, endpoint, target, sealed)
+            wiring = build_wiring(config, self._allowed, endpoint, target, sealed, self._ports)
         except VaultIntegrityError as error:
             self._report(target, sealed.secret_name, error.reason)
             return None
@@ -186,6 +193,7 @@ def build_wiring(
     endpoint: str,
     target: Target,
     sealed: SealedSecret,
+    ports: Container[int] = PUBLIC_PORTS,
 ) -> Wiring:
     """Make an opened configuration ready to be called.
 
@@ -210,7 +218,7 @@ def build_wiring(
         headers=_dump_ours(ours),
         plan=get_plan(frozenset(name for name, _ in ours), _DEFAULTS + provider.default_headers),
         needles=build_needles(fields.values()),
-        is_origin_allowed=is_origin_allowed(origin, allowed),
+        is_origin_allowed=is_origin_allowed(origin, allowed, ports),
         lane=f"{origin} {target.secret_id}",
         model=dump_json(config.model_name),
         answer_lines=build_target_lines(endpoint, target.model_definition_name, target.provider),

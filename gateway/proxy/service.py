@@ -26,6 +26,7 @@ from gateway.errors import (
     MethodNotAllowedError,
     UnsupportedMediaError,
 )
+from gateway.providers import PUBLIC_PORTS
 from gateway.proxy.answer import guess_dialect
 from gateway.proxy.attempts import Attempts
 from gateway.proxy.auth import authenticate, get_endpoint
@@ -54,9 +55,13 @@ class DataPlane:
 
     def __init__(self, parts: ProxyParts, upstreams: Upstreams) -> None:
         self._parts = parts
-        self._attempts = Attempts(
-            parts, upstreams, Wirings(parts.configs, parts.settings.allowed_private_origins)
+        settings = parts.settings
+        wirings = Wirings(
+            parts.configs,
+            settings.allowed_private_origins,
+            PUBLIC_PORTS.union(settings.allowed_ports),
         )
+        self._attempts = Attempts(parts, upstreams, wirings)
         self._limits = EndpointLimitTable(parts.settings)
 
     async def handle(self, connection: ClientConnection) -> None:
