@@ -150,6 +150,8 @@ class Fuzzer:
                 streams = None
             elif not await self._ask(streams, sent):
                 streams = None
+        if streams is not None:
+            streams[1].transport.abort()
 
     async def _cut(
         self, streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], sent: bytes

@@ -60,8 +60,9 @@ def start(
         born = _read_births(list_tree(process.pid)[1:])
         end(process, wait_s)
         _end_orphans(born)
-        if errors:
-            errors.close()
+        for stream in (process.stdin, process.stdout, errors):
+            if stream:
+                stream.close()
 
 
 def start_module(
