@@ -18,6 +18,8 @@
     │   ├── CredentialRebindError     409   ├── StaleVersionError      412
     │   ├── PayloadTooLargeError      413   ├── UnsupportedMediaError  415
     │   ├── RequestTimeoutError       408   ├── HostNotAllowedError    403
+    │   ├── ExpectationError          417
+    │   ├── MethodUnknownError        501   ├── VersionUnsupportedError 505
     │   └── InvalidValueError         422
     │       ├── UnknownFieldError     422   └── IdempotencyMismatchError 422
     ├── UpstreamError                 the model provider failed
@@ -239,6 +241,27 @@ class HostNotAllowedError(RequestError):
 
     code = "host_not_allowed"
     status = 403
+
+
+class ExpectationError(RequestError):
+    """The request expects what the gateway does not do; only `100-continue` is met."""
+
+    code = "expectation_failed"
+    status = 417
+
+
+class MethodUnknownError(RequestError):
+    """The request's method is none that HTTP knows; its class is 5xx, its fault the caller's."""
+
+    code = "method_unknown"
+    status = 501
+
+
+class VersionUnsupportedError(RequestError):
+    """The request is of a version of HTTP other than 1.1 and 1.0."""
+
+    code = "version_unsupported"
+    status = 505
 
 
 class InvalidValueError(RequestError):

@@ -21,9 +21,9 @@ from typing import Any, NoReturn
 from aiohttp import hdrs, web
 
 from gateway.app import Gateway, build_gateway, build_plane
-from gateway.errors import InstallationError
+from gateway.errors import InstallationError, MalformedRequestError
 from gateway.process import harden_process, raise_descriptor_limit
-from gateway.proxy import PassOn, ProxyPlane
+from gateway.proxy import PassOn, ProxyPlane, render_error
 from gateway.settings import Address, Settings
 from gateway.telemetry.logs import configure_logging
 from gateway.web import Handler
@@ -37,6 +37,7 @@ _BACKLOG = 1024  # connections waiting for accept(); a burst beyond it is refuse
 _KEEPALIVE_S = 75.0  # longer than the 60 s that load balancers commonly keep an idle connection
 _CANCEL_S = 3.0  # what is cut at the end of the drain books its row and says its last word, 1 s
 _AGAIN_S = 0.5  # timeout(1) and others signal the process and its group: twice, for one wish
+_SERVER_ERROR = 500
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _CLOSE_S = 0.5  # for connections without a request; the library takes it twice
 
@@ -156,6 +157,38 @@ async def _listen_all(
     return plane, listener
 
 
+class _PassedOn(web.RequestHandler):
+    """The library's reader of a connection; what it cannot read is refused in our words.
+
+    Its own would name the library and its version, and quote what was sent: that may be a key.
+    """
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what cannot be read; a fault of ours stays the library's to tell."""
+        theirs = super().handle_error(request, status, exc, message)  # logs, and may raise
+        if status >= _SERVER_ERROR:
+            return theirs
+        ours = render_error(MalformedRequestError("the request is no valid HTTP/1.1"), request)
+        ours.headers[hdrs.CONNECTION] = "close"
+        ours.force_close()
+        return ours
+
+
+def build_protocol(server: web.Server) -> web.RequestHandler:
+    """Return what reads a connection that was passed on."""
+    protocol = server()
+    protocol.__class__ = _PassedOn  # the library has no place to choose the class
+    return protocol
+
+
 def build_pass_on(runner: web.AppRunner) -> PassOn:
     """Return what gives a connection, with the bytes that have come on it, to an application."""
 
@@ -164,7 +197,7 @@ def build_pass_on(runner: web.AppRunner) -> PassOn:
         if server is None:  # it has been stopped
             transport.abort()
             return
-        protocol = server()
+        protocol = build_protocol(server)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         protocol.data_received(data)

@@ -27,6 +27,15 @@ ENV_PREFIX = "LOCKGATE_"
 _MAX_PORT = 65535
 _DAY_MS = 86_400_000
 _GIB = 1 << 30
+# Ports of protocols that are not HTTP, some of which obey a line of text that is put into a request
+# (Fetch Standard, section 2.9 "port blocking", and the usual databases).
+_NEVER_HTTP = frozenset(
+    [
+        *(*range(1, 80), *range(81, 443), *range(444, 800), 873, *range(989, 996)),
+        *(1433, 1521, 1719, 1720, 1723, 2049, 3306, 3659, 4045, 4190, 5060, 5061, 5432),
+        *(6000, 6379, 6566, *range(6665, 6670), 6679, 6697, 10080, 11211, 27017),
+    ]
+)
 _PATTERN_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -70,6 +79,7 @@ class Settings:
     passphrase_file: Path | None = None
     kdf: str = "argon2id"
     allowed_private_origins: tuple[OriginPattern, ...] = ()
+    allowed_ports: tuple[int, ...] = ()
     url: str = "http://127.0.0.1:8700"
     hosts: tuple[str, ...] = ()
     metrics_public: bool = False
@@ -125,6 +135,15 @@ def _split_netloc(netloc: str, text: str) -> tuple[str, int | None]:
 
 def _parse_origins(text: str) -> tuple[OriginPattern, ...]:
     return tuple(parse_origin_pattern(part) for part in _parse_words(text))
+
+
+def _parse_ports(text: str) -> tuple[int, ...]:
+    parse_port = _parse_int(1, _MAX_PORT)
+    ports = tuple(parse_port(word) for word in _parse_words(text))
+    odd = next((port for port in ports if port in _NEVER_HTTP), None)
+    if odd is not None:
+        raise ValueError(f"{odd} is a port of another protocol than HTTP")
+    return ports
 
 
 def _parse_words(text: str) -> tuple[str, ...]:
@@ -224,6 +243,11 @@ SPECS: tuple[Spec, ...] = (
         _parse_origins,
         "origins that an upstream may have although private, loopback or plain http; "
         "comma-separated, a host may begin with *.",
+    ),
+    Spec(
+        "allowed_ports",
+        _parse_ports,
+        "more ports that a public upstream may have, besides 443 and 8443; comma-separated",
     ),
     Spec("url", _parse_url, "where client commands find the control plane"),
     Spec(

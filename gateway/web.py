@@ -40,7 +40,7 @@ def is_request_id(text: str) -> bool:
     return _VISIBLE_ASCII.fullmatch(text) is not None
 
 
-def get_request_id(request: web.Request) -> str:
+def get_request_id(request: web.BaseRequest) -> str:
     """Return the request's id: the caller's if it is 1-128 visible ASCII characters, else new."""
     if _REQUEST_ID_KEY in request:
         return request[_REQUEST_ID_KEY]

@@ -5,7 +5,9 @@ Rule: pure; a new provider that speaks a known dialect is one row of `table`.
 
 from gateway.providers.credential import check_auth_config, check_secret, credential_headers
 from gateway.providers.origin import (
+    PUBLIC_PORTS,
     BaseUrl,
+    is_address_metadata,
     is_address_public,
     is_origin_allowed,
     parse_base_url,
@@ -16,6 +18,7 @@ from gateway.providers.urls import allowed_origin, base_url, gemini_suffix, upst
 
 __all__ = [
     "PROVIDERS",
+    "PUBLIC_PORTS",
     "BaseUrl",
     "Field",
     "Provider",
@@ -26,6 +29,7 @@ __all__ = [
     "credential_headers",
     "gemini_suffix",
     "get_provider",
+    "is_address_metadata",
     "is_address_public",
     "is_origin_allowed",
     "parse_base_url",

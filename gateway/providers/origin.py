@@ -8,7 +8,7 @@ public.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -18,6 +18,9 @@ from gateway.settings import OriginPattern
 
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 _MAX_PORT: Final = 65_535
+# Every vendor's API is at 443; 8443 is where self-hosted ones stand beside something else. At any
+# other port a key could be made to talk to what is no HTTP server: the operator adds what he has.
+PUBLIC_PORTS: Final = frozenset({443, 8443})
 _MAX_URL: Final = 2_048  # what intermediaries on the way commonly accept
 _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:@\[\]?#%]+)"
@@ -87,6 +90,16 @@ _GLOBAL_V6: Final = IPv6Network("2000::/3")
 _INSIDE_V6: Final = tuple(
     IPv6Network(block) for block in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 )
+# Where machines of clouds get credentials: never an upstream, whatever name leads there. Link-local
+# holds the usual one and ECS's; then AWS and Google by IPv6, Azure, Alibaba, Oracle.
+_METADATA_V4: Final = tuple(
+    IPv4Network(block)
+    for block in ("169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32", "192.0.0.192/32")
+)
+_METADATA_V6: Final = tuple(
+    IPv6Network(block) for block in ("fd00:ec2::/32", "fd20:ce::254/128", "fe80::a9fe:a9fe/128")
+)
+_NAT64: Final = tuple(IPv6Network(block) for block in ("64:ff9b::/96", "64:ff9b:1::/48"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +159,13 @@ def parse_origin(url: str, *, field: str = "auth_config.api_base") -> str:
     return parse_base_url(url, field=field).origin
 
 
-def is_origin_allowed(origin: str, patterns: Sequence[OriginPattern]) -> bool:
+def is_origin_allowed(
+    origin: str, patterns: Sequence[OriginPattern], ports: Container[int] = PUBLIC_PORTS
+) -> bool:
     """Tell whether an upstream may have this origin: https and public, or the operator's own.
 
     Judges the spelling alone; a public name may still resolve to a private address, so
-    `is_address_public` decides again when connecting.
+    `is_address_public` decides again when connecting. `ports` are those of public ones.
     """
     try:
         parsed = parse_base_url(origin)
@@ -158,7 +173,7 @@ def is_origin_allowed(origin: str, patterns: Sequence[OriginPattern]) -> bool:
         return False
     if any(matches_pattern(parsed, pattern) for pattern in patterns):
         return True
-    return parsed.scheme == "https" and _is_host_public(parsed.host)
+    return parsed.scheme == "https" and parsed.port in ports and _is_host_public(parsed.host)
 
 
 def is_address_public(ip: str) -> bool:
@@ -176,6 +191,24 @@ def is_address_public(ip: str) -> bool:
     if address.scope_id is not None or address not in _GLOBAL_V6:
         return False
     return not any(address in block for block in _INSIDE_V6)
+
+
+def is_address_metadata(ip: str) -> bool:
+    """Tell whether a cloud hands out credentials at this IP address, in whatever form it stands."""
+    try:
+        address = ip_address(ip.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address):
+        if any(address in block for block in _METADATA_V6):
+            return True
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and any(address in block for block in _NAT64):
+            inner = IPv4Address(int(address) & 0xFFFF_FFFF)
+        if inner is None:
+            return False
+        address = inner
+    return any(address in block for block in _METADATA_V4)
 
 
 def matches_pattern(parsed: BaseUrl, pattern: OriginPattern) -> bool:

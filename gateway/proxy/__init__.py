@@ -8,7 +8,7 @@ from gateway.proxy.front import PassOn
 from gateway.proxy.health import add_operation_routes
 from gateway.proxy.parts import ProxyParts
 from gateway.proxy.plane import ProxyPlane
-from gateway.proxy.unrouted import find_renderer
+from gateway.proxy.unrouted import find_renderer, render_error
 from gateway.proxy.usage import UsageWriter
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "UsageWriter",
     "add_operation_routes",
     "find_renderer",
+    "render_error",
 ]

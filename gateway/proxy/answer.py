@@ -21,6 +21,9 @@ from gateway.proxy.upstream import UpstreamAnswer
 from gateway.routing.hints import parse_retry_after
 
 _FIRST_ERROR: Final = 400
+_ANTHROPIC_PATHS: Final = (b"/anthropic/", b"/gateway/anthropic/", b"/v1/messages")
+_GEMINI_PATHS: Final = (b"/gemini/", b"/gateway/gemini/", b"/v1beta/")
+_LOOKED_AT_BYTES: Final = 8 << 10  # of a head that may be all noise: enough for one of an SDK
 _NOWHERE: Final = build_target_lines("", "", "")
 
 
@@ -47,10 +50,13 @@ def build_buffered(answer: UpstreamAnswer, body: bytes, wiring: Wiring, now_ms: 
     return Buffered(answer.status, lines, scrub(body, wiring.needles))
 
 
-def render_fault(error: LockgateError) -> tuple[int, bytes, bytes]:
-    """Return status, header lines and body of an error that came before there was an exchange."""
+def render_fault(error: LockgateError, raw: bytes) -> tuple[int, bytes, bytes]:
+    """Return status, header lines and body of an error that came before there was an exchange.
+
+    `raw` is the head that was refused, or what there is of it.
+    """
     lines = build_error_lines(error) + build_own_lines("", _NOWHERE, 0, 0.0)
-    return error.status, lines, DIALECTS[Dialect.OPENAI_CHAT].dump_error(error, "")
+    return error.status, lines, DIALECTS[guess_raw_dialect(raw)].dump_error(error, "")
 
 
 def guess_dialect(head: Head) -> Dialect:
@@ -60,3 +66,16 @@ def guess_dialect(head: Head) -> Dialect:
     if head.find("anthropic-version") is not None:
         return Dialect.ANTHROPIC_MESSAGES
     return Dialect.OPENAI_CHAT
+
+
+def guess_raw_dialect(raw: bytes) -> Dialect:
+    """Tell a client's dialect from a head that is none: by its second word, else by its headers."""
+    start, _, lines = raw[:_LOOKED_AT_BYTES].partition(b"\n")
+    words = start.split(b" ", 2)
+    path = words[1] if len(words) > 1 else b""
+    lines = b"\n" + lines.lower()
+    if path.startswith(_ANTHROPIC_PATHS):
+        return Dialect.ANTHROPIC_MESSAGES
+    if path.startswith(_GEMINI_PATHS) or b"\nx-goog-api-key:" in lines:
+        return Dialect.GEMINI
+    return Dialect.ANTHROPIC_MESSAGES if b"\nanthropic-version:" in lines else Dialect.OPENAI_CHAT

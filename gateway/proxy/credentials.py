@@ -7,7 +7,7 @@ one lives for one epoch and shows itself in no repr.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NoReturn, final
 
@@ -22,6 +22,7 @@ from gateway.errors import (
     VaultIntegrityError,
 )
 from gateway.providers import (
+    PUBLIC_PORTS,
     Provider,
     allowed_origin,
     base_url,
@@ -137,10 +138,12 @@ class Wirings:
         configs: ModelConfigCache,
         allowed: tuple[OriginPattern, ...],
         healths: HealthTable,
+        ports: Container[int] = PUBLIC_PORTS,
     ) -> None:
         self._configs = configs
         self._healths = healths
         self._allowed = allowed
+        self._ports = ports
         self._ready: dict[MappingId, Wiring] = {}
         self._reported: set[SecretId] = set()
         configs.follow(self._drop)  # a change is acknowledged when old credentials are gone
@@ -163,7 +166,9 @@ class Wirings:
             origin = allowed_origin(sealed.provider, sealed.auth_config)
             config = self._configs.get(snapshot.epoch, sealed, target.mapping, origin)
             health = self._healths.get(build_health_key(target, sealed))
-            wiring = build_wiring(config, self._allowed, endpoint, target, sealed, health)
+            wiring = build_wiring(
+                config, self._allowed, endpoint, target, sealed, health, self._ports
+            )
         except VaultIntegrityError as error:
             self._report(target, sealed.secret_name, error.reason)
             return None
@@ -198,6 +203,7 @@ def build_wiring(
     target: Target,
     sealed: SealedSecret,
     health: TargetHealth,
+    ports: Container[int] = PUBLIC_PORTS,
 ) -> Wiring:
     """Make an opened configuration ready to be called.
 
@@ -222,7 +228,7 @@ def build_wiring(
         headers=_dump_ours(ours),
         plan=get_plan(frozenset(name for name, _ in ours), _DEFAULTS + provider.default_headers),
         needles=build_needles(fields.values()),
-        is_origin_allowed=is_origin_allowed(origin, allowed),
+        is_origin_allowed=is_origin_allowed(origin, allowed, ports),
         lane=f"{origin} {target.secret_id}",
         model=dump_json(config.model_name),
         answer_lines=build_target_lines(endpoint, target.model_definition_name, target.provider),

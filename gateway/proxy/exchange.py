@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import getrandbits
+from typing import Final
 
 from gateway.dialects import DialectSpec
 from gateway.entities import Dialect
@@ -16,6 +17,9 @@ from gateway.proxy.front import ClientConnection, Head
 from gateway.proxy.headers import build_own_lines, build_target_lines
 from gateway.proxy.operations import Operation
 from gateway.routing.snapshot import ClientKey, EndpointRoute, Snapshot
+
+# What an error may say in a header, by its name in `extra`.
+_EXTRA_HEADERS: Final = (("allow", "Allow"), ("accept_encoding", "Accept-Encoding"))
 
 
 @dataclass(slots=True, eq=False)
@@ -128,7 +132,8 @@ def build_error_lines(error: LockgateError) -> bytes:
     lines = b"Content-Type: application/json\r\n"
     if error.retry_after_s is not None:
         lines += b"Retry-After: %d\r\n" % max(0, -int(-error.retry_after_s // 1))
-    allow = error.extra.get("allow")
-    if isinstance(allow, str):
-        lines += f"Allow: {allow}\r\n".encode()
+    for name, header in _EXTRA_HEADERS:
+        value = error.extra.get(name)
+        if isinstance(value, str):
+            lines += f"{header}: {value}\r\n".encode()
     return lines

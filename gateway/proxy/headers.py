@@ -123,7 +123,8 @@ def build_request_headers(client: Iterable[tuple[str, str]], plan: HeaderPlan) -
     headers = [
         (name, value)
         for name, value in client
-        if (lower := name.lower()) not in _REQUEST_DROPPED
+        # Readers of the CGI family take `X_Api_Key` for `X-Api-Key`.
+        if (lower := name.lower().replace("_", "-")) not in _REQUEST_DROPPED
         and lower not in dropped
         and not lower.startswith(_REQUEST_DROPPED_PREFIXES)
         and _is_sendable(value)
@@ -255,6 +256,15 @@ def find_credential(headers: Sequence[tuple[str, str]], query: str) -> str | Non
         if _names_key(part):
             return unquote_plus(part.partition("=")[2])[:_MAX_CREDENTIAL] or None
     return None
+
+
+def drop_copies(headers: Sequence[tuple[str, str]], credential: str) -> tuple[tuple[str, str], ...]:
+    """Return the headers without those that hold the client's credential under another name."""
+    return tuple(
+        (name, value)
+        for name, value in headers
+        if credential not in value or name.lower() in CLIENT_CREDENTIALS
+    )
 
 
 def _parse_bearer(value: str) -> str:

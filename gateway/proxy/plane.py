@@ -6,6 +6,7 @@ Rule: what is opened here is closed here.
 from __future__ import annotations
 
 from gateway.errors import ShuttingDownError
+from gateway.providers import PUBLIC_PORTS
 from gateway.proxy.answer import render_fault
 from gateway.proxy.front import Front, PassOn
 from gateway.proxy.parts import ProxyParts
@@ -26,7 +27,9 @@ class ProxyPlane:
 
     def __init__(self, parts: ProxyParts, pass_on: PassOn) -> None:
         self._upstreams = Upstreams(
-            parts.settings.allowed_private_origins, ssl_context=parts.ssl_context
+            parts.settings.allowed_private_origins,
+            ports=PUBLIC_PORTS.union(parts.settings.allowed_ports),
+            ssl_context=parts.ssl_context,
         )
         self.front = Front(DataPlane(parts, self._upstreams).handle, render_fault, pass_on)
 

@@ -6,6 +6,7 @@ request; a request that is refused before any attempt books nothing.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Final
 
@@ -24,18 +25,20 @@ from gateway.errors import (
     LockgateError,
     MalformedRequestError,
     MethodNotAllowedError,
-    UnsupportedMediaError,
 )
+from gateway.providers import PUBLIC_PORTS
 from gateway.proxy.answer import guess_dialect
 from gateway.proxy.attempts import Attempts
 from gateway.proxy.auth import authenticate, get_endpoint
 from gateway.proxy.credentials import Wirings
 from gateway.proxy.deadline import now_s, parse_timeout
 from gateway.proxy.exchange import Exchange, Job, open_exchange
+from gateway.proxy.flow import in_task
 from gateway.proxy.front import ClientConnection
 from gateway.proxy.headers import KNOWN_REQUEST_HEADERS
 from gateway.proxy.limits import EndpointLimitTable
 from gateway.proxy.operations import Operation
+from gateway.proxy.packed import check_coding, unpack
 from gateway.proxy.parts import ProxyParts
 from gateway.proxy.routes import Route, Service
 from gateway.proxy.upstream import Upstreams
@@ -46,6 +49,7 @@ logger = logging.getLogger("lockgate.proxy")
 access = logging.getLogger(ACCESS_LOGGER)
 
 _FIRST_ERROR: Final = 400
+_PLAIN: Final = ("", "identity")
 _JSON_LINE: Final = b"Content-Type: application/json\r\n"
 
 
@@ -54,11 +58,14 @@ class DataPlane:
 
     def __init__(self, parts: ProxyParts, upstreams: Upstreams) -> None:
         self._parts = parts
-        self._attempts = Attempts(
-            parts,
-            upstreams,
-            Wirings(parts.configs, parts.settings.allowed_private_origins, parts.healths),
+        settings = parts.settings
+        wirings = Wirings(
+            parts.configs,
+            settings.allowed_private_origins,
+            parts.healths,
+            PUBLIC_PORTS.union(settings.allowed_ports),
         )
+        self._attempts = Attempts(parts, upstreams, wirings)
         self._limits = EndpointLimitTable(parts.settings)
 
     async def handle(self, connection: ClientConnection) -> None:
@@ -105,6 +112,9 @@ class DataPlane:
                 body = exchange.connection.take_body(limit_bytes)
             else:
                 body = await self._read_body(exchange, limit_bytes)
+            if exchange.head.coding not in _PLAIN:  # in a thread: 32 MiB take a tenth of a second
+                unpacking = asyncio.to_thread(unpack, body, exchange.head.coding, limit_bytes)
+                body = await in_task(unpacking, _drop)
             job = self._build_job(exchange, route.operation, key, known, body)
             await self._attempts.serve(exchange, job)
         elif route.service is Service.LIST:
@@ -158,8 +168,8 @@ class DataPlane:
         With the name in the path the endpoint is `known`, and its own limit holds.
         """
         head = exchange.head
-        if head.coding not in ("", "identity"):
-            raise UnsupportedMediaError("send the body without a Content-Encoding")
+        if head.coding not in _PLAIN:
+            check_coding(head.coding)
         if head.timeout_ms is not None:
             parse_timeout(head.timeout_ms)
         if known is None:
@@ -202,6 +212,10 @@ class DataPlane:
         endpoint = get_endpoint(exchange.snapshot, key, name)
         exchange.endpoint = endpoint.name
         return endpoint
+
+
+def _drop(body: bytes) -> None:
+    del body  # nobody is there any more who would take it
 
 
 def _unknown_header(name: str) -> MalformedRequestError:

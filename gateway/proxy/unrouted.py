@@ -21,7 +21,7 @@ def find_renderer(request: web.Request) -> Renderer:
     return render_error
 
 
-def render_error(error: LockgateError, request: web.Request) -> web.Response:
+def render_error(error: LockgateError, request: web.BaseRequest) -> web.Response:
     """Answer with an error in the shape of the client's dialect."""
     request_id = get_request_id(request)
     lines = build_error_lines(error) + build_own_lines(
@@ -32,7 +32,7 @@ def render_error(error: LockgateError, request: web.Request) -> web.Response:
     return web.Response(status=error.status, body=body, headers=[(n, v) for n, v in headers])
 
 
-def guess_dialect(request: web.Request) -> Dialect:
+def guess_dialect(request: web.BaseRequest) -> Dialect:
     """Tell a client's dialect by path, then by headers, else OpenAI."""
     path = request.path
     if path.startswith(("/anthropic", "/gateway/anthropic", "/v1/messages")):

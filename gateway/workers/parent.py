@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -23,6 +24,7 @@ from gateway.server import (
     Traffic,
     bind_all,
     bind_beside,
+    build_protocol,
     close_all,
     leave,
     listen,
@@ -178,6 +180,6 @@ async def _open(running: RunningParent, admin_sockets: list[socket.socket]) -> N
         gateway.settings,
         gateway.installation.keyring.pick_keks,
         gateway.usage,
-        Reception(handed.server).take,
+        Reception(partial(build_protocol, handed.server)).take,
         gateway.healths,
     )

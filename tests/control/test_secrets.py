@@ -97,7 +97,7 @@ async def test_a_new_value_is_sealed_again_as_the_next_version(control: Any) -> 
     ("change", "field"),
     [
         ({"auth_config": {"api_base": "https://evil.acme.com/v1"}}, "auth_config.api_base"),
-        ({"auth_config": {"api_base": "https://api.openai.com:444/v1"}}, "auth_config.api_base"),
+        ({"auth_config": {"api_base": "https://api.openai.com:8443/v1"}}, "auth_config.api_base"),
         ({"provider": "anthropic"}, "provider"),
         ({"provider": None}, "provider"),
     ],
@@ -158,6 +158,14 @@ async def test_a_record_does_not_open_for_another_origin(control: Any) -> None:
         "https://user:word@api.openai.com/v1",
         "ftp://api.openai.com/v1",
         "https://intranet/v1",
+        "https://api.openai.com:22/v1",
+        "https://api.openai.com:6379/v1",
+        "https://api.openai.com:9443/v1",
+        "https://2130706433/v1",
+        "https://0x7f.1/v1",
+        "https://localhost./v1",
+        "https://[fd00:ec2::254]/v1",
+        "https://[::ffff:127.0.0.1]/v1",
         "not a url",
     ],
 )

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import InvalidValueError
-from gateway.providers import is_address_public, is_origin_allowed, parse_base_url, parse_origin
+from gateway.providers import (
+    is_address_metadata,
+    is_address_public,
+    is_origin_allowed,
+    parse_base_url,
+    parse_origin,
+)
 from gateway.settings import parse_origin_pattern
 
 
@@ -111,6 +117,23 @@ def test_public_https_is_allowed(origin: str) -> None:
         "nas.home.arpa",
         "127.0.0.1",
         "127.1",
+        "0x7f.1",
+        "0177.1",
+        "017700000001",
+        "0X7F000001",
+        "localhost.",
+        "255.255.255.255",
+        "224.0.0.1",
+        "[ff02::1]",
+        "[2001::1]",
+        "[100::1]",
+        "[::127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[64:ff9b::7f00:1]",
+        "[fe80::1%25eth0]",
+        "fd00:ec2::254",
+        "100.100.100.200",
+        "user@api.openai.com",
         "2130706433",
         "0x7f.0.0.1",
         "0x7f000001",
@@ -131,6 +154,14 @@ def test_public_https_is_allowed(origin: str) -> None:
 )
 def test_what_is_not_surely_public_is_refused(host: str) -> None:
     assert not is_origin_allowed(f"https://{host}:443", ())
+
+
+@pytest.mark.parametrize("port", [21, 22, 25, 80, 3306, 5432, 6379, 8080, 9443, 11211, 27017])
+def test_a_public_host_at_an_odd_port_is_refused_until_the_operator_adds_it(port: int) -> None:
+    origin = f"https://api.example.com:{port}"
+    assert not is_origin_allowed(origin, ())
+    assert is_origin_allowed(origin, (), {443, port})
+    assert is_origin_allowed(origin, (parse_origin_pattern(origin),))
 
 
 def test_plain_http_is_refused_even_where_public() -> None:
@@ -187,3 +218,30 @@ def test_the_operators_list_allows_exactly_its_origins(
 )
 def test_addresses(ip: str, public: bool) -> None:
     assert is_address_public(ip) is public
+
+
+@pytest.mark.parametrize(
+    "ip",
+    [
+        "169.254.169.254",
+        "169.254.170.2",
+        "168.63.129.16",
+        "100.100.100.200",
+        "192.0.0.192",
+        "fd00:ec2::254",
+        "fd00:ec2::23",
+        "fd20:ce::254",
+        "fe80::a9fe:a9fe%eth0",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "2002:a9fe:a9fe::1",
+    ],
+)
+def test_metadata_services_in_all_their_forms(ip: str) -> None:
+    assert is_address_metadata(ip)
+    assert not is_address_public(ip)
+
+
+@pytest.mark.parametrize("ip", ["10.0.0.1", "127.0.0.1", "fd00::1", "::1", "8.8.8.8", "x", ""])
+def test_what_is_no_metadata_service(ip: str) -> None:
+    assert not is_address_metadata(ip)

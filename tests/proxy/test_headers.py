@@ -49,6 +49,11 @@ def answer(*headers: tuple[str, str], needles: tuple[bytes, ...] = ()) -> list[t
         "Expect",
         "OpenAI-Organization",
         "x-goog-user-project",
+        "X_Api_Key",
+        "Content_Length",
+        "transfer_encoding",
+        "X_Forwarded_Host",
+        "OpenAI_Organization",
     ],
 )
 def test_what_stays_on_the_clients_side(name: str) -> None:

@@ -19,6 +19,7 @@ from gateway.control.service.detach import delete_definitions, list_definitions
 from gateway.entities import GatewayModelDefinition, GatewaySecretInfo, SealedSecret, SecretId
 from gateway.errors import ConflictError, CredentialRebindError, InUseError, InvalidValueError
 from gateway.providers import (
+    PUBLIC_PORTS,
     allowed_origin,
     check_auth_config,
     check_secret,
@@ -84,10 +85,12 @@ def _check_origin(
     if (auth_config or {}).get("api_base") is None:
         return
     origin = allowed_origin(provider, auth_config)
-    if not is_origin_allowed(origin, change.parts.settings.allowed_private_origins):
+    settings = change.parts.settings
+    ports = PUBLIC_PORTS.union(settings.allowed_ports)
+    if not is_origin_allowed(origin, settings.allowed_private_origins, ports):
         raise InvalidValueError(
-            "must be https and a public host; an operator can allow others "
-            "with LOCKGATE_ALLOWED_PRIVATE_ORIGINS",
+            "must be https and a public host, at port 443 or 8443; an operator can allow others "
+            "with LOCKGATE_ALLOWED_PRIVATE_ORIGINS, and more ports with LOCKGATE_ALLOWED_PORTS",
             field=_API_BASE,
         )
 

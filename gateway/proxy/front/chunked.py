@@ -11,9 +11,31 @@ from typing import Final
 
 from gateway.errors import MalformedRequestError
 
-_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,8})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
+_SIZE_DIGITS: Final = 8
 _MAX_LINE_BYTES: Final = 4096  # of a size line with extensions, or of all trailers
-_TRAILER: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")
+# Of one body. Nobody sends any; without a limit each byte of a body could cost 4 KiB of lines.
+_MAX_EXTENSION_BYTES: Final = 16 << 10
+_TRAILER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t\x20-\x7e\x80-\xff]*")
+# Trailers are dropped, but whoever sends these after the body means to be read twice (RFC 9110
+# section 6.5.1: framing, routing, authentication, how to process the body).
+_FORBIDDEN: Final = frozenset(
+    [
+        b"authorization",
+        b"connection",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"cookie",
+        b"expect",
+        b"host",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"x-api-key",
+    ]
+)
 
 
 class ChunkedBody:
@@ -23,15 +45,29 @@ class ChunkedBody:
         is_complete: the last chunk and the trailers have come; `rest` is what came after them.
     """
 
-    __slots__ = ("_buffer", "_left", "_trailer_bytes", "_trailing", "is_complete", "rest")
+    __slots__ = (
+        "_buffer",
+        "_extension_bytes",
+        "_left",
+        "_trailer_bytes",
+        "_trailing",
+        "is_complete",
+        "rest",
+    )
 
     def __init__(self) -> None:
         self._buffer = b""
         self._left = 0  # of the current chunk, with the line end after it
         self._trailing = False
         self._trailer_bytes = 0
+        self._extension_bytes = 0
         self.is_complete = False
         self.rest = b""
+
+    @property
+    def announced(self) -> int:
+        """How many bytes of the current chunk are still to come."""
+        return max(0, self._left - 2)
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the pieces of the body that are in `data`.
@@ -87,6 +123,9 @@ class ChunkedBody:
         match = _SIZE.fullmatch(line)
         if match is None:
             raise _malformed()
+        self._extension_bytes += max(0, len(line) - _SIZE_DIGITS)
+        if self._extension_bytes > _MAX_EXTENSION_BYTES:
+            raise _malformed()
         size = int(match[1], 16)
         self._trailing = size == 0
         self._left = size + 2 if size else 0
@@ -95,7 +134,11 @@ class ChunkedBody:
         self._trailer_bytes += len(line) + 2
         if not line:
             self.is_complete = True
-        elif self._trailer_bytes > _MAX_LINE_BYTES or not _TRAILER.fullmatch(line):
+            return
+        match = _TRAILER.fullmatch(line)
+        if match is None or match[1].lower() in _FORBIDDEN:
+            raise _malformed()
+        if self._trailer_bytes > _MAX_LINE_BYTES:
             raise _malformed()
 
 

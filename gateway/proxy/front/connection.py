@@ -14,6 +14,7 @@ an answer is its body and nothing else, and a body that did not end is never mad
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Final, cast
 
 from gateway.errors import (
@@ -36,6 +37,7 @@ _LINGER_S: Final = 2.0  # to read on after a refusal, so that it arrives
 _LAST_WORD_S: Final = 1.0  # to write the end of a failed stream to a client that may not be reading
 _UNREAD_S: Final = 600.0  # for a client to take a large answer; a stream has limits of its own
 _HEAD_END: Final = b"\r\n\r\n"
+_BLANK_LINES: Final = re.compile(rb"\A(?:\r\n)+")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -122,7 +124,14 @@ class ClientConnection(asyncio.Protocol):
             self._hold_back()
 
     def eof_received(self) -> bool:
-        """Treat a client that has closed its side as gone: nobody sends a request so."""
+        """Treat a client that has closed its side as gone, once what it has coming is written.
+
+        A FIN is all that TCP says of a client that hung up, too: to keep serving after it would
+        let a provider generate, and be paid, for callers who gave up. No HTTP client we know
+        ends its requests so (curl, the SDKs, nginx and Envoy as proxies keep both sides open
+        until they have read the answer), and nginx and Go's server decide alike. A tool that
+        does (`nc -N`) gets what is answered at once: lists, refusals.
+        """
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -198,6 +207,8 @@ class ClientConnection(asyncio.Protocol):
         if head is not None and found is not None:
             start, length, self.trace = found
         else:
+            if data[:2] == b"\r\n":  # sent after a body by old clients (RFC 9112 section 2.2)
+                self._buffer = data = _BLANK_LINES.sub(b"", data, 1)
             end = data.find(_HEAD_END)
             if end < 0:
                 self._wait_for_head(data)
@@ -241,7 +252,6 @@ class ClientConnection(asyncio.Protocol):
         """Take in a part of the body."""
         intake = self._intake
         self.since_s = self._front.at_s
-        self._buffer = b""
         try:
             self._buffer = intake.feed(data)
         except LockgateError as error:
@@ -407,7 +417,7 @@ class ClientConnection(asyncio.Protocol):
         """Answer what cannot be read as a request, and close."""
         self._keep = False
         self._intake.wanted = -1  # what else comes is not looked at
-        status, lines, body = self._front.render(error)
+        status, lines, body = self._front.render(error, self._buffer)
         start = self._front.build_start(status)
         self.transport.write(
             b"".join(

@@ -1,7 +1,8 @@
 """The head of a client's request: what stands before the body, parsed and judged once.
 
 The parser is llhttp by way of httptools, which refuses what is no HTTP/1 (RFC 9112); what it
-lets through and we do not is refused here: a second Host, a transfer coding but chunked.
+lets through and we do not is refused here: a second Host or an odd one, a transfer coding but
+chunked, a target that another reader could take for another place.
 
 Rule: whatever is known of a head without knowing the snapshot is worked out here, once. An
 SDK's next request has the same head but for its length and its `traceparent`, and is served from
@@ -13,13 +14,24 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from typing import Final
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from httptools import (
+    HttpParserError,
+    HttpParserInvalidMethodError,
+    HttpParserUpgrade,
+    HttpRequestParser,
+)
 
-from gateway.errors import MalformedRequestError
+from gateway.errors import (
+    ExpectationError,
+    MalformedRequestError,
+    MethodUnknownError,
+    VersionUnsupportedError,
+)
 from gateway.proxy.deadline import TIMEOUT_HEADER
-from gateway.proxy.headers import find_credential, find_unknown, strip_query_key
+from gateway.proxy.headers import drop_copies, find_credential, find_unknown, strip_query_key
 from gateway.proxy.routes import Route, find_route
 from gateway.web import REQUEST_ID_HEADER, is_request_id
 
@@ -27,9 +39,24 @@ MAX_HEADERS: Final = 128  # SDKs send 10 to 25
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
 _TRACE: Final = re.compile(rb"\r\ntraceparent:[ \t]*([0-9A-Za-z-]+)[ \t]*\r\n", re.IGNORECASE)
 _MAX_TRACE: Final = 128  # version 00 has 55 characters (W3C Trace Context, section 3.2)
-_WHOLE_URL: Final = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
+# Method and target in one word each, one blank between them (RFC 9112 section 3). A target of
+# other than visible ASCII could not go upstream, and a fragment never leaves a client (3.2.1).
+_START: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!\"$-~]+) HTTP/([0-9])\.([0-9])\r\n")
+_VERSIONS: Final = ((b"1", b"1"), (b"1", b"0"))
+_WHOLE_URL: Final = re.compile(r"https?://([^/?]*)", re.IGNORECASE)
+# Narrower than RFC 3986 section 3.2.2: no host that exists has a sub-delimiter or an escape, and
+# a proxy in front may read one as the end of the name. A user before it is never taken (RFC 9110
+# section 4.2.4).
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9._~-]+|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{0,5}))?")
+_MAX_PORT: Final = 65_535
+# Segments that a reader on the way could resolve, and escapes that it could take for the end of a
+# segment or of the string (RFC 3986 sections 5.2.4 and 7.3).
+_ODD_PATH: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)|\\|%5c|%00", re.IGNORECASE)
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # of what is no line end
 _MAX_DIGITS: Final = 15  # of a length: a petabyte
-_VERSIONS: Final = ("1.1", "1.0")
+_KEY_CHARACTERS: Final = 16  # the keys we give out have 46: what is shorter stands anywhere
+
+_INVALID: Final = "the request is no valid HTTP/1.1"
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -42,7 +69,8 @@ class Head:
         route: what the path and method mean; None: nothing of the data plane.
         path: as it was sent, without the query.
         query: raw, without the client's key.
-        headers: in their order, as they were sent.
+        headers: in their order, as they were sent; without those that hold the client's
+            credential under a name that is none of a credential.
         digest: SHA-256 of the client's credential; None: there is none.
         length: of the body in bytes; 0 where it is chunked.
         before: the raw head up to the first value that its next one may have otherwise; empty:
@@ -113,44 +141,54 @@ def parse_head(raw: bytes) -> Head:
 
     Raises:
         MalformedRequestError: it is no HTTP/1 request, or one that can be read in two ways.
+        MethodUnknownError, VersionUnsupportedError: as their names say.
+        ExpectationError: it expects what we do not do.
     """
+    is_old = _check_start(raw)
     found = _Collector()
     parser = found.parser
     try:
         parser.feed_data(raw)
     except HttpParserUpgrade:
         pass  # an offer to speak something else is not taken (RFC 9110 section 7.8)
+    except HttpParserInvalidMethodError:
+        raise MethodUnknownError("the request's method is unknown") from None
     except HttpParserError:
-        raise _malformed("the request is no valid HTTP/1.1") from None
-    version = parser.get_http_version()
-    if not found.is_complete or version not in _VERSIONS or len(found.headers) > MAX_HEADERS:
-        raise _malformed("the request is no valid HTTP/1.1")
+        raise _malformed(_INVALID) from None
+    if not found.is_complete or len(found.headers) > MAX_HEADERS:
+        raise _malformed(_INVALID)
     first: dict[str, str] = {}
     names = [name.lower() for name, _ in found.headers]
     for name, (_, value) in zip(names, found.headers, strict=True):
         first.setdefault(name, value)
-    _check_host(names, is_old=version == "1.0")
+    _check_host(names, first.get("host"), is_old=is_old)
+    _check_expect(found.headers, is_old=is_old)
     coding = _find_coding(found.headers)
-    if coding and version == "1.0":  # RFC 9112 section 6.1
+    if coding and is_old:  # RFC 9112 section 6.1
         raise _malformed("HTTP/1.0 has no Transfer-Encoding")
     length = _LENGTH.search(raw)
     method = parser.get_method().decode("ascii")
     path, query = _split_target(found.url.decode("ascii", "surrogateescape"))
     credential = find_credential(found.headers, query)
+    query = strip_query_key(query)
+    headers = tuple(found.headers)
+    if credential is not None and len(credential) >= _KEY_CHARACTERS:
+        headers = drop_copies(headers, credential)
+        query = "&".join(part for part in query.split("&") if credential not in part)
     head = Head(
         method=method,
         path=path,
-        query=strip_query_key(query),
+        query=query,
         route=find_route(method, path),
-        headers=tuple(found.headers),
+        headers=headers,
         digest=None if credential is None else _hash(credential),
-        is_old=version == "1.0",
+        is_old=is_old,
         keep_alive=found.keep_alive,
         is_chunked=coding,
         length=0 if length is None else _parse_length(length[1]),
         timeout_ms=first.get(TIMEOUT_HEADER),
         unknown=find_unknown(names),
-        coding=first.get("content-encoding", "").lower(),
+        coding=_join(found.headers, "content-encoding"),
     )
     given = first.get(REQUEST_ID_HEADER, "")
     head.request_id = given if is_request_id(given) else None
@@ -201,21 +239,67 @@ def _cut(head: Head, raw: bytes, length: re.Match[bytes], trace: re.Match[bytes]
     )
 
 
+def _check_start(raw: bytes) -> bool:
+    """Check the request line and the characters of a head; tell whether it is of HTTP/1.0."""
+    start = _START.match(raw)
+    if start is None or _CONTROL.search(raw):
+        raise _malformed(_INVALID)
+    version = start.group(3, 4)
+    if version not in _VERSIONS:
+        raise VersionUnsupportedError("the versions understood are HTTP/1.1 and HTTP/1.0")
+    return version == _VERSIONS[1]
+
+
 def _split_target(target: str) -> tuple[str, str]:
-    """Return path and query of a request target, which may be a whole URL (RFC 9112 3.2.2)."""
+    """Return path and query of a request target, which may be a whole URL (RFC 9112 3.2.2).
+
+    The path is never resolved or decoded: what another reader might resolve is refused.
+    """
     whole = _WHOLE_URL.match(target)
     if whole is not None:
+        if not _is_host(whole[1]):
+            raise _malformed("the request's target has no valid host")
         target = target[whole.end() :] or "/"
-    if target[:1] not in ("/", "?"):
+    if target[:1] != "/" and (whole is None or target[:1] != "?"):
         raise _malformed("the request's target is no path")
     path, _, query = target.partition("?")
+    if _ODD_PATH.search(path):
+        raise _malformed("the request's path can be read in two ways")
     return path or "/", query
 
 
-def _check_host(names: list[str], *, is_old: bool) -> None:
+def _check_host(names: list[str], host: str | None, *, is_old: bool) -> None:
     hosts = names.count("host")
     if hosts > 1 or (hosts == 0 and not is_old):  # RFC 9112 section 3.2
         raise _malformed("the request needs exactly one Host header")
+    if host is not None and not _is_host(host):
+        raise _malformed("the request's Host is no host")
+
+
+def _is_host(text: str) -> bool:
+    """Tell whether this is a host and perhaps a port."""
+    match = _HOST.fullmatch(text)
+    if match is None or int(match[2] or 0) > _MAX_PORT:
+        return False
+    if match[1] is None:
+        return True
+    try:
+        IPv6Address(match[1])
+    except ValueError:
+        return False
+    return True
+
+
+def _check_expect(headers: list[tuple[str, str]], *, is_old: bool) -> None:
+    if is_old:  # they are ignored there (RFC 9110 section 10.1.1)
+        return
+    if _join(headers, "expect") not in ("", "100-continue"):
+        raise ExpectationError("the one expectation that is met is 100-continue")
+
+
+def _join(headers: list[tuple[str, str]], name: str) -> str:
+    """Return all values of a header as one, in lower case (RFC 9110 section 5.3)."""
+    return ", ".join(value.lower() for given, value in headers if given.lower() == name)
 
 
 def _find_coding(headers: list[tuple[str, str]]) -> bool:

@@ -65,9 +65,14 @@ class Intake:
         if part:
             self._pieces.append(part)
             self.size += len(part)
-        if self.limit_bytes and self.size > self.limit_bytes:
+        if self.limit_bytes and self.size + self._announced > self.limit_bytes:
             raise too_large(self.limit_bytes)
         return rest
+
+    @property
+    def _announced(self) -> int:
+        """Bytes that a chunk under way says it still has: nobody waits for too many of them."""
+        return 0 if self._chunked is None else self._chunked.announced
 
     def expect(self, limit_bytes: int, whole_by_s: float) -> None:
         """Let a handler wait for the rest.
@@ -75,7 +80,7 @@ class Intake:
         Raises:
             PayloadTooLargeError: more is announced than `limit_bytes`.
         """
-        if self.size + self.wanted > limit_bytes:
+        if self.size + max(self.wanted, self._announced) > limit_bytes:
             raise too_large(limit_bytes)
         self.limit_bytes = max(1, limit_bytes)
         self.whole_by_s = whole_by_s

@@ -18,7 +18,7 @@ from gateway.proxy.front.connection import ClientConnection
 
 PassOn = Callable[[asyncio.Transport, bytes], None]
 Handle = Callable[[ClientConnection], Coroutine[Any, Any, None]]
-Render = Callable[[LockgateError], tuple[int, bytes, bytes]]
+Render = Callable[[LockgateError, bytes], tuple[int, bytes, bytes]]
 
 KEEPALIVE_S: Final = 75.0  # longer than the 60 s that load balancers commonly keep an idle one
 HEAD_LIMIT_S: Final = 10.0  # for all of a request's head
@@ -38,7 +38,8 @@ class Front:
 
     Args:
         handle: serves one request; catches its own errors.
-        render: makes status, header lines and body of an error that is no request's.
+        render: makes status, header lines and body of an error that is no request's, given what
+            there is of the head.
         pass_on: takes a connection whose request is not the data plane's, with all its bytes.
     """
 

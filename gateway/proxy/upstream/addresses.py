@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from aiohappyeyeballs import AddrInfoType
 
 from gateway.errors import UpstreamDnsError, UpstreamOriginError
-from gateway.providers import BaseUrl, is_address_public
+from gateway.providers import (
+    PUBLIC_PORTS,
+    BaseUrl,
+    is_address_metadata,
+    is_address_public,
+)
 from gateway.providers.origin import matches_pattern
 from gateway.proxy.deadline import now_s
 from gateway.proxy.upstream.call import Origin
@@ -32,6 +37,7 @@ class Addresses:
 
     Args:
         allowed: origins that may be private or loopback.
+        ports: those that a public origin may have.
         resolve: looks up host and port; raises OSError. The system's resolver unless given.
         ttl_s: how long an answer is kept.
     """
@@ -41,9 +47,11 @@ class Addresses:
         allowed: Sequence[OriginPattern],
         resolve: Resolve | None = None,
         *,
+        ports: Container[int] = PUBLIC_PORTS,
         ttl_s: float = _TTL_S,
     ) -> None:
         self._allowed = allowed
+        self._ports = ports
         self._ttl_s = ttl_s
         self._resolve = resolve or resolve_by_system
         self._kept: dict[tuple[str, int], tuple[float, Sequence[AddrInfoType]]] = {}
@@ -53,13 +61,17 @@ class Addresses:
         """Return the addresses of a provider that may be connected to; at least one.
 
         Raises:
-            UpstreamOriginError: there are none but private ones, and the operator has not
-                allowed the origin.
+            UpstreamOriginError: there are none but private ones, or it is plain http or at an odd
+                port, and the operator has not allowed the origin; or a name leads to where a
+                cloud hands out credentials.
             UpstreamDnsError: the name does not resolve.
         """
+        is_listed = self._is_listed(origin)
+        if not is_listed:
+            self._check_public(origin)
         found = await self.look_up(origin.host, origin.port)
-        if self._is_listed(origin):
-            return found
+        if is_listed:
+            return _leave_metadata_out(origin, found)
         public = [entry for entry in found if is_address_public(str(entry[4][0]))]
         if not public:
             raise UpstreamOriginError("the provider's host name leads to a private address")
@@ -91,14 +103,16 @@ class Addresses:
             task.cancel()
 
     def check_literal(self, origin: Origin) -> None:
-        """Check a host that is an address itself; a name passes.
+        """Check what can be checked without a resolver: port, and a host that is an address.
 
         Raises:
-            UpstreamOriginError: it is private and not on the operator's list.
+            UpstreamOriginError: it is not public, and not on the operator's list.
         """
-        if _find_literal(origin.host, origin.port) is None or self._is_listed(origin):
+        if self._is_listed(origin):
             return
-        if not is_address_public(origin.host):
+        self._check_public(origin)
+        is_literal = _find_literal(origin.host, origin.port) is not None
+        if is_literal and not is_address_public(origin.host):
             raise UpstreamOriginError("the provider's address is private")
 
     def _join(self, host: str, port: int) -> asyncio.Task[Sequence[AddrInfoType]]:
@@ -123,6 +137,10 @@ class Addresses:
         if not task.cancelled():
             task.exception()  # whoever asked may be gone: an error that nobody waits for is none
 
+    def _check_public(self, origin: Origin) -> None:
+        if origin.scheme != "https" or origin.port not in self._ports:
+            raise UpstreamOriginError("the provider is not at a port of https that is allowed")
+
     def _is_listed(self, origin: Origin) -> bool:
         place = BaseUrl(origin.scheme, origin.host, origin.port, "")
         return any(matches_pattern(place, pattern) for pattern in self._allowed)
@@ -136,6 +154,21 @@ async def resolve_by_system(host: str, port: int) -> Sequence[AddrInfoType]:
     """
     loop = asyncio.get_running_loop()
     return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+
+
+def _leave_metadata_out(origin: Origin, found: Sequence[AddrInfoType]) -> Sequence[AddrInfoType]:
+    """Return a listed origin's addresses but those of metadata services.
+
+    A list by name, above all one with `*.`, trusts whoever writes that zone of the DNS: with
+    private addresses, which was the point of listing it, but not with the machine's own
+    credentials. An operator who lists such an address itself means it.
+    """
+    if _find_literal(origin.host, origin.port) is not None:
+        return found
+    kept = [entry for entry in found if not is_address_metadata(str(entry[4][0]))]
+    if not kept:
+        raise UpstreamOriginError("the provider's host name leads to a metadata service")
+    return kept
 
 
 def _find_literal(host: str, port: int) -> AddrInfoType | None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 
 from gateway.errors import UpstreamResetError, UpstreamStaleError
+from gateway.providers import PUBLIC_PORTS
 from gateway.proxy.deadline import Limits, now_s
 from gateway.proxy.flow import in_task
 from gateway.proxy.upstream.addresses import Addresses, Resolve
@@ -29,6 +30,7 @@ class Upstreams:
 
     Args:
         allowed: origins that may be private, loopback or plain http.
+        ports: those that other origins may have.
         ssl_context: for upstreams whose certificates the system's store does not know; it is made
             to offer HTTP/1.1 only.
         resolve: looks up a host; the system's resolver unless a test gives another.
@@ -39,11 +41,12 @@ class Upstreams:
         self,
         allowed: Sequence[OriginPattern],
         *,
+        ports: Container[int] = PUBLIC_PORTS,
         ssl_context: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        self._addresses = Addresses(allowed, resolve)
+        self._addresses = Addresses(allowed, resolve, ports=ports)
         self._connector = Connector(self._addresses, ssl_context, find_proxy(environ))
         self._pool = Pool()
         self._waits = Waits()

@@ -149,7 +149,8 @@ async def peer(url: str) -> AsyncIterator[Peer]:
         opened.reset()
 
 
-def render(error: LockgateError) -> tuple[int, bytes, bytes]:
+def render(error: LockgateError, raw: bytes) -> tuple[int, bytes, bytes]:
+    del raw
     return error.status, b"X-Rendered: yes\r\n", error.code.encode()
 
 

@@ -32,7 +32,7 @@ GOOD = [
     (b"005\r\nhello\r\n000\r\n\r\n", b"hello"),
     (b"A\r\n0123456789\r\na\r\n0123456789\r\n0\r\n\r\n", b"0123456789" * 2),
     (b'5;a="b;c"\r\nhello\r\n0;last\r\n\r\n', b"hello"),
-    (b"5 \t\r\nhello\r\n0\r\n\r\n", b"hello"),
+    (b"5 \t;a\r\nhello\r\n0\r\n\r\n", b"hello"),
     (b"2\r\n\r\n\r\n0\r\n\r\n", b"\r\n"),
     (b"5\r\nhello\r\n0\r\nDigest: x\r\nX-Two:\r\n\r\n", b"hello"),
 ]
@@ -78,6 +78,9 @@ BAD = [
     b"5;a\0\r\nhello\r\n",
     b"5;a\rb\r\nhello\r\n",
     b"0\r\nno colon\r\n\r\n",
+    b"5 \t\r\nhello\r\n",
+    b"0\r\nContent-Length: 5\r\n\r\n",
+    b"0\r\nTRANSFER-ENCODING: chunked\r\n\r\n",
     b"0\r\n: no name\r\n\r\n",
     b"0\r\nX : a\r\n\r\n",
     b"0\r\n folded\r\n\r\n",
@@ -114,3 +117,15 @@ def test_what_was_put_in_chunks_comes_out(
     wire = framed + b"0\r\n\r\n" + rest
     cuts = data.draw(st.sets(st.integers(0, len(wire)), max_size=8))
     assert read(wire, *cuts) == (b"".join(pieces), True, rest)
+
+
+def test_extensions_of_many_chunks_are_limited_together() -> None:
+    piece = b"1;" + b"x" * 4000 + b"\r\nh\r\n"
+    assert read(piece * 4) is not None
+    assert read(piece * 5) is None
+
+
+def test_what_a_chunk_announces() -> None:
+    chunked = ChunkedBody()
+    chunked.feed(b"ff\r\nhello")
+    assert chunked.announced == 250

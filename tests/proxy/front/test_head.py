@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import MalformedRequestError
+from gateway.errors import (
+    ExpectationError,
+    LockgateError,
+    MalformedRequestError,
+    MethodUnknownError,
+    VersionUnsupportedError,
+)
 from gateway.proxy.front.head import MAX_HEADERS, Head, match_head, parse_head
 from gateway.proxy.routes import Service, find_route
 
@@ -151,32 +157,74 @@ def test_as_many_headers_as_may_be() -> None:
 
 
 @pytest.mark.parametrize(
-    "start",
+    ("start", "error"),
     [
-        b"POST /v1/messages HTTP/2.0\r\n",
-        b"POST /v1/messages HTTP/1.2\r\n",
-        b"POST /v1/messages HTTP/0.9\r\n",
-        b"POST /v1/messages HTTP/11\r\n",
-        b"POST /v1/messages\r\n",
-        b"POST /v1 /messages HTTP/1.1\r\n",
-        b"POST /v1/\x00 HTTP/1.1\r\n",
-        b"post /v1/messages HTTP/1.1\r\n",
-        b"NONSENSE /v1/messages HTTP/1.1\r\n",
-        b"HTTP/1.1 200 OK\r\n",
-        b"PRI * HTTP/2.0\r\n",
-        b"\x16\x03\x01\x02\x00\x01\r\n",
-        b"\r\n\r\n",
+        (b"POST /v1/messages HTTP/2.0\r\n", VersionUnsupportedError),
+        (b"POST /v1/messages HTTP/1.2\r\n", VersionUnsupportedError),
+        (b"POST /v1/messages HTTP/0.9\r\n", VersionUnsupportedError),
+        (b"PRI * HTTP/2.0\r\n", VersionUnsupportedError),
+        (b"POST /v1/messages HTTP/11\r\n", MalformedRequestError),
+        (b"POST /v1/messages\r\n", MalformedRequestError),
+        (b"POST /v1 /messages HTTP/1.1\r\n", MalformedRequestError),
+        (b"POST /v1/\x00 HTTP/1.1\r\n", MalformedRequestError),
+        (b"post /v1/messages HTTP/1.1\r\n", MethodUnknownError),
+        (b"NONSENSE /v1/messages HTTP/1.1\r\n", MethodUnknownError),
+        (b"HTTP/1.1 200 OK\r\n", MalformedRequestError),
+        (b"\x16\x03\x01\x02\x00\x01\r\n", MalformedRequestError),
+        (b"\r\n\r\n", MalformedRequestError),
     ],
 )
-def test_a_first_line_that_is_no_request(start: bytes) -> None:
-    with pytest.raises(MalformedRequestError):
+def test_a_first_line_that_is_no_request(start: bytes, error: type[LockgateError]) -> None:
+    with pytest.raises(error):
         parse(start=start + HOST)
+
+
+@pytest.mark.parametrize(
+    "host", [b"x", b"a.b-c_d:8700", b"127.0.0.1:", b"[::1]", b"[2001:db8::1]:443", b"Example.COM."]
+)
+def test_hosts_that_there_are(host: bytes) -> None:
+    assert parse(start=POST + b"Host: " + host + b"\r\n").path == "/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query"),
+    [
+        (b"http://elsewhere.example/v1/messages?a=b", "/v1/messages", "a=b"),
+        (b"HTTPS://[::1]:8700/v1/messages", "/v1/messages", ""),
+        (b"http://x", "/", ""),
+        (b"http://x?a=b", "/", "a=b"),
+        (b"/v1/messages?a=/../b", "/v1/messages", "a=/../b"),
+        (b"/v1/mess..ages", "/v1/mess..ages", ""),
+    ],
+)
+def test_a_target_is_split_and_never_resolved(target: bytes, path: str, query: str) -> None:
+    head = parse(start=b"POST " + target + b" HTTP/1.1\r\n" + HOST)
+    assert (head.path, head.query) == (path, query)
+
+
+def test_what_is_expected_and_not_met() -> None:
+    assert parse(b"Expect: 100-Continue").find("expect") == "100-Continue"
+    assert parse(b"Expect: a", start=b"POST /v1/messages HTTP/1.0\r\n").is_old
+    with pytest.raises(ExpectationError):
+        parse(b"Expect: 100-continue", b"Expect: more")
 
 
 def test_an_old_client_knows_no_chunks() -> None:
     # Whoever stands between may not know them either (RFC 9112 section 6.1).
     with pytest.raises(MalformedRequestError):
         parse(b"Transfer-Encoding: chunked", start=b"POST /v1/messages HTTP/1.0\r\n" + HOST)
+
+
+def test_copies_of_the_clients_key_under_other_names_are_let_go() -> None:
+    key = b"lg-0123456789abcdef"
+    head = parse(
+        b"X-Copy: Bearer " + key,
+        b"Authorization: Bearer " + key,
+        b"X-Other: 1",
+        start=b"POST /v1/messages?a=b&copy=" + key + b" HTTP/1.1\r\n" + HOST,
+    )
+    assert [name for name, _ in head.headers] == ["Host", "Authorization", "X-Other"]
+    assert head.query == "a=b"
 
 
 # --- the same head again --------------------------------------------------------------------

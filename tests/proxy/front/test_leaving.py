@@ -12,7 +12,7 @@ import pytest
 
 from gateway.proxy.deadline import now_s
 from gateway.simulator import RunningSimulator
-from tests.proxy.front.rig import peer, request, rig_with, settle
+from tests.proxy.front.rig import LIST, peer, request, rig_with, settle
 from tests.proxy.rig import Endpoint, Model, Rig, chat_body
 from tests.proxy.upstream.rig import raw_server
 
@@ -38,6 +38,26 @@ async def test_a_client_that_hangs_up_ends_the_call_of_the_provider(
         assert [row.error_code for row in rig.ledger.rows] == ["client_gone"]
         assert rig.ledger.rows[0].client_gone
         assert rig.metrics.in_flight == 0
+
+
+async def test_a_client_that_closes_its_side_gets_what_is_answered_at_once(
+    sim: RunningSimulator,
+) -> None:
+    async with rig_with(sim) as rig, peer(rig.url) as on:
+        on.send(LIST)
+        on.writer.write_eof()
+        assert (await on.read()).status == 200
+        assert await on.read_end() == b""
+
+
+async def test_a_client_that_closes_its_side_in_a_call_is_gone(sim: RunningSimulator) -> None:
+    async with rig_with(sim, "hang") as rig, peer(rig.url) as on:
+        on.send(request())
+        await settle(lambda: bool(sim.calls))
+        on.writer.write_eof()
+        await settle(sim.calls[0].done.is_set)
+        assert await on.read_end() == b""
+        assert [row.error_code for row in rig.ledger.rows] == ["client_gone"]
 
 
 async def test_a_client_that_hangs_up_in_its_body(sim: RunningSimulator) -> None:

@@ -182,3 +182,23 @@ async def test_a_target_that_is_no_path_is_refused_in_our_words(
             assert f"x-lockgate-{name}" in reply.headers
         assert await on.read_end() == b""
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        request(None, b"User-Agent: a", b"User-Agent: b", path=b"/nothing"),
+        request(b"", path=b"/nothing") + b"Authorization: Bearer " + b"x" * 20 + b"\r\n\r\n",
+        chunked(b"x").replace(b"/v1/chat/completions", b"/nothing").replace(b"1\r\n", b"z\r\n"),
+    ],
+)
+async def test_what_the_library_cannot_read_is_refused_in_our_words(
+    sim: RunningSimulator, wire: bytes
+) -> None:
+    async with rig_with(sim) as rig, peer(rig.url) as on:
+        on.send(wire)
+        answer = await on.read_end()
+    assert answer[9:12] in (b"400", b"404")
+    assert b"aiohttp" not in answer
+    assert b"x" * 20 not in answer
+    assert b'"code":"' in answer.replace(b": ", b":")

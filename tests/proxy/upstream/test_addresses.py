@@ -20,8 +20,19 @@ PRIVATE = [
     "fd00::1",
     "fe80::1",
     "::ffff:10.0.0.1",
+    "::10.0.0.1",
     "64:ff9b::a00:1",
+    "2002:a00:1::1",
+    "2001:0:a00:1::1",
+    "0.0.0.0",
+    "::",
+    "255.255.255.255",
+    "224.0.0.1",
+    "ff02::1",
+    "fd00:ec2::254",
+    "168.63.129.16",
 ]
+METADATA = ["169.254.169.254", "fd00:ec2::254", "::ffff:169.254.169.254", "100.100.100.200"]
 
 
 @pytest.mark.parametrize("address", PRIVATE)
@@ -44,6 +55,56 @@ async def test_a_private_address_in_place_of_a_name_is_refused(address: str) -> 
 async def test_private_addresses_beside_a_public_one_are_left_out() -> None:
     found = await Addresses((), Names("10.0.0.1", "8.8.8.8", "::1", "2606:4700::1")).find(API)
     assert [entry[4][0] for entry in found] == ["8.8.8.8", "2606:4700::1"]
+
+
+async def test_a_name_that_turns_private_between_two_lookups_is_refused() -> None:
+    names = Names("8.8.8.8")
+    addresses = Addresses((), names, ttl_s=0.0)
+    assert await addresses.find(API)
+    names.addresses = ("10.0.0.1",)
+    with pytest.raises(UpstreamOriginError):
+        await addresses.find(API)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        Origin("https", "api.example.com", 22),
+        Origin("https", "api.example.com", 6379),
+        Origin("https", "8.8.8.8", 25),
+        Origin("http", "api.example.com", 443),
+    ],
+)
+async def test_a_public_address_at_an_odd_port_is_refused_before_any_lookup(
+    origin: Origin,
+) -> None:
+    names = Names("8.8.8.8")
+    for ask in (Addresses((), names).find(origin), Addresses((), names, ports={443}).find(origin)):
+        with pytest.raises(UpstreamOriginError):
+            await ask
+    with pytest.raises(UpstreamOriginError):
+        Addresses((), names).check_literal(origin)
+    assert names.asked == []
+
+
+async def test_a_port_that_the_operator_adds() -> None:
+    addresses = Addresses((), Names("8.8.8.8"), ports={9443})
+    assert await addresses.find(Origin("https", "api.example.com", 9443))
+
+
+@pytest.mark.parametrize("address", METADATA)
+async def test_a_listed_name_never_leads_to_a_metadata_service(address: str) -> None:
+    listed = parse_origin_pattern("http://*.svc.internal:80")
+    origin = Origin("http", "llm.svc.internal", 80)
+    with pytest.raises(UpstreamOriginError):
+        await Addresses((listed,), Names(address)).find(origin)
+    found = await Addresses((listed,), Names(address, "10.0.0.1")).find(origin)
+    assert [entry[4][0] for entry in found] == ["10.0.0.1"]
+
+
+async def test_an_address_that_is_listed_itself_is_meant() -> None:
+    listed = parse_origin_pattern("http://169.254.169.254")
+    assert await Addresses((listed,), Names()).find(Origin("http", "169.254.169.254", 80))
 
 
 async def test_the_operators_list_opens_exactly_its_origin() -> None:

@@ -1,0 +1,81 @@
+"""First lines: methods, versions, blanks, and what is no HTTP at all."""
+
+from tests.proxy.front.malformed.case import HOST, KEY, LENGTH, Case, start
+
+_LINE = "RFC 9112 section 3"
+_METHOD = "RFC 9110 section 9.1"
+_VERSION = "RFC 9112 section 2.3"
+_PATH = b"/v1/chat/completions"
+
+CASES = (
+    # --- versions
+    Case("simple-request", "RFC 9112 appendix C.1", b"GET /v1/models\r\n\r\n"),
+    Case("version-0.9", _VERSION, start(b"POST %b HTTP/0.9\r\n" % _PATH), (505,)),
+    Case("version-1.2", _VERSION, start(b"POST %b HTTP/1.2\r\n" % _PATH), (505,)),
+    Case("version-1.9", _VERSION, start(b"POST %b HTTP/1.9\r\n" % _PATH), (505,)),
+    Case("version-2.0", _VERSION, start(b"POST %b HTTP/2.0\r\n" % _PATH), (505,)),
+    Case("version-3.0", _VERSION, start(b"POST %b HTTP/3.0\r\n" % _PATH), (505,)),
+    Case("version-0.0", _VERSION, start(b"POST %b HTTP/0.0\r\n" % _PATH), (505,)),
+    Case("http2-preface", "RFC 9113 section 3.4", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (505,)),
+    Case("version-lower-case", _VERSION, start(b"POST %b http/1.1\r\n" % _PATH)),
+    Case("version-mixed-case", _VERSION, start(b"POST %b Http/1.1\r\n" % _PATH)),
+    Case("version-without-dot", _VERSION, start(b"POST %b HTTP/11\r\n" % _PATH)),
+    Case("version-one-digit", _VERSION, start(b"POST %b HTTP/1\r\n" % _PATH)),
+    Case("version-two-digits", _VERSION, start(b"POST %b HTTP/1.10\r\n" % _PATH)),
+    Case("version-leading-zero", _VERSION, start(b"POST %b HTTP/01.1\r\n" % _PATH)),
+    Case("version-plus", _VERSION, start(b"POST %b HTTP/+1.1\r\n" % _PATH)),
+    Case("version-comma", _VERSION, start(b"POST %b HTTP/1,1\r\n" % _PATH)),
+    Case("version-letters", _VERSION, start(b"POST %b HTTP/a.b\r\n" % _PATH)),
+    Case("version-empty", _VERSION, start(b"POST %b HTTP/\r\n" % _PATH)),
+    Case("version-other-protocol", _VERSION, start(b"POST %b ICY/1.1\r\n" % _PATH)),
+    Case("version-rtsp", _VERSION, start(b"POST %b RTSP/1.0\r\n" % _PATH)),
+    Case("version-https", _VERSION, start(b"POST %b HTTPS/1.1\r\n" % _PATH)),
+    Case("version-missing", _VERSION, start(b"POST %b\r\n" % _PATH)),
+    Case("version-trailing-blank", _LINE, start(b"POST %b HTTP/1.1 \r\n" % _PATH)),
+    Case("version-trailing-word", _LINE, start(b"POST %b HTTP/1.1 x\r\n" % _PATH)),
+    Case("version-twice", _LINE, start(b"POST %b HTTP/1.1 HTTP/1.1\r\n" % _PATH)),
+    Case("version-trailing-nul", _LINE, start(b"POST %b HTTP/1.1\0\r\n" % _PATH)),
+    # --- methods
+    Case("method-lower-case", _METHOD, start(b"post %b HTTP/1.1\r\n" % _PATH), (501,)),
+    Case("method-mixed-case", _METHOD, start(b"Post %b HTTP/1.1\r\n" % _PATH), (501,)),
+    Case("method-unknown", _METHOD, start(b"NONSENSE %b HTTP/1.1\r\n" % _PATH), (501,)),
+    Case("method-longer", _METHOD, start(b"POSTS %b HTTP/1.1\r\n" % _PATH), (501,)),
+    Case("method-shorter", _METHOD, start(b"POS %b HTTP/1.1\r\n" % _PATH), (501,)),
+    Case("method-very-long", _METHOD, start(b"P" * 8_000 + b" %b HTTP/1.1\r\n" % _PATH), (501,)),
+    Case("method-colon", _METHOD, start(b"PO:ST %b HTTP/1.1\r\n" % _PATH)),
+    Case("method-at", _METHOD, start(b"PO@ST %b HTTP/1.1\r\n" % _PATH)),
+    Case("method-bracket", _METHOD, start(b"POST[] %b HTTP/1.1\r\n" % _PATH)),
+    Case("method-quoted", _METHOD, start(b'"POST" %b HTTP/1.1\r\n' % _PATH)),
+    Case("method-nul", _METHOD, start(b"PO\0ST %b HTTP/1.1\r\n" % _PATH)),
+    Case("method-control", _METHOD, start(b"PO\x01ST %b HTTP/1.1\r\n" % _PATH)),
+    Case("method-delete", _METHOD, start(b"POST\x7f %b HTTP/1.1\r\n" % _PATH)),
+    Case("method-not-ascii", _METHOD, start(b"P\xd6ST %b HTTP/1.1\r\n" % _PATH)),
+    Case("method-slash", _METHOD, start(b"POST/x %b HTTP/1.1\r\n" % _PATH)),
+    Case("method-empty", _METHOD, start(b" %b HTTP/1.1\r\n" % _PATH)),
+    Case("method-missing", _METHOD, start(b"%b HTTP/1.1\r\n" % _PATH)),
+    # --- blanks and line ends
+    Case("blank-before", _LINE, start(b" POST %b HTTP/1.1\r\n" % _PATH)),
+    Case("tab-before", _LINE, start(b"\tPOST %b HTTP/1.1\r\n" % _PATH)),
+    Case("two-blanks-after-method", _LINE, start(b"POST  %b HTTP/1.1\r\n" % _PATH)),
+    Case("two-blanks-before-version", _LINE, start(b"POST %b  HTTP/1.1\r\n" % _PATH)),
+    Case("tab-after-method", _LINE, start(b"POST\t%b HTTP/1.1\r\n" % _PATH)),
+    Case("tab-before-version", _LINE, start(b"POST %b\tHTTP/1.1\r\n" % _PATH)),
+    Case("vertical-tab", _LINE, start(b"POST\x0b%b HTTP/1.1\r\n" % _PATH)),
+    Case("form-feed", _LINE, start(b"POST %b\x0cHTTP/1.1\r\n" % _PATH)),
+    Case("no-break-space", _LINE, start(b"POST\xc2\xa0%b HTTP/1.1\r\n" % _PATH)),
+    Case("bare-return-in-line", "RFC 9112 section 2.2", start(b"POST %b\rHTTP/1.1\r\n" % _PATH)),
+    Case("bare-line-feed", "RFC 9112 section 2.2", start(b"POST %b HTTP/1.1\n" % _PATH)),
+    Case("two-returns", "RFC 9112 section 2.2", start(b"POST %b HTTP/1.1\r\r\n" % _PATH)),
+    Case("line-feed-before", "RFC 9112 section 2.2", start(b"\nPOST %b HTTP/1.1\r\n" % _PATH)),
+    Case("return-before", "RFC 9112 section 2.2", start(b"\rPOST %b HTTP/1.1\r\n" % _PATH)),
+    Case("byte-order-mark", _LINE, start(b"\xef\xbb\xbfPOST %b HTTP/1.1\r\n" % _PATH)),
+    # --- no HTTP request
+    Case("an-answer", _LINE, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+    Case("tls-hello", _LINE, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"),
+    Case("ssh", _LINE, b"SSH-2.0-OpenSSH_9\r\n\r\n"),
+    Case("smtp", _LINE, b"EHLO mail.example\r\n\r\n"),
+    Case("proxy-protocol", _LINE, b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n\r\n"),
+    Case("redis", _LINE, b"*1\r\n$4\r\nPING\r\n\r\n"),
+    Case("lines-of-headers-alone", _LINE, HOST + KEY + LENGTH + b"\r\n"),
+    Case("oversize-line", "a head of 64 KiB", start(b"POST /%b HTTP/1.1\r\n" % (b"x" * 66_000))),
+)
