@@ -16,9 +16,10 @@ def hedged(first: RunningSimulator, second: RunningSimulator) -> dict[str, Endpo
     return {"chat": Endpoint(models, resilience=Resilience(hedge=True))}
 
 
-async def learn(rig: Rig, times: int = 30) -> None:
-    for _ in range(times):
-        await rig.chat()
+async def learn(rig: Rig, sim: RunningSimulator) -> None:
+    """Let the endpoint learn what is usual; at once, so that none of these is hedged itself."""
+    sim.set_fault("delay-ms=50", times=30)
+    await asyncio.gather(*(rig.chat() for _ in range(30)))
 
 
 async def ask(rig: Rig, stream: bool) -> Answer:
@@ -30,7 +31,7 @@ async def test_a_slow_target_is_overtaken(
     sim: RunningSimulator, other: RunningSimulator, stream: bool
 ) -> None:
     async with Rig(hedged(sim, other)) as rig:
-        await learn(rig)
+        await learn(rig, sim)
         calls = len(sim.calls)
         sim.set_fault("hang")
         answer = await ask(rig, stream)
@@ -47,16 +48,16 @@ async def test_a_slow_target_is_overtaken(
 
 async def test_the_text_comes_once(sim: RunningSimulator, other: RunningSimulator) -> None:
     async with Rig(hedged(sim, other)) as rig:
-        await learn(rig)
-        sim.set_fault("delay-ms=150")
+        await learn(rig, sim)
+        sim.set_fault("delay-ms=1000")
         answer = await rig.chat(stream=True)
     assert answer.body.count(b"[DONE]") == 1
 
 
 async def test_the_first_may_still_win(sim: RunningSimulator, other: RunningSimulator) -> None:
     async with Rig(hedged(sim, other)) as rig:
-        await learn(rig)
-        sim.set_fault("delay-ms=150")
+        await learn(rig, sim)
+        sim.set_fault("delay-ms=1000")
         other.set_fault("hang")
         answer = await rig.chat()
         rows = rig.ledger.rows[-2:]
@@ -68,8 +69,8 @@ async def test_a_second_that_fails_does_not_spoil_the_first(
     sim: RunningSimulator, other: RunningSimulator
 ) -> None:
     async with Rig(hedged(sim, other)) as rig:
-        await learn(rig)
-        sim.set_fault("delay-ms=150")
+        await learn(rig, sim)
+        sim.set_fault("delay-ms=1000")
         other.set_fault("status=500")
         answer = await rig.chat()
     assert (answer.status, answer.own("model")) == (200, "one")
@@ -79,8 +80,8 @@ async def test_when_both_fail_the_client_gets_one_failure(
     sim: RunningSimulator, other: RunningSimulator
 ) -> None:
     async with Rig(hedged(sim, other)) as rig:
-        await learn(rig)
-        sim.set_fault("delay-ms=150,status=503")
+        await learn(rig, sim)
+        sim.set_fault("delay-ms=1000,status=503")
         other.set_fault("status=503")
         answer = await rig.chat()
     assert answer.status == 503
@@ -90,8 +91,8 @@ async def test_no_more_than_the_share_is_hedged(
     sim: RunningSimulator, other: RunningSimulator
 ) -> None:
     async with Rig(hedged(sim, other)) as rig:
-        await learn(rig)
-        sim.set_fault("delay-ms=60")
+        await learn(rig, sim)
+        sim.set_fault("delay-ms=300")
         for _ in range(20):
             assert (await rig.chat()).status == 200
     assert len(other.calls) <= 2
@@ -101,7 +102,7 @@ async def test_a_client_that_leaves_ends_both(
     sim: RunningSimulator, other: RunningSimulator
 ) -> None:
     async with Rig(hedged(sim, other)) as rig:
-        await learn(rig)
+        await learn(rig, sim)
         sim.set_fault("hang")
         other.set_fault("hang")
         waiting = asyncio.create_task(rig.chat())
@@ -116,7 +117,7 @@ async def test_a_client_that_leaves_ends_both(
 async def test_hedging_is_off_by_default(sim: RunningSimulator, other: RunningSimulator) -> None:
     models = [Model(sim.url, name="one"), Model(other.url, order=0, name="two")]
     async with Rig({"chat": Endpoint(models)}) as rig:
-        await learn(rig)
-        sim.set_fault("delay-ms=150")
+        await learn(rig, sim)
+        sim.set_fault("delay-ms=1000")
         assert (await rig.chat()).own("model") == "one"
     assert other.calls == []
