@@ -83,7 +83,10 @@ async def _run(arguments: argparse.Namespace) -> tuple[list[Result], list[Findin
             if cells:
                 results = await _run_cells(sites, cells, Path(name) / "matrix", arguments)
             if scenarios:
-                findings = await _run_state(sites, Path(name) / "state", arguments)
+                try:
+                    findings = await _run_state(sites, Path(name) / "state", arguments)
+                except NotThereError as error:  # what the matrix has found shall not be lost
+                    findings = [Finding("", "start of the gateway", [str(error)])]
     return results, findings
 
 
