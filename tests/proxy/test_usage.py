@@ -51,11 +51,14 @@ class Shelf:
         yield SimpleNamespace(usage=self)
         await self.gate.wait()
 
-    async def insert_many(self, rows: Sequence[UsageRow]) -> None:
+    async def insert_numbered(self, writer: str, first: int, rows: Sequence[UsageRow]) -> None:
         if any(item.request_id == self.poison for item in rows):
             raise ValueError("a row of the wrong kind")
         self.batches.append(len(rows))
         self.stored.extend(item.request_id for item in rows)
+
+    async def pass_over(self, writer: str, rows_stored: int, at_ms: int) -> None:
+        """Keep no numbers: this shelf has no memory."""
 
 
 def writer(shelf: Any, **more: Any) -> UsageWriter:
@@ -106,8 +109,8 @@ class Busy(Shelf):
         super().__init__()
         self.usage: UsageWriter | None = None
 
-    async def insert_many(self, rows: Sequence[UsageRow]) -> None:
-        await super().insert_many(rows)
+    async def insert_numbered(self, writer: str, first: int, rows: Sequence[UsageRow]) -> None:
+        await super().insert_numbered(writer, first, rows)
         if self.usage is not None and len(self.batches) < 100:
             self.usage.record(row(1000 + len(self.batches)))
 
