@@ -1,8 +1,9 @@
 """``python -m bench.dependencies``: what a database that fails costs requests and the ledger.
 
 A real gateway under load, once per fault: the database locked, frozen, read-only, its disk full,
-its files moved away and back, and the whole gateway killed while rows wait on the disk. A request has
-an id of its own, so that each row is known: what is lost, what is there twice. Exit 1 on a fault.
+its files moved away and back, and the whole gateway killed while rows wait on the disk. Each
+request has an id of its own, so that each row is known: what is lost, what is there twice. Exit 1
+on a fault.
 
 Frozen, read-only and full need a file system of their own, hence root and Linux; they are left out,
 and named, where there is none.

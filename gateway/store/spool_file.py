@@ -195,10 +195,10 @@ class SpoolFile:
         values = orjson.loads(payload)
         if self._fields == list(UsageRow._fields):
             return [UsageRow(*row) for row in values]
-        known = [name if name in UsageRow._fields else None for name in self._fields]
+        unsaid = {**dict.fromkeys(UsageRow._fields), **UsageRow._field_defaults}
+        said = [dict(zip(self._fields, row, strict=True)) for row in values]
         return [
-            UsageRow(**{name: value for name, value in zip(known, row, strict=True) if name})
-            for row in values
+            UsageRow(**{name: row.get(name, unsaid[name]) for name in unsaid}) for row in said
         ]
 
 
