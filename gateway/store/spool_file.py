@@ -197,9 +197,7 @@ class SpoolFile:
             return [UsageRow(*row) for row in values]
         unsaid = {**dict.fromkeys(UsageRow._fields), **UsageRow._field_defaults}
         said = [dict(zip(self._fields, row, strict=True)) for row in values]
-        return [
-            UsageRow(**{name: row.get(name, unsaid[name]) for name in unsaid}) for row in said
-        ]
+        return [UsageRow(**{name: row.get(name, unsaid[name]) for name in unsaid}) for row in said]
 
 
 def list_spools(folder: Path) -> list[Path]:

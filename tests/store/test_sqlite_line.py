@@ -83,9 +83,7 @@ async def test_a_long_statement_that_makes_progress_is_waited_for(line: Line) ->
     assert row["total"] == 4_000_000
 
 
-async def test_a_caller_who_is_cancelled_does_not_wait_for_the_disk(
-    line: Line, disk: Disk
-) -> None:
+async def test_a_caller_who_is_cancelled_does_not_wait_for_the_disk(line: Line, disk: Disk) -> None:
     async def use() -> None:
         async with open_session(line, "BEGIN") as session:
             await session.fetch_all("SELECT hang()", {})
