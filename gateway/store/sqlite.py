@@ -169,10 +169,7 @@ class SqliteStore:
     async def _take_turn(self, line: Line) -> None:
         self._check_open()
         line.check()
-        if self._turn.locked():
-            await self._wait_for_turn()
-        else:
-            await self._turn.acquire()
+        await self._wait_for_turn()
         if self._closed:
             self._turn.release()
             raise StoreUnavailableError(_CLOSED)

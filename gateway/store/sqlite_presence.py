@@ -41,12 +41,17 @@ class Presence:
         """Raise StoreUnavailableError unless all files are where they were."""
         if self._closed:
             raise StoreUnavailableError("The database is closed.")
+        if self._look is not None and not self._look.done():
+            await self._wait_for(self._look)  # it may have looked before we asked
         if self._look is None or self._look.done():
             self._look = asyncio.get_running_loop().run_in_executor(self._thread, self._find_fault)
-        done, _ = await asyncio.wait({self._look}, timeout=_LOOK_LIMIT_S)
-        fault = self._look.result() if done else "The database's disk does not answer."
+        fault = await self._wait_for(self._look)
         if fault is not None:
             raise StoreUnavailableError(fault, retry_after_s=RETRY_AFTER_S)
+
+    async def _wait_for(self, look: asyncio.Future[str | None]) -> str | None:
+        await asyncio.wait({look}, timeout=_LOOK_LIMIT_S)
+        return look.result() if look.done() else "The database's disk does not answer."
 
     def close(self) -> None:
         """Look no more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,19 @@ from tests.store.samples import SetClock
 async def bump(store: SqliteStore) -> int:
     async with store.write() as tx:
         return await tx.bump_epoch()
+
+
+async def test_many_may_look_at_once(tmp_path: Path) -> None:
+    store = await open_sqlite(tmp_path / "lockgate.db", clock=SetClock())
+
+    async def look() -> None:
+        for _ in range(50):
+            await store.changed()
+
+    writing = asyncio.gather(*(bump(store) for _ in range(20)))
+    await asyncio.gather(*(look() for _ in range(10)))
+    assert sorted(await writing) == list(range(1, 21))
+    await store.close()
 
 
 @pytest.mark.parametrize("name", ["lockgate.db", "lockgate.db-wal"])
