@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from gateway import __version__
 from gateway.clock import SystemClock
 from gateway.control import ControlParts, build_control_app, may_read_metrics, render_problem
 from gateway.control.ui import add_ui_routes
-from gateway.errors import LockgateError
+from gateway.errors import DatabaseDamagedError, GatewayError, LockgateError
 from gateway.fleet import Alone, Fleet
 from gateway.installation import Installation, open_installation
 from gateway.ports import Clock, Store
@@ -41,6 +42,7 @@ from gateway.routing.snapshot import Snapshot, SnapshotHolder
 from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.snapshots import read_snapshot
+from gateway.store.spool import Spool
 from gateway.telemetry.metrics import Metrics
 from gateway.vault.configs import ModelConfigCache, Quarantined
 from gateway.web import Renderer, build_rescue
@@ -49,6 +51,10 @@ logger = logging.getLogger("lockgate.app")
 
 POLL_INTERVAL_S = 0.2  # how soon a change made by another process is served
 MAX_STALE_S = 300.0  # how old a snapshot may be before /readyz refuses
+# An admin's write answers within a second while another process keeps the database locked. Batches
+# of a gateway beside this one hold it for 17 ms.
+LOCK_WAIT_S = 0.7
+_FLUSH_LIMIT_S = 1.0  # who reads the ledger gets what is stored, should the rest not come soon
 
 
 @dataclass(slots=True)
@@ -161,6 +167,7 @@ async def build_gateway(settings: Settings, fleet: Fleet | None = None) -> Gatew
     try:
         async with installation.store.read() as tx:
             snapshot = await read_snapshot(tx)
+        installation.store.limit_wait(LOCK_WAIT_S)
         fleet = fleet or Alone()
         serving = Serving(SnapshotHolder(snapshot), ModelConfigCache(installation.opener), fleet)
         fleet.offer(snapshot)
@@ -168,7 +175,7 @@ async def build_gateway(settings: Settings, fleet: Fleet | None = None) -> Gatew
             settings=settings,
             installation=installation,
             serving=serving,
-            usage=UsageWriter(installation.store, clock),
+            usage=UsageWriter(installation.store, clock, _build_spool(settings)),
             metrics=Metrics(),
             healths=build_health_table(settings),
             clock=clock,
@@ -183,13 +190,28 @@ async def build_gateway(settings: Settings, fleet: Fleet | None = None) -> Gatew
     return gateway
 
 
+def _build_spool(settings: Settings) -> Spool | None:
+    limit_bytes = settings.ledger_spool_bytes
+    return Spool(settings.data, limit_bytes) if limit_bytes else None
+
+
 def _build_apps(gateway: Gateway) -> None:
     control = _build_control(gateway)
     data_app = _build_root()
     gateway.metrics.watch(
-        "ledger_backlog", "Usage rows not yet stored", lambda: gateway.usage.backlog
+        "ledger_backlog", "Usage rows in memory, not yet stored", lambda: gateway.usage.backlog
     )
     gateway.metrics.watch(
+        "ledger_spool_rows",
+        "Usage rows that wait on the disk for the database",
+        lambda: gateway.usage.spooled,
+    )
+    gateway.metrics.watch(
+        "ledger_spool_bytes",
+        "Disk that waiting usage rows take",
+        lambda: gateway.usage.spool_bytes,
+    )
+    gateway.metrics.watch_total(
         "ledger_dropped", "Usage rows given up since the start", lambda: gateway.usage.dropped
     )
     gateway.metrics.watch(
@@ -270,7 +292,9 @@ def _build_control(gateway: Gateway) -> ControlParts:
 
     async def flush() -> None:
         await gateway.fleet.flush()
-        await gateway.usage.flush()
+        with suppress(GatewayError, DatabaseDamagedError, TimeoutError):
+            async with asyncio.timeout(_FLUSH_LIMIT_S):
+                await gateway.usage.flush()
 
     return ControlParts(
         store=gateway.installation.store,
@@ -294,7 +318,10 @@ def _describe(gateway: Gateway) -> dict[str, Any]:
         "workers": 1 if isinstance(gateway.fleet, Alone) else len(workers),
         "worker_processes": workers,
         "ledger_backlog": gateway.usage.backlog,
-        "database_fault": gateway.refresher.fault,
+        "ledger_spool_rows": gateway.usage.spooled,
+        "ledger_spool_bytes": gateway.usage.spool_bytes,
+        "ledger_dropped": gateway.usage.dropped,
+        "database_fault": _find_database_fault(gateway),
         "quarantined": [asdict(found) for found in _list_quarantined(gateway)],
         "targets": _describe_targets(gateway),
     }
@@ -319,6 +346,10 @@ def _describe_targets(gateway: Gateway) -> list[dict[str, Any]]:
 def _list_states(gateway: Gateway) -> list[TargetState]:
     snapshot = gateway.serving.snapshots.current
     return list_states(gateway.healths, snapshot, gateway.clock.monotonic_s())
+
+
+def _find_database_fault(gateway: Gateway) -> str | None:
+    return gateway.refresher.fault or gateway.usage.fault or gateway.installation.store.fault
 
 
 def _list_quarantined(gateway: Gateway) -> list[Quarantined]:

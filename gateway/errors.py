@@ -118,6 +118,7 @@ class DatabaseDamagedError(StartError):
     """The file is no database, fails its integrity check, or contradicts itself."""
 
     code = "database_damaged"
+    status = 503  # found while running: traffic flows, what needs that page does not
 
 
 class SchemaTooNewError(StartError):

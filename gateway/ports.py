@@ -102,6 +102,14 @@ class UsageSink(Protocol):
         ...
 
 
+class Ledger(UsageSink, Protocol):
+    """The ledger's one writer, who also counts what was lost on the way to it."""
+
+    def note_dropped(self, count: int) -> None:
+        """Count rows that could not be kept."""
+        ...
+
+
 # --- store --------------------------------------------------------------------------------
 
 
@@ -289,6 +297,18 @@ class UsageRows(Protocol):
     """The ledger."""
 
     async def insert_many(self, rows: Sequence[UsageRow]) -> None: ...
+    async def insert_numbered(self, writer: str, first: int, rows: Sequence[UsageRow]) -> None:
+        """Insert those rows of a writer that are not stored yet; `first` is the first one's number.
+
+        A writer numbers its rows from 0 and stores them in that order; however often, and by
+        whomever, the same rows are brought, they are stored once.
+        """
+        ...
+
+    async def pass_over(self, writer: str, rows_stored: int, at_ms: int) -> None:
+        """Note that a writer's rows before this number are stored, or never will be."""
+        ...
+
     async def list_page(self, page: PageRequest, **filters: Any) -> Page[Mapping[str, Any]]:
         """List rows newest first as mappings with `usage_id`.
 
@@ -343,6 +363,11 @@ class Transaction(Protocol):
 class Store(Protocol):
     """A database with the configuration, the vault's rows, the history and the ledger."""
 
+    @property
+    def fault(self) -> str | None:
+        """What was found wrong with it that does not mend itself."""
+        ...
+
     def read(self) -> AbstractAsyncContextManager[Transaction]:
         """Open a read transaction."""
         ...
@@ -350,8 +375,13 @@ class Store(Protocol):
     def write(self) -> AbstractAsyncContextManager[Transaction]:
         """Open the write transaction: commits on leaving, rolls back on any exception.
 
-        Writers wait for each other at most 5 s, then StoreUnavailableError.
+        Writers wait for their turn, at most 5 s or what `limit_wait` has set, and a statement
+        that hangs is not waited for: then StoreUnavailableError.
         """
+        ...
+
+    def limit_wait(self, wait_s: float) -> None:
+        """Let writers wait so long at most for other processes, in seconds."""
         ...
 
     async def changed(self) -> bool:

@@ -94,6 +94,8 @@ class Settings:
     circuit_open_ms: int = 30_000
     quarantine_ms: int = 60_000
     drain_timeout_ms: int = 30_000
+    # About 350 bytes a row: 50 minutes of 1,000 requests a second, a week of 5.
+    ledger_spool_bytes: int = 1 << 30
 
 
 # --- parsers of single values -------------------------------------------------------------
@@ -284,6 +286,11 @@ SPECS: tuple[Spec, ...] = (
         "doubled each time, up to ten times this",
     ),
     Spec("drain_timeout_ms", _parse_int(0, _DAY_MS), "time that running requests get at a stop"),
+    Spec(
+        "ledger_spool_bytes",
+        _parse_int(0, 1 << 40),
+        "disk that usage rows may take in the data directory while the database is away; 0 is none",
+    ),
 )
 _BY_NAME = {spec.name: spec for spec in SPECS}
 _BY_VARIABLE = {spec.variable: spec for spec in SPECS}

@@ -143,6 +143,24 @@ def check_database(settings: Settings) -> Findings:
         yield Finding("database", Verdict.OK, f"sound, {size} bytes")
 
 
+def check_spool(settings: Settings) -> Findings:
+    """Check for usage rows that have waited for the database, and still do."""
+    # Late: loads what a fit machine need not.
+    from gateway.store.spool_file import count_rows, list_spools
+
+    for path in list_spools(settings.data):
+        rows = count_rows(path)
+        if rows is None:
+            yield Finding("ledger", Verdict.WARN, f"{path} is no spool", "move it away")
+        elif rows:
+            yield Finding(
+                "ledger",
+                Verdict.WARN,
+                f"up to {rows} usage rows wait in {path}",
+                "keep the file: `lockgate serve` stores them as soon as the database takes them",
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class _Vault:
     """What one opening of the installation shows."""

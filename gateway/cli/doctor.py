@@ -25,6 +25,7 @@ _COLOURS = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
 _CHECKS: tuple[tuple[str, Callable[[Settings], Iterator[Finding]]], ...] = (
     ("data directory", checks.check_directory),
     ("database", checks.check_database),
+    ("ledger", checks.check_spool),
     ("vault", checks.check_vault),
     ("disk", checks.check_disk),
     ("ports", checks.check_ports),

@@ -20,7 +20,12 @@ from gateway.control.session import (
     fingerprint_token,
     parse_session,
 )
-from gateway.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
+from gateway.errors import (
+    DatabaseDamagedError,
+    ForbiddenError,
+    StoreUnavailableError,
+    UnauthenticatedError,
+)
 from gateway.secret import Secret
 
 SETTINGS_ACTOR = "admin"  # name of the token that the settings give
@@ -125,7 +130,7 @@ class AdminAuth:
         try:
             async with parts.store.read() as tx:
                 rows = await tx.admin.list_tokens()
-        except StoreUnavailableError:
+        except (StoreUnavailableError, DatabaseDamagedError):
             if cache.known is None and parts.settings.admin_token is None:
                 raise
             return  # those of before still count; what they may change needs the database anyway

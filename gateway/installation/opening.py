@@ -32,6 +32,7 @@ from gateway.process import PASSPHRASE_VARIABLE, forget_passphrase_variable
 from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.store.migrate import load_migrations
+from gateway.store.spool_file import count_rows, list_spools
 from gateway.store.sqlite import is_empty_database, open_sqlite
 from gateway.store.sqlite_files import inspect_file
 from gateway.vault import aead
@@ -101,9 +102,21 @@ def _naming(path: Path) -> Iterator[None]:
 async def _open(settings: Settings, clock: Clock, path: Path) -> Installation:
     await asyncio.to_thread(files.prepare_data_dir, settings.data)
     if await asyncio.to_thread(is_empty_database, path):
+        await asyncio.to_thread(_check_no_rows_wait, settings, path)
         protected = await asyncio.to_thread(_protect, settings)
         return await _open_for_writing(settings, clock, path, None, protected)
     return await _open_for_writing(settings, clock, path, await _look_at(settings, clock, path))
+
+
+def _check_no_rows_wait(settings: Settings, path: Path) -> None:
+    """Make no new database where rows wait for one that is away."""
+    waiting = [found for found in list_spools(settings.data) if count_rows(found)]
+    if waiting:
+        raise InstallationError(
+            f"the database {path} is missing, but usage rows wait for it in {waiting[0]}: put the "
+            "database back, or restore a backup; to begin anew, move that file away",
+            field="data",
+        )
 
 
 async def _open_for_writing(

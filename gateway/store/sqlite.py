@@ -1,20 +1,29 @@
 """The store on SQLite: one writer, a few readers, WAL, every commit on the disk.
 
 Rule: an acknowledged write survives the loss of power; a writer waits for its
-turn at most 5 s, here and behind other processes together.
+turn at most 5 s, here and behind other processes together, and nobody waits for a
+disk that hangs. Nothing is written into a file that is not where it was.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
 
-from gateway.errors import InstallationError, LockgateError, StoreUnavailableError
+from gateway.errors import (
+    DatabaseDamagedError,
+    InstallationError,
+    LockgateError,
+    StoreUnavailableError,
+)
 from gateway.ports import Clock, Transaction
 from gateway.store import sql
 from gateway.store.facets import KnownFacets
@@ -31,6 +40,8 @@ from gateway.store.sqlite_files import (
     restore_file,
     tidy_file,
 )
+from gateway.store.sqlite_line import Line, build_hang_error
+from gateway.store.sqlite_presence import Presence
 from gateway.store.sqlite_session import SqliteSession, open_session, settle
 from gateway.store.transaction import SqlTransaction
 
@@ -42,7 +53,12 @@ __all__ = [
     "restore_sqlite",
 ]
 
+logger = logging.getLogger("lockgate.store")
+
 WRITE_WAIT_S = 5.0  # the port's promise
+# Without progress: a disk that syncs under load takes tenths of a second, a caller's patience ends
+# within a few seconds.
+HANG_LIMIT_S = 2.0
 READ_WAIT_S = 5.0  # as long as a writer: a caller need not tell them apart
 PING_WAIT_S = 2.0  # readiness probes ask every few seconds
 CLOSE_WAIT_S = 5.0  # longer than any transaction; a stop has its own limits above this
@@ -73,29 +89,51 @@ class SqliteStore:
         self,
         path: Path,
         *,
-        writer: aiosqlite.Connection | None,
-        readers: list[aiosqlite.Connection],
-        watcher: aiosqlite.Connection,
+        writer: Line | None,
+        readers: list[Line],
+        watcher: Line,
         data_version: int,
         write_wait_s: float,
     ) -> None:
         self.path = path
+        self.fault: str | None = None
         self._write_wait_s = write_wait_s
-        self._writer = writer
+        self._lock_wait_s = write_wait_s
+        self._busy_timeout_ms = 0
+        self._line = writer
         self._turn = asyncio.Lock()
+        self._trouble: asyncio.Future[StoreUnavailableError] | None = None
         self._readers = readers
-        self._free: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        self._free: asyncio.LifoQueue[Line] = asyncio.LifoQueue()
         for reader in readers:
             self._free.put_nowait(reader)
         self._watcher = watcher
         self._data_version = data_version
+        self._presence = Presence(path)
         self._facets = KnownFacets()
         self._closed = False
+
+    @property
+    def _writer(self) -> aiosqlite.Connection | None:
+        return None if self._line is None else self._line.connection
+
+    def limit_wait(self, wait_s: float) -> None:
+        """Let writers wait so long at most for other processes, and nobody for a disk that hangs.
+
+        Until then a statement may take as long as it takes, as a migration does.
+        """
+        self._lock_wait_s = wait_s
+        for line in (*self._readers, self._watcher, *([] if self._line is None else [self._line])):
+            line.limit_s = HANG_LIMIT_S
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """Open a read transaction; waits at most `READ_WAIT_S` for a connection."""
-        async with self._borrowed_reader() as reader, open_session(reader, "BEGIN") as session:
+        async with (
+            self._noting_damage(),
+            self._borrowed_reader() as reader,
+            open_session(reader, "BEGIN") as session,
+        ):
             yield SqlTransaction(session, self._facets)
 
     @asynccontextmanager
@@ -107,40 +145,87 @@ class SqliteStore:
     @asynccontextmanager
     async def write_session(self) -> AsyncIterator[SqliteSession]:
         """Open the write transaction as a bare session."""
-        if self._writer is None:
+        if self._line is None:
             raise StoreUnavailableError("The database was opened for reading only.")
+        line = self._line
         deadline_s = asyncio.get_running_loop().time() + self._write_wait_s
-        await self._take_turn()
+        await self._take_turn(line)
         try:
+            await self._presence.check()
             left_s = deadline_s - asyncio.get_running_loop().time()
-            await self._limit_wait(self._writer, left_s)
-            async with open_session(self._writer, "BEGIN IMMEDIATE") as session:
+            wait_s = await self._limit_lock_wait(line, min(left_s, self._lock_wait_s))
+            async with (
+                self._noting_damage(),
+                open_session(line, "BEGIN IMMEDIATE", wait_s=wait_s) as session,
+            ):
                 yield session
+            await self._presence.check()  # else it went where nobody finds it
+        except StoreUnavailableError as error:
+            self._tell_waiting(error)
+            raise
         finally:
-            self._turn.release()
+            line.when_free(self._turn.release)
 
-    async def _take_turn(self) -> None:
+    async def _take_turn(self, line: Line) -> None:
         self._check_open()
-        try:
-            async with asyncio.timeout(self._write_wait_s):
-                await self._turn.acquire()
-        except TimeoutError as exc:
-            raise StoreUnavailableError(
-                "Other writes take too long; try again.", retry_after_s=RETRY_AFTER_S
-            ) from exc
+        line.check()
+        await self._wait_for_turn()
         if self._closed:
             self._turn.release()
             raise StoreUnavailableError(_CLOSED)
 
-    async def _limit_wait(self, writer: aiosqlite.Connection, left_s: float) -> None:
+    async def _wait_for_turn(self) -> None:
+        """Wait behind other writes; what one of them meets, those behind it need not try."""
+        if self._trouble is None:
+            self._trouble = asyncio.get_running_loop().create_future()
+        trouble = self._trouble
+        taking = asyncio.ensure_future(self._turn.acquire())
+        try:
+            waited: set[asyncio.Future[Any]] = {taking, trouble}
+            await asyncio.wait(
+                waited,
+                timeout=self._write_wait_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        except asyncio.CancelledError:
+            self._give_turn_back(taking)
+            raise
+        if trouble.done():
+            self._give_turn_back(taking)
+            met = trouble.result()
+            raise StoreUnavailableError(met.detail, retry_after_s=met.retry_after_s)
+        if not taking.done():
+            taking.cancel()
+            raise StoreUnavailableError(
+                "Other writes take too long; try again.", retry_after_s=RETRY_AFTER_S
+            )
+
+    def _give_turn_back(self, taking: asyncio.Future[Any]) -> None:
+        if taking.done():
+            self._turn.release()
+        else:
+            taking.cancel()
+
+    def _tell_waiting(self, error: StoreUnavailableError) -> None:
+        if self._trouble is not None:
+            self._trouble.set_result(error)
+            self._trouble = None
+
+    async def _limit_lock_wait(self, line: Line, wait_s: float) -> float:
         """Let SQLite wait for other processes only as long as the promise leaves."""
-        left_ms = max(1, round(left_s, 1) * 1000)
-        with converted():
-            await settle(_run(writer, f"PRAGMA busy_timeout = {int(left_ms)}"))
+        wait_ms = max(1, int(round(wait_s, 1) * 1000))
+        if wait_ms != self._busy_timeout_ms:
+            with converted():
+                text = f"PRAGMA busy_timeout = {wait_ms}"
+                await settle(line.run(_run(line.connection, text)))
+            self._busy_timeout_ms = wait_ms
+        return wait_ms / 1000
 
     @asynccontextmanager
-    async def _borrowed_reader(self) -> AsyncIterator[aiosqlite.Connection]:
+    async def _borrowed_reader(self) -> AsyncIterator[Line]:
         self._check_open()
+        if all(reader.is_hanging for reader in self._readers):
+            raise build_hang_error()
         try:
             async with asyncio.timeout(READ_WAIT_S):
                 reader = await self._free.get()
@@ -151,7 +236,18 @@ class SqliteStore:
         try:
             yield reader
         finally:
-            self._free.put_nowait(reader)
+            reader.when_free(partial(self._free.put_nowait, reader))
+
+    @asynccontextmanager
+    async def _noting_damage(self) -> AsyncIterator[None]:
+        """Remember for the operator what does not mend itself."""
+        try:
+            yield
+        except DatabaseDamagedError as error:
+            if self.fault is None:
+                logger.error("%s: %s", self.path, error.detail)  # noqa: TRY400  the stack says nothing of a file
+            self.fault = error.detail
+            raise
 
     def _check_open(self) -> None:
         if self._closed:
@@ -161,17 +257,23 @@ class SqliteStore:
         """Tell whether anything was committed since the last call; our own commits count too.
 
         Raises:
-            StoreUnavailableError: the database does not answer.
+            StoreUnavailableError: the database does not answer, or is not where it was.
         """
         self._check_open()
-        version = await _within(PING_WAIT_S, _read_number(self._watcher, "PRAGMA data_version"))
+        await self._presence.check()
+        version = await self._look("PRAGMA data_version")
         before, self._data_version = self._data_version, version
         return version != before
 
     async def ping(self) -> None:
         """Raise StoreUnavailableError unless the database answers within `PING_WAIT_S`."""
         self._check_open()
-        await _within(PING_WAIT_S, _read_number(self._watcher, sql.EPOCH_GET))
+        await self._look(sql.EPOCH_GET)
+
+    async def _look(self, query: str) -> int:
+        self._watcher.check()  # else what hangs would get longer with each look
+        work = _read_number(self._watcher.connection, query)
+        return await _within(PING_WAIT_S, self._watcher.run(work))
 
     async def backup(self, target: Path) -> None:
         """Copy the database as of now into a new file; see `backup_file` for the errors."""
@@ -185,23 +287,28 @@ class SqliteStore:
         await settle(self._close_all())
 
     async def _close_all(self) -> None:
+        lines = [*self._readers, self._watcher, *([] if self._line is None else [self._line])]
         try:
-            async with asyncio.timeout(CLOSE_WAIT_S):
+            # A disk that hangs is not waited for: all that was acknowledged is on it.
+            async with asyncio.timeout(
+                0 if any(line.is_hanging for line in lines) else CLOSE_WAIT_S
+            ):
                 for _ in self._readers:
                     await self._free.get()
                 await self._turn.acquire()
         except TimeoutError:  # who takes longer finds the database closed, in mid-query too
             for reader in self._readers:
-                await reader.interrupt()
-        for connection in (*self._readers, self._watcher):
-            await connection.close()
-        if self._writer is None:
+                await reader.connection.interrupt()
+        for line in (*self._readers, self._watcher):
+            await _close_line(line)
+        if self._line is None:
             await asyncio.to_thread(tidy_file, self.path)
-            return
-        try:
-            await _checkpoint(self._writer)
-        finally:
-            await self._writer.close()
+        elif not self._line.is_hanging:
+            try:
+                await _checkpoint(self._line)
+            finally:
+                await _close_line(self._line)
+        self._presence.close()
 
 
 async def open_sqlite(
@@ -252,22 +359,24 @@ async def _connect_store(
 ) -> SqliteStore:
     """Open all connections; `opened` closes them should a later step fail."""
 
-    async def connect(mode: str, pragmas: tuple[str, ...]) -> aiosqlite.Connection:
+    async def connect(mode: str, pragmas: tuple[str, ...]) -> Line:
         connection = await _connect(path, mode)
         opened.push_async_callback(connection.close)
+        line = Line(connection)
         with converted():
             for pragma in (*_PRAGMAS, *pragmas):
                 await _run(connection, pragma)
-        return connection
+            await line.watch()
+        return line
 
     writer = None
     if not read_only:
         writer = await connect("rw", _WRITER_PRAGMAS)
-        await _switch_to_wal(writer)
+        await _switch_to_wal(writer.connection)
     mode = "ro" if read_only else "rw"
     readers = [await connect(mode, ("PRAGMA query_only = ON",)) for _ in range(READERS)]
     watcher = await connect(mode, ("PRAGMA query_only = ON",))
-    version = await _read_number(watcher, "PRAGMA data_version")
+    version = await _read_number(watcher.connection, "PRAGMA data_version")
     return SqliteStore(
         path,
         writer=writer,
@@ -304,11 +413,21 @@ async def _switch_to_wal(writer: aiosqlite.Connection) -> None:
     raise StoreUnavailableError("Another process keeps the database locked.")
 
 
-async def _checkpoint(writer: aiosqlite.Connection) -> None:
+async def _checkpoint(line: Line) -> None:
     """Fold the WAL in; where that fails (busy, full), the next opening finds all in it."""
     with suppress(LockgateError), converted():
-        await _run(writer, "PRAGMA busy_timeout = 500")  # a stop is not to wait for others
-        await _run(writer, "PRAGMA wal_checkpoint(TRUNCATE)")
+        for text in (
+            "PRAGMA busy_timeout = 500",  # a stop is not to wait for others
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+        ):
+            await line.run(_run(line.connection, text))
+
+
+async def _close_line(line: Line) -> None:
+    """Close a connection, unless its thread hangs: the end of the process closes that."""
+    if not line.is_hanging:
+        with suppress(StoreUnavailableError):
+            await line.run(line.connection.close())
 
 
 async def _run(connection: aiosqlite.Connection, statement: str) -> None:

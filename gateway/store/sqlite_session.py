@@ -12,11 +12,12 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar, cast
 
-import aiosqlite
 import orjson
 
+from gateway.errors import StoreUnavailableError
 from gateway.store.session import Params, Row
 from gateway.store.sqlite_errors import converted
+from gateway.store.sqlite_line import Line
 
 ResultT = TypeVar("ResultT")
 
@@ -24,8 +25,9 @@ ResultT = TypeVar("ResultT")
 class SqliteSession:
     """`gateway.store.session.Session` on SQLite; good until its transaction ends."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._connection = connection
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._connection = line.connection
         self._over = False
 
     def end(self) -> None:
@@ -36,7 +38,7 @@ class SqliteSession:
         """Return all rows."""
         self._check()
         with converted():
-            rows = await self._connection.execute_fetchall(sql, cast("Any", params))
+            rows = await self._line.run(self._fetch(sql, cast("Any", params)))
         return cast("Sequence[Row]", rows)
 
     async def fetch_one(self, sql: str, params: Params) -> Row | None:
@@ -53,8 +55,12 @@ class SqliteSession:
         """Run a statement and return how many rows it changed."""
         self._check()
         with converted(references):
-            cursor = await self._connection.execute(sql, cast("Any", params))
-        return cursor.rowcount
+            return await self._line.run(self._count(sql, cast("Any", params)))
+
+    async def begin(self, sql: str, wait_s: float) -> None:
+        """Run the statement that opens the transaction; it may wait for other processes."""
+        with converted():
+            await self._line.run(self._count(sql, {}), more_s=wait_s)
 
     async def execute_many(
         self, sql: str, rows: Iterable[Params], *, references: str | None = None
@@ -62,13 +68,22 @@ class SqliteSession:
         """Run a statement once per row, in one call of the connection's thread."""
         self._check()
         with converted(references):
-            await self._connection.executemany(sql, cast("Any", rows))
+            await self._line.run(self._execute_many(sql, rows))
 
     async def insert_rows(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Run an insert once per row; the connection's thread consumes `rows`."""
         self._check()
         with converted():
-            await self._connection.executemany(sql, rows)
+            await self._line.run(self._execute_many(sql, rows))
+
+    async def _fetch(self, sql: str, params: Any) -> Any:
+        return await self._connection.execute_fetchall(sql, params)
+
+    async def _count(self, sql: str, params: Any) -> int:
+        return (await self._connection.execute(sql, params)).rowcount
+
+    async def _execute_many(self, sql: str, rows: Any) -> None:
+        await self._connection.executemany(sql, rows)
 
     def _check(self) -> None:
         if self._over:
@@ -77,33 +92,36 @@ class SqliteSession:
 
 @asynccontextmanager
 async def open_session(
-    connection: aiosqlite.Connection, begin: str
+    line: Line, begin: str, *, wait_s: float = 0.0
 ) -> AsyncIterator[SqliteSession]:
     """Run a transaction on a connection that nobody else uses meanwhile.
 
-    `begin` is the statement that opens it. Commits on leaving; any exception rolls back.
+    `begin` is the statement that opens it and may wait `wait_s` for other processes. Commits on
+    leaving; any exception rolls back. Where the connection hangs, it does so later: see `Line`.
     """
-    session = SqliteSession(connection)
+    session = SqliteSession(line)
     try:
-        await session.execute(begin, {})
+        await session.begin(begin, wait_s)
         yield session
         # Said in words: the driver's commit() would do nothing, and say nothing, when SQLite
         # has already rolled back by itself.
         await settle(session.execute("COMMIT", {}))
     except BaseException as exc:
-        await settle(_roll_back(connection, interrupt=isinstance(exc, asyncio.CancelledError)))
+        if not line.is_hanging:  # else the line does it
+            await settle(_roll_back(line, interrupt=isinstance(exc, asyncio.CancelledError)))
         raise
     finally:
         session.end()
 
 
-async def _roll_back(connection: aiosqlite.Connection, *, interrupt: bool) -> None:
+async def _roll_back(line: Line, *, interrupt: bool) -> None:
     # Why it is rolled back is what must be told, not that the connection was closed meanwhile,
-    # which has rolled back too.
-    with suppress(sqlite3.Error, ValueError):
+    # which has rolled back too, or that it hangs.
+    with suppress(sqlite3.Error, ValueError, StoreUnavailableError):
         if interrupt:
-            await connection.interrupt()  # a long query need not run to its end
-        await connection.rollback()  # waits for a running statement; nothing to do is no error
+            await line.connection.interrupt()  # a long query need not run to its end
+        # Waits for a running statement; nothing to do is no error.
+        await line.run(line.connection.rollback())
 
 
 async def settle(work: Coroutine[Any, Any, ResultT]) -> ResultT:

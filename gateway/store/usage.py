@@ -29,6 +29,8 @@ _BY_ID_OR_NAME = {
 # So many facets are looked through one by one, 20 ms for the longest page; what more facets share
 # is busy enough to be found soon along time.
 _FEW_FACETS: Final = 200
+# Nobody keeps a spool that long beside a database that has gone on: by then it is not replayed.
+_WRITER_KEPT_MS: Final = 90 * 86_400_000
 _SHORT_WALKS = frozenset({"request_id", "failed"})  # filters with an index of few rows
 
 
@@ -99,6 +101,28 @@ class SqlUsageRows:
         if rows:
             ids = await self._facets.get_ids(list(map(get_facet, rows)))
             await self._session.insert_rows(sql.USAGE_INSERT, _dump_rows(rows, ids))
+
+    async def insert_numbered(self, writer: str, first: int, rows: Sequence[UsageRow]) -> None:
+        """Insert those rows of a writer that are not stored yet; `first` is the first one's number.
+
+        A writer numbers its rows from 0 and has them stored in that order; how far it has come
+        is part of the transaction.
+        """
+        found = await self._session.fetch_one(sql.WRITER_FIND, {"writer": writer})
+        stored = 0 if found is None else found["rows_stored"]
+        left = rows[max(0, stored - first) :]
+        if not left:
+            return
+        if found is None:
+            before = left[0].started_at - _WRITER_KEPT_MS
+            await self._session.execute(sql.WRITERS_DELETE_BEFORE, {"stored_before": before})
+        await self.insert_many(left)
+        await self.pass_over(writer, first + len(rows), left[-1].started_at)
+
+    async def pass_over(self, writer: str, rows_stored: int, at_ms: int) -> None:
+        """Note that a writer's rows before this number are stored, or never will be."""
+        params = {"writer": writer, "rows_stored": rows_stored, "stored_at": at_ms}
+        await self._session.execute(sql.WRITER_PUT, params)
 
     async def list_page(self, page: PageRequest, **filters: Any) -> Page[Mapping[str, Any]]:
         """List newest first; filters as in the port.

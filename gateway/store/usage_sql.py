@@ -55,6 +55,13 @@ USAGE_INSERT = (
     "VALUES (?, ?, ?, ?, ?, NULLIF(?, ''), ?, ?, ?, ?, ?, NULLIF(?, -1), NULLIF(?, -1), "
     "NULLIF(?, -1), ?, ?, ?)"
 )
+WRITER_FIND = "SELECT rows_stored FROM ledger_writers WHERE writer = :writer"
+WRITER_PUT = (
+    "INSERT INTO ledger_writers (writer, rows_stored, stored_at) "
+    "VALUES (:writer, :rows_stored, :stored_at) ON CONFLICT (writer) DO UPDATE SET "
+    "rows_stored = excluded.rows_stored, stored_at = excluded.stored_at"
+)
+WRITERS_DELETE_BEFORE = "DELETE FROM ledger_writers WHERE stored_at < :stored_before"
 _USAGE = (
     "u.usage_id, u.request_id, u.attempt, "
     + ", ".join(f"f.{column}" for column in FACET_COLUMNS)

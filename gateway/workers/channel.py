@@ -41,9 +41,9 @@ class Kind(IntEnum):
 
     SERVING = 100  # JSON epoch
     PONG = 101
-    COUNTED = 102  # JSON [number of the question, counters]; number 0: unasked, the last ones
+    COUNTED = 102  # JSON [number of the question, counters]; number 0: unasked
     FLUSHED = 103  # JSON number of the question
-    ROWS = 104  # JSON [number of the batch, rows]
+    ROWS = 104  # JSON [number of the batch, rows dropped, rows]
     PASSED = 105  # token and bytes, see `handover`
     QUARANTINED = 106  # JSON [[secret id, name, reason], ...]
     BLOCKED = 108  # JSON [event, ...]: what this one has seen of the targets

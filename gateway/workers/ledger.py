@@ -14,7 +14,7 @@ from typing import Final
 import orjson
 
 from gateway.entities import UsageRow
-from gateway.ports import UsageSink
+from gateway.ports import Ledger
 from gateway.workers.channel import Channel, Kind
 
 logger = logging.getLogger("lockgate.workers")
@@ -40,7 +40,6 @@ class RowSender:
         self._booked = 0
         self._all_booked = asyncio.Event()
         self._all_booked.set()
-        self.dropped = 0
 
     def record(self, row: UsageRow) -> None:
         """Accept one row; never blocks, never raises."""
@@ -78,23 +77,24 @@ class RowSender:
 
     def _dump(self, rows: list[UsageRow]) -> bytes:
         try:
-            return orjson.dumps([self._sent, [tuple(row) for row in rows]])
+            return orjson.dumps([self._sent, 0, [tuple(row) for row in rows]])
         except TypeError:  # a provider counted beyond 64 bits, or sent half a character
-            return orjson.dumps([self._sent, [tuple(row) for row in rows if self._fits(row)]])
+            fit = [tuple(row) for row in rows if self._fits(row)]
+            return orjson.dumps([self._sent, len(rows) - len(fit), fit])
 
     def _fits(self, row: UsageRow) -> bool:
         try:
             orjson.dumps(tuple(row))
         except TypeError:
-            self.dropped += 1
             logger.error("the usage row of request %s cannot be stored", row.request_id)  # noqa: TRY400  the stack is of no use
             return False
         return True
 
 
-def book_rows(payload: bytes, sink: UsageSink, acknowledge: Callable[[int], None]) -> None:
+def book_rows(payload: bytes, sink: Ledger, acknowledge: Callable[[int], None]) -> None:
     """Give the rows of a ROWS frame to the ledger's writer and acknowledge the batch."""
-    number, rows = orjson.loads(payload)
+    number, dropped, rows = orjson.loads(payload)
+    sink.note_dropped(dropped)
     for values in rows:
         sink.record(UsageRow(*values))
     acknowledge(number)

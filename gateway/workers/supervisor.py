@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gateway.errors import StartError
-from gateway.ports import Clock, UsageSink
+from gateway.ports import Clock, Ledger
 from gateway.routing.health import HealthEvent
 from gateway.routing.health_table import HealthTable
 from gateway.routing.snapshot import Snapshot
@@ -86,7 +86,7 @@ class Supervisor:
         self,
         settings: Settings,
         get_keys: Callable[[], KekSet],
-        usage: UsageSink,
+        usage: Ledger,
         on_begun: Callable[[socket.socket, bytes], None],
         healths: HealthTable,
     ) -> None:
@@ -251,7 +251,8 @@ class Supervisor:
         self._tally.retire(link.counters)
         how = describe_exit(code)
         if link.is_draining or self._stopping:
-            logger.info("%s has left: %s", link.name, how)
+            level = logging.INFO if link.said_done else logging.WARNING
+            logger.log(level, "%s has left: %s", link.name, how)
             return
         logger.error("%s ended with %s", link.name, how)
         if slot.link is link:

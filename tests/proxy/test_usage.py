@@ -12,6 +12,7 @@ import pytest
 from gateway.entities import PageRequest, UsageRow
 from gateway.errors import StoreUnavailableError
 from gateway.proxy import UsageWriter
+from gateway.store.spool import Spool
 from gateway.store.sqlite import open_sqlite
 from tests.proxy.rig import Clock
 
@@ -51,11 +52,14 @@ class Shelf:
         yield SimpleNamespace(usage=self)
         await self.gate.wait()
 
-    async def insert_many(self, rows: Sequence[UsageRow]) -> None:
+    async def insert_numbered(self, writer: str, first: int, rows: Sequence[UsageRow]) -> None:
         if any(item.request_id == self.poison for item in rows):
             raise ValueError("a row of the wrong kind")
         self.batches.append(len(rows))
         self.stored.extend(item.request_id for item in rows)
+
+    async def pass_over(self, writer: str, rows_stored: int, at_ms: int) -> None:
+        """Keep no numbers: this shelf has no memory."""
 
 
 def writer(shelf: Any, **more: Any) -> UsageWriter:
@@ -106,8 +110,8 @@ class Busy(Shelf):
         super().__init__()
         self.usage: UsageWriter | None = None
 
-    async def insert_many(self, rows: Sequence[UsageRow]) -> None:
-        await super().insert_many(rows)
+    async def insert_numbered(self, writer: str, first: int, rows: Sequence[UsageRow]) -> None:
+        await super().insert_numbered(writer, first, rows)
         if self.usage is not None and len(self.batches) < 100:
             self.usage.record(row(1000 + len(self.batches)))
 
@@ -269,3 +273,183 @@ async def test_rows_reach_a_real_database(tmp_path: Path) -> None:
         found = await tx.usage.summarize("endpoint", limit=5)
     await store.close()
     assert found[0]["attempts"] == 1
+
+
+# --- with a spool -------------------------------------------------------------------------
+
+
+class Cupboard(Shelf):
+    """A shelf that keeps numbers, as a database does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = False
+        self.numbers: dict[str, int] = {}
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Any]:
+        if self.down:
+            raise StoreUnavailableError("away")
+        async with super().write() as tx:
+            yield tx
+
+    async def insert_numbered(self, writer: str, first: int, rows: Sequence[UsageRow]) -> None:
+        left = rows[max(0, self.numbers.get(writer, 0) - first) :]
+        if left:
+            await super().insert_numbered(writer, first, left)
+            self.numbers[writer] = first + len(rows)
+
+    async def pass_over(self, writer: str, rows_stored: int, at_ms: int) -> None:
+        self.numbers[writer] = rows_stored
+
+
+async def until(holds: Any) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.001)
+
+
+def names(count: int, start: int = 0) -> list[str]:
+    return [f"r{number}" for number in range(start, count)]
+
+
+async def test_rows_wait_on_the_disk_and_are_stored_in_order(tmp_path: Path) -> None:
+    shelf, spool = Cupboard(), Spool(tmp_path, 1 << 30)
+    usage = writer(shelf, spool=spool)
+    usage.start()
+    shelf.down = True
+    for number in range(5):
+        usage.record(row(number))
+    await until(lambda: usage.spooled == 5)
+    assert (usage.backlog, usage.fault) == (0, "away")
+    shelf.down = False
+    for number in range(5, 8):
+        usage.record(row(number))
+    await until(lambda: len(shelf.stored) == 8)
+    assert shelf.stored == names(8)
+    await until(lambda: not usage.spooled)
+    assert usage.fault is None
+    await usage.stop()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_write_that_hangs_and_then_comes_through_stores_its_rows_once(
+    tmp_path: Path,
+) -> None:
+    shelf = Cupboard()
+    usage = writer(shelf, spool=Spool(tmp_path, 1 << 30), patience_s=0.0)
+    usage.start()
+    shelf.gate.clear()
+    usage.record(row(0))
+    await until(lambda: usage.spooled == 1)  # stored, but nobody has said so yet
+    usage.record(row(1))
+    await until(lambda: usage.spooled == 2)
+    shelf.gate.set()
+    await until(lambda: not usage.spooled)
+    await usage.stop()
+    assert shelf.stored == names(2)
+
+
+async def test_what_a_stop_leaves_the_next_start_stores(tmp_path: Path) -> None:
+    shelf = Cupboard()
+    shelf.down = True
+    usage = writer(shelf, spool=Spool(tmp_path, 1 << 30))
+    usage.start()
+    for number in range(3):
+        usage.record(row(number))
+    await until(lambda: usage.spooled == 3)
+    usage.record(row(3))
+    await usage.stop()
+    assert usage.backlog == 0
+    shelf.down = False
+    again = writer(shelf, spool=Spool(tmp_path, 1 << 30))
+    again.start()
+    await until(lambda: len(shelf.stored) == 4)
+    await again.stop()
+    assert shelf.stored == names(4)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_crash_between_commit_and_forgetting_stores_nothing_twice(tmp_path: Path) -> None:
+    shelf, spool = Cupboard(), Spool(tmp_path, 1 << 30)
+    await spool.append(0, [row(0), row(1)])
+    (file,) = tmp_path.iterdir()
+    left = file.read_bytes()
+    await writer(shelf, spool=spool).stop()
+    assert shelf.stored == names(2)
+    file.write_bytes(left)  # as if the process had ended before it cut the file
+    again = writer(shelf, spool=Spool(tmp_path, 1 << 30))
+    again.start()
+    again.record(row(2))
+    await until(lambda: len(shelf.stored) == 3)
+    await again.stop()
+    assert shelf.stored == names(3)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_two_writers_of_one_directory_leave_each_others_rows_alone(tmp_path: Path) -> None:
+    shelf = Cupboard()
+    shelf.down = True
+    first, second = (writer(shelf, spool=Spool(tmp_path, 1 << 30)) for _ in range(2))
+    for number, usage in enumerate((first, second)):
+        usage.start()
+        usage.record(row(number))
+    await until(lambda: first.spooled == second.spooled == 1)
+    third = Spool(tmp_path, 1 << 30)
+    await third.adopt()
+    assert third.rows == 0
+    shelf.down = False
+    await until(lambda: len(shelf.stored) == 2)
+    await first.stop()
+    await second.stop()
+    await third.close()
+    assert sorted(shelf.stored) == names(2)
+
+
+async def test_a_full_spool_leaves_rows_in_memory_and_then_drops_the_newest(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf, spool = Cupboard(), Spool(tmp_path, 1000)
+    shelf.down = True
+    usage = writer(shelf, spool=spool, max_backlog=3)
+    usage.start()
+    usage.record(row(0))
+    await until(lambda: usage.spooled == 1)
+    for number in range(1, 9):
+        usage.record(row(number))
+    await until(lambda: usage.dropped == 5)
+    assert (usage.backlog, usage.spooled) == (3, 1)
+    assert sum("usage rows stay in memory" in message for message in caplog.messages) == 1
+    shelf.down = False
+    await until(lambda: len(shelf.stored) == 4)
+    await usage.stop()
+    assert shelf.stored == names(4)
+
+
+async def test_a_spool_that_cannot_be_written_leaves_rows_in_memory(tmp_path: Path) -> None:
+    shelf = Cupboard()
+    shelf.down = True
+    usage = writer(shelf, spool=Spool(tmp_path / "not there", 1 << 30))
+    usage.start()
+    usage.record(row(0))
+    await until(lambda: usage.fault is not None)
+    await asyncio.sleep(0.01)
+    assert (usage.backlog, usage.spooled) == (1, 0)
+    shelf.down = False
+    await until(lambda: shelf.stored)
+    await usage.stop()
+
+
+async def test_a_row_at_fault_in_the_spool_costs_only_itself(tmp_path: Path) -> None:
+    shelf, spool = Cupboard(), Spool(tmp_path, 1 << 30)
+    shelf.poison = "r1"
+    await spool.append(0, [row(number) for number in range(4)])
+    usage = writer(shelf, spool=spool)
+    await usage.stop()
+    assert (shelf.stored, usage.dropped) == (["r0", "r2", "r3"], 1)
+
+
+async def test_rows_lost_on_their_way_are_counted() -> None:
+    usage = writer(Shelf())
+    usage.note_dropped(3)
+    assert usage.dropped == 3

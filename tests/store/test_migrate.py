@@ -20,6 +20,7 @@ from gateway.store.migrate import (
     plan_migrations,
     split_statements,
 )
+from gateway.store.sqlite_line import Line
 from gateway.store.sqlite_session import SqliteSession, open_session
 
 ONE = Migration(version=1, name="one", text="CREATE TABLE one (a INTEGER);\n")
@@ -44,7 +45,7 @@ def _now_ms() -> int:
 
 def _beginner(connection: aiosqlite.Connection) -> Any:
     def begin() -> AbstractAsyncContextManager[SqliteSession]:
-        return open_session(connection, "BEGIN IMMEDIATE")
+        return open_session(Line(connection), "BEGIN IMMEDIATE")
 
     return begin
 

@@ -59,7 +59,7 @@ async def store(open_store: OpenStore) -> SqliteStore:
 async def statements(store: SqliteStore) -> list[str]:
     seen: list[str] = []
     for reader in store._readers:
-        await reader.set_trace_callback(seen.append)
+        await reader.connection.set_trace_callback(seen.append)
     return seen
 
 
@@ -107,7 +107,7 @@ async def _pragma(connection: object, name: str) -> object:
 async def test_every_commit_goes_to_the_disk(store: SqliteStore) -> None:
     assert await _pragma(store._writer, "journal_mode") == "wal"
     assert await _pragma(store._writer, "synchronous") == 2  # FULL
-    for connection in (store._writer, *store._readers):
+    for connection in (store._writer, *(reader.connection for reader in store._readers)):
         assert await _pragma(connection, "foreign_keys") == 1
 
 

@@ -3,43 +3,67 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from gateway import __version__
 from gateway.control.call import Answer, Call
 from gateway.control.handlers import answers
+from gateway.errors import DatabaseDamagedError, StoreUnavailableError
+from gateway.ports import Store
 from gateway.providers import PROVIDERS
 from gateway.providers.table import Field, Provider
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the database says of itself, if it does."""
+
+    epoch: int | None = None
+    secrets: int | None = None
+    records: Mapping[int, int] = dataclasses.field(default_factory=dict)
 
 
 async def get_status(call: Call) -> Answer:
     """Answer with what runs, what is stored, and what is wrong."""
     parts = call.parts
-    async with parts.store.read() as tx:
-        stored_epoch = await tx.get_epoch()
-        secrets = await tx.secrets.count()
-        records = await tx.vault.count_records()
+    stored, fault = await _look(parts.store)
     snapshot = parts.snapshots.current
     facts = _plain(await parts.status())
+    facts["database_fault"] = facts.get("database_fault") or fault
     value = {
         "version": __version__,
         "now": parts.clock.now_ms(),
         "listen": str(parts.settings.listen),
         "admin_listen": parts.settings.admin_listen and str(parts.settings.admin_listen),
         "epoch": snapshot.epoch,
-        "stored_epoch": stored_epoch,
-        "secrets": secrets,
+        "stored_epoch": stored.epoch,
+        "secrets": stored.secrets,
         "endpoints": len(snapshot.endpoints),
         "api_keys": len(snapshot.keys),
         "vault": {
             "active_term": parts.sealer.active_term,
-            "records": {str(term): count for term, count in records.items()},
+            "records": {str(term): count for term, count in stored.records.items()},
         },
+        "ledger_backlog": 0,
+        "ledger_spool_rows": 0,
+        "ledger_spool_bytes": 0,
+        "ledger_dropped": 0,
         "quarantined": [],
         "targets": [],
         **facts,
     }
     return Answer(status=200, value=value)
+
+
+async def _look(store: Store) -> tuple[_Stored, str | None]:
+    """Return what is stored, or what is wrong: who asks for the status needs it most then."""
+    try:
+        async with store.read() as tx:
+            epoch, secrets = await tx.get_epoch(), await tx.secrets.count()
+            return _Stored(epoch, secrets, await tx.vault.count_records()), None
+    except (StoreUnavailableError, DatabaseDamagedError) as error:
+        return _Stored(), error.detail
 
 
 def _plain(value: Any) -> Any:

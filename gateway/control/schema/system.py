@@ -19,7 +19,7 @@ class VaultStatus(Entity):
 
     active_term: int
     records: dict[str, int]
-    """How many records stand under each term."""
+    """How many records stand under each term; none while the database does not answer."""
 
 
 class TargetState(Entity):
@@ -49,12 +49,23 @@ class Status(BaseModel):
     """Where the control plane listens, if it has an address of its own."""
     epoch: int
     """Of the configuration that is served."""
-    stored_epoch: int
-    """Of the configuration in the database."""
-    secrets: int
+    stored_epoch: int | None
+    """Of the configuration in the database; null while it does not answer."""
+    secrets: int | None
+    """Stored credentials; null while the database does not answer."""
     endpoints: int
     api_keys: int
     vault: VaultStatus
+    database_fault: str | None
+    """What is wrong with the database, as far as its last use showed; requests are served."""
+    ledger_backlog: int
+    """Usage rows in memory, not yet stored."""
+    ledger_spool_rows: int
+    """Usage rows that wait on the disk for the database."""
+    ledger_spool_bytes: int
+    """How much of the disk they take."""
+    ledger_dropped: int
+    """Usage rows lost since the start."""
     quarantined: list[dict[str, Any]]
     """Credentials that do not open; their targets are skipped."""
     targets: list[TargetState]

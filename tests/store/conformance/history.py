@@ -272,3 +272,32 @@ class Usage:
             with pytest.raises(InvalidValueError) as caught:
                 await tx.usage.summarize("moon", limit=5)
         assert caught.value.field == "group_by"
+
+    async def test_numbered_rows_are_stored_once_however_often_they_come(
+        self, store: Store
+    ) -> None:
+        rows = [samples.usage(n) for n in range(5)]
+        for first, batch in ((0, rows[:2]), (0, rows[:2]), (1, rows[1:4]), (0, rows)):
+            async with store.write() as tx:
+                await tx.usage.insert_numbered("w1", first, batch)
+        async with store.write() as tx:
+            await tx.usage.insert_numbered("w2", 0, rows[:1])
+            page = await tx.usage.list_page(ALL)
+        assert sorted(item["started_at"] - START for item in page.items) == [0, 0, 1, 2, 3, 4]
+
+    async def test_rows_that_were_passed_over_do_not_come_later(self, store: Store) -> None:
+        async with store.write() as tx:
+            await tx.usage.pass_over("w1", 1, START)
+            await tx.usage.insert_numbered("w1", 0, [samples.usage(0), samples.usage(1)])
+            page = await tx.usage.list_page(ALL)
+        assert [item["started_at"] - START for item in page.items] == [1]
+
+    async def test_a_rollback_takes_rows_and_number(self, store: Store) -> None:
+        with pytest.raises(LookupError):
+            async with store.write() as tx:
+                await tx.usage.insert_numbered("w1", 0, [samples.usage(0)])
+                raise LookupError
+        async with store.write() as tx:
+            await tx.usage.insert_numbered("w1", 0, [samples.usage(0)])
+            page = await tx.usage.list_page(ALL)
+        assert len(page.items) == 1
