@@ -40,7 +40,7 @@ _WATCHED = 256  # connections at a time whose giving up is waited for; others ar
 _CUT_SHARE = 0.1  # of all requests: the client hangs up in the middle
 _PROVIDER_KEYS = tuple(key.encode() for key in (OPENAI_KEY, ANTHROPIC_KEY, GEMINI_KEY))
 _CLIENTS_5XX = (501, 505)  # method and version unknown: the caller's fault
-_OK = 200
+_FIRST_ERROR = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,7 @@ class Fuzzer:
             self.findings.note(f"status {answer.status} {answer.body[:200]!r}", sent)
         if any(key in answer.head + answer.body for key in _PROVIDER_KEYS):
             self.findings.note("a provider's key in an answer", sent)
-        if answer.find(b"x-lockgate-attempts") == b"" and answer.status != _OK:
+        if answer.find(b"x-lockgate-attempts") == b"" and answer.status >= _FIRST_ERROR:
             self.findings.note(f"an answer that is not ours {answer.head[:200]!r}", sent)
         number = answer.find(b"x-request-id")
         if not number:

@@ -52,7 +52,7 @@ _MAX_PORT: Final = 65_535
 # Segments that a reader on the way could resolve, and escapes that it could take for the end of a
 # segment or of the string (RFC 3986 sections 5.2.4 and 7.3).
 _ODD_PATH: Final = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)|\\|%5c|%00", re.IGNORECASE)
-_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # of what is no line end
+_CONTROLS: Final = bytes({*range(32), 127} - set(b"\t\r\n"))  # no one's: llhttp takes some
 _MAX_DIGITS: Final = 15  # of a length: a petabyte
 _KEY_CHARACTERS: Final = 16  # the keys we give out have 46: what is shorter stands anywhere
 
@@ -162,33 +162,29 @@ def parse_head(raw: bytes) -> Head:
     for name, (_, value) in zip(names, found.headers, strict=True):
         first.setdefault(name, value)
     _check_host(names, first.get("host"), is_old=is_old)
-    _check_expect(found.headers, is_old=is_old)
-    coding = _find_coding(found.headers)
+    if "expect" in first and not is_old:  # there it is ignored (RFC 9110 section 10.1.1)
+        _check_expect(found.headers)
+    coding = "transfer-encoding" in first and _find_coding(found.headers)
     if coding and is_old:  # RFC 9112 section 6.1
         raise _malformed("HTTP/1.0 has no Transfer-Encoding")
     length = _LENGTH.search(raw)
     method = parser.get_method().decode("ascii")
     path, query = _split_target(found.url.decode("ascii", "surrogateescape"))
-    credential = find_credential(found.headers, query)
-    query = strip_query_key(query)
-    headers = tuple(found.headers)
-    if credential is not None and len(credential) >= _KEY_CHARACTERS:
-        headers = drop_copies(headers, credential)
-        query = "&".join(part for part in query.split("&") if credential not in part)
+    headers, query, digest = _take_credential(raw, tuple(found.headers), query)
     head = Head(
         method=method,
         path=path,
         query=query,
         route=find_route(method, path),
         headers=headers,
-        digest=None if credential is None else _hash(credential),
+        digest=digest,
         is_old=is_old,
         keep_alive=found.keep_alive,
         is_chunked=coding,
         length=0 if length is None else _parse_length(length[1]),
         timeout_ms=first.get(TIMEOUT_HEADER),
         unknown=find_unknown(names),
-        coding=_join(found.headers, "content-encoding"),
+        coding=_join(found.headers, "content-encoding") if "content-encoding" in first else "",
     )
     given = first.get(REQUEST_ID_HEADER, "")
     head.request_id = given if is_request_id(given) else None
@@ -242,7 +238,7 @@ def _cut(head: Head, raw: bytes, length: re.Match[bytes], trace: re.Match[bytes]
 def _check_start(raw: bytes) -> bool:
     """Check the request line and the characters of a head; tell whether it is of HTTP/1.0."""
     start = _START.match(raw)
-    if start is None or _CONTROL.search(raw):
+    if start is None or len(raw.translate(None, _CONTROLS)) != len(raw):
         raise _malformed(_INVALID)
     version = start.group(3, 4)
     if version not in _VERSIONS:
@@ -290,9 +286,7 @@ def _is_host(text: str) -> bool:
     return True
 
 
-def _check_expect(headers: list[tuple[str, str]], *, is_old: bool) -> None:
-    if is_old:  # they are ignored there (RFC 9110 section 10.1.1)
-        return
+def _check_expect(headers: list[tuple[str, str]]) -> None:
     if _join(headers, "expect") not in ("", "100-continue"):
         raise ExpectationError("the one expectation that is met is 100-continue")
 
@@ -300,6 +294,25 @@ def _check_expect(headers: list[tuple[str, str]], *, is_old: bool) -> None:
 def _join(headers: list[tuple[str, str]], name: str) -> str:
     """Return all values of a header as one, in lower case (RFC 9110 section 5.3)."""
     return ", ".join(value.lower() for given, value in headers if given.lower() == name)
+
+
+def _take_credential(raw: bytes, headers: Headers, query: str) -> tuple[Headers, str, bytes | None]:
+    """Return headers and query without copies of the client's credential, and its digest."""
+    credential = find_credential(headers, query)
+    query = strip_query_key(query)
+    if credential is None:
+        return headers, query, None
+    if _has_copies(raw, credential):
+        headers = drop_copies(headers, credential)
+        query = "&".join(part for part in query.split("&") if credential not in part)
+    return headers, query, _hash(credential)
+
+
+def _has_copies(raw: bytes, credential: str) -> bool:
+    """Tell whether a credential may stand in a head in more than its own place."""
+    if len(credential) < _KEY_CHARACTERS:
+        return False
+    return raw.count(credential.encode("utf-8", "surrogateescape")) != 1
 
 
 def _find_coding(headers: list[tuple[str, str]]) -> bool:
