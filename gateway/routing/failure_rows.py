@@ -250,7 +250,7 @@ ROWS: Final = (
         MODEL_UNAVAILABLE,
         frozenset({403, 404}),
         "ai.google.dev/gemini-api/docs/troubleshooting",
-        phrase=re.compile(r"models/\S+ is not (found|supported)|Publisher Model "),
+        phrase=re.compile(r"models/\S{1,300} is not (found|supported)|Publisher Model "),
         providers=_GOOGLE,
     ),
     Row(
