@@ -266,6 +266,7 @@ ROWS: Final = (
         "docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html",
         phrase=re.compile(
             r"You don't have access to the model with the specified model ID"
+            r"|Model access is denied due to "
             r"|The provided model identifier is invalid"
             r"|Invocation of model ID \S{1,200} with on-demand throughput"
         ),
@@ -391,7 +392,7 @@ ROWS: Final = (
         CREDENTIAL_REJECTED,
         frozenset({400}),
         "google/api/error_reason.proto",
-        marks=frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED"}),
+        marks=frozenset({"API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED"}),
     ),
     Row(
         CREDENTIAL_REJECTED,
@@ -418,7 +419,6 @@ ROWS: Final = (
         CREDENTIAL_REJECTED,
         frozenset({429}),
         "github.com/acheong08/ChatGPT/issues/533 (OpenAI)",
-        marks=frozenset({"access_terminated"}),
         phrase=re.compile(r"Your access was terminated"),
         providers=_OPENAI,
     ),
