@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gateway import errors
+from gateway.routing import Blame
+from gateway.routing.failure_classes import CLASSES, Decision
+from gateway.routing.failure_rows import FAULTS
 from gateway.settings import SPECS, Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
 NOTHING = "none"
 
 
-def read_table(name: str, first_column: str) -> list[dict[str, str]]:
-    """Read the one table of a page whose first column has this heading."""
-    lines = (DOCS / name).read_text(encoding="utf-8").splitlines()
+def read_table(name: str, first_column: str, below: str = "") -> list[dict[str, str]]:
+    """Read the first table of a page, or below a line, whose first column has this heading."""
+    text = (DOCS / name).read_text(encoding="utf-8")
+    lines = text[text.index(below) :].splitlines()
     start = next(
         place for place, line in enumerate(lines) if line.startswith(f"| {first_column} |")
     )
@@ -52,6 +58,41 @@ def test_every_code_is_documented_with_its_status_source_and_retry() -> None:
     assert set(documented) == in_code
     assert len(documented) == len(set(documented))
     assert all(row["when"] and row["what to do"] for row in rows)
+
+
+THE_TARGET = {
+    Blame.NONE: "nothing",
+    Blame.COOL: "cools",
+    Blame.QUARANTINE: "quarantined, longer each time",
+    Blame.MODEL: "quarantined",
+    Blame.FAILURE: "counts towards its circuit",
+}
+
+
+def show_decision(decision: Decision) -> tuple[str, str, str, str]:
+    error = decision.error
+    shown = "the provider's answer" if error is None else f"{error.status} `{error.code}"
+    following = "yes, or once the same" if decision.retry_same else "yes"
+    if decision.opt_in:
+        following = "if `fallback_on` names it"
+    elif not decision.next_target:
+        following = "no"
+    return decision.kind, shown, following, THE_TARGET[decision.blame]
+
+
+@pytest.mark.parametrize(
+    ("below", "in_code"),
+    [("## Answers", CLASSES), ("## No answer", FAULTS.values())],
+)
+def test_every_class_of_failures_is_documented_with_what_follows(
+    below: str, in_code: Iterable[Decision]
+) -> None:
+    rows = read_table("failures.md", "class", below)
+    documented = [
+        (row["class"], row["client gets"], row["next target"], row["the target"]) for row in rows
+    ]
+    assert documented == [show_decision(decision) for decision in in_code]
+    assert all(row["when"] for row in rows)
 
 
 def test_codes_are_plain_words() -> None:

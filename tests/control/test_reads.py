@@ -142,6 +142,8 @@ async def test_explain_gives_the_order_that_the_plan_has(control: Any) -> None:
     outcomes = {row["example"]: row for row in told["outcomes"]}
     assert outcomes["the provider answers 401"]["client_gets"] == "502 credential_rejected"
     assert outcomes["the provider answers 400"]["next_target"] is False
+    page = outcomes["the provider answers 403 with a page: a firewall before it"]
+    assert (page["outcome"], page["target_then"]) == ("blocked", "nothing")
 
 
 async def test_explain_says_which_secret_does_not_open(control: Any) -> None:

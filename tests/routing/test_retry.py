@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import CredentialRejectedError, QuotaExhaustedError, UpstreamRedirectError
 from gateway.routing import classify_answer, parse_retry_after
+from gateway.routing.failure_classes import CLASSES
 
 RECORDED = Path(__file__).resolve().parents[3] / "shared" / "recorded"
 NOW_S = 1_760_000_000.0
@@ -32,9 +33,10 @@ CASES: list[tuple[str, int, bytes, str]] = [
     ("openai", 413, b"", "client_fault"),
     ("openai", 422, b'{"detail": [{"loc": []}]}', "client_fault"),
     ("openai", 401, error(code="invalid_api_key", message="no"), "credential_rejected"),
-    ("openai", 403, error(code="unsupported_country_region_territory"), "credential_rejected"),
+    ("openai", 403, error(code="account_deactivated", message="no"), "credential_rejected"),
     ("openai_compatible", 401, b'{"detail": "Unauthorized"}', "credential_rejected"),
-    ("openai_compatible", 403, b"<html>", "credential_rejected"),
+    ("openai_compatible", 403, b"<html>", "blocked"),
+    ("openai_compatible", 401, b"<html>", "credential_rejected"),
     ("openai", 402, b"", "quota_exhausted"),
     ("openai", 429, error(type="insufficient_quota", code="insufficient_quota"), "quota_exhausted"),
     ("openai", 429, error(type="tokens", code="rate_limit_exceeded"), "rate_limited"),
@@ -151,15 +153,67 @@ def test_what_the_client_gets(
     assert (decision.next_target, decision.pass_on, decision.error) == (next_target, pass_on, shown)
 
 
-@given(
-    st.integers(100, 999), st.binary(max_size=40) | st.text().map(lambda text: error(message=text))
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                sorted(
+                    {"error", "response", "message", "code", "type", "status", "details"}
+                    | {"reason", "metadata", "violations", "quotaId", "innererror", "headers"}
+                )
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
 )
-def test_any_answer_has_an_outcome(status: int, body: bytes) -> None:
-    decision = classify_answer("gemini", status, body)
-    assert decision.pass_on == (decision.error is None)
 
 
-def iter_recorded_refusals() -> list[Any]:
+@given(
+    st.sampled_from(["openai", "anthropic", "gemini", "openai_compatible", "unknown"]),
+    st.integers(100, 999),
+    st.binary(max_size=60)
+    | st.text().map(lambda text: error(message=text))
+    | ANYTHING.map(lambda value: json.dumps(value).encode()),
+)
+def test_any_answer_has_a_class(provider: str, status: int, body: bytes) -> None:
+    assert classify_answer(provider, status, body) in CLASSES
+
+
+def test_no_class_hides_an_answer_without_an_error_in_its_place() -> None:
+    assert all(decision.pass_on == (decision.error is None) for decision in CLASSES)
+    assert len({decision.kind for decision in CLASSES}) == len(CLASSES)
+
+
+def test_an_error_within_a_failed_response_is_read() -> None:
+    event = orjson.dumps(
+        {
+            "type": "response.failed",
+            "response": {"status": "failed", "error": {"code": "insufficient_quota"}},
+        }
+    )
+    assert classify_answer("openai", 429, event).kind == "quota_exhausted"
+
+
+# Of the recorded errors, those that their status alone does not tell.
+RECORDED_KINDS = {
+    ("deepseek", "x03-completions-400"): "context_window_exceeded",
+    ("openrouter", "x03-completions-400"): "context_window_exceeded",
+    ("openai_responses", "x03-responses-400"): "model_unavailable",
+}
+KIND_OF_STATUS = {
+    400: "client_fault",
+    401: "credential_rejected",
+    404: "model_unavailable",
+    429: "rate_limited",
+}
+PROVIDER_OF_FOLDER = {"anthropic": "anthropic", "gemini": "gemini"}
+
+
+def iter_recorded_errors() -> list[Any]:
     if not RECORDED.is_dir():
         reason = pytest.mark.skip(reason="the recorded exchanges are not beside the checkout")
         return [pytest.param(None, marks=reason)]
@@ -167,17 +221,17 @@ def iter_recorded_refusals() -> list[Any]:
     return [
         pytest.param(exchange, id=f"{exchange['provider']}/{exchange['id']}")
         for exchange in exchanges
-        if exchange["status"] in (401, 404, 429)
-        and (RECORDED / exchange["provider"] / f"{exchange['id']}.response.json").is_file()
+        if exchange["status"] and exchange["status"] >= 400
     ]
 
 
-@pytest.mark.parametrize("exchange", iter_recorded_refusals())
-def test_recorded_refusals(exchange: dict[str, Any]) -> None:
-    body = (RECORDED / exchange["provider"] / f"{exchange['id']}.response.json").read_bytes()
-    expected = {401: "credential_rejected", 404: "model_unavailable", 429: "rate_limited"}
-    decision = classify_answer("openai_compatible", exchange["status"], body)
-    assert decision.kind == expected[exchange["status"]]
+@pytest.mark.parametrize("exchange", iter_recorded_errors())
+def test_recorded_errors(exchange: dict[str, Any]) -> None:
+    folder, name, status = exchange["provider"], exchange["id"], exchange["status"]
+    body = (RECORDED / folder / f"{name}.response.json").read_bytes()
+    default = "openai" if folder.startswith("openai") else "openai_compatible"
+    decision = classify_answer(PROVIDER_OF_FOLDER.get(folder, default), status, body)
+    assert decision.kind == RECORDED_KINDS.get((folder, name), KIND_OF_STATUS[status])
 
 
 RETRY_INFO = error(
@@ -205,6 +259,7 @@ RETRY_INFO = error(
         ({"retry-after": "Wed, 99 Foo 2026 00:00:00 GMT"}, b"", None),
         ({"retry-after-ms": "1500", "retry-after": "9"}, b"", 1.5),
         ({"retry-after-ms": "0", "retry-after": "1"}, b"", 1.0),
+        ({"x-ms-retry-after-ms": "2500", "retry-after": "9"}, b"", 2.5),
         ({"retry-after-ms": "x"}, RETRY_INFO, 48.9),
         ({}, RETRY_INFO, 48.9),
         ({}, b"[" + RETRY_INFO + b"]", 48.9),
