@@ -27,6 +27,7 @@ ENV_PREFIX = "LOCKGATE_"
 _MAX_PORT = 65535
 _DAY_MS = 86_400_000
 _GIB = 1 << 30
+_MANY = 1_000_000  # of requests or connections: more than a process can have
 _PATTERN_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -81,6 +82,12 @@ class Settings:
     total_timeout_ms: int = 600_000
     max_attempts: int = 3
     drain_timeout_ms: int = 30_000
+    max_in_flight: int = 4096  # a stream costs some 30 KiB: the cap stands for 128 MiB
+    max_in_flight_per_key: int = 0
+    max_queued: int = 1024
+    queue_timeout_ms: int = 250  # with twice that a client that tries again notices nothing
+    max_connections: int = 0
+    max_connections_per_source: int = 8192  # a load balancer is one source
 
 
 # --- parsers of single values -------------------------------------------------------------
@@ -241,6 +248,24 @@ SPECS: tuple[Spec, ...] = (
     Spec("total_timeout_ms", _parse_int(1, _DAY_MS), "limit of a whole request"),
     Spec("max_attempts", _parse_int(1, 20), "upstream calls per request over all targets"),
     Spec("drain_timeout_ms", _parse_int(0, _DAY_MS), "time that running requests get at a stop"),
+    Spec("max_in_flight", _parse_int(0, _MANY), "requests served at the same time per worker"),
+    Spec(
+        "max_in_flight_per_key",
+        _parse_int(0, _MANY),
+        "requests of one api key served at the same time per worker",
+    ),
+    Spec("max_queued", _parse_int(0, _MANY), "requests that wait for a place per worker"),
+    Spec("queue_timeout_ms", _parse_int(1, 60_000), "limit of waiting for a place"),
+    Spec(
+        "max_connections",
+        _parse_int(0, _MANY),
+        "clients' connections per worker; 0: half of the files that it may open",
+    ),
+    Spec(
+        "max_connections_per_source",
+        _parse_int(0, _MANY),
+        "clients' connections of one address per worker",
+    ),
 )
 _BY_NAME = {spec.name: spec for spec in SPECS}
 _BY_VARIABLE = {spec.variable: spec for spec in SPECS}
