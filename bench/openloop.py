@@ -33,6 +33,7 @@ from bench.wire import AnswerEnd, Target, dump_body, dump_request
 
 _SLICE_S = 0.001  # the loop's own resolution
 _REFUSALS = frozenset({429, 503})
+USEFUL_S = 1.0  # an answer that comes later is no longer waited for
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Outcome:
     """What became of the requests."""
 
     latencies_s: list[float] = field(default_factory=list)  # of the good answers
+    refusals_s: list[float] = field(default_factory=list)
     refused: int = 0
     failed: int = 0
     statuses: dict[int, int] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class Outcome:
             self.latencies_s.append(took_s)
         elif status in _REFUSALS:
             self.refused += 1
+            self.refusals_s.append(took_s)
         else:
             self.failed += 1
 
@@ -180,6 +183,7 @@ async def run_openloop(
         "offered": len(arrivals),
         "offered_per_s": len(arrivals) / sent_s,
         "goodput_per_s": len(outcome.latencies_s) / took_s,
+        "useful_per_s": sum(took <= USEFUL_S for took in outcome.latencies_s) / took_s,
         **_summarize(outcome, driver),
     }
 
@@ -191,6 +195,8 @@ def _summarize(outcome: Outcome, driver: Driver) -> dict[str, Any]:
         "p99_ms": percentile(ordered, 0.99) * 1000,
         "max_ms": ordered[-1] * 1000 if ordered else 0.0,
         "refused": outcome.refused,
+        "refused_p50_ms": percentile(sorted(outcome.refusals_s), 0.50) * 1000,
+        "refused_p99_ms": percentile(sorted(outcome.refusals_s), 0.99) * 1000,
         "failed": outcome.failed + driver.unanswered,
         "unanswered": driver.unanswered,
         "connections": driver.open,

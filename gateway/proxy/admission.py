@@ -41,8 +41,12 @@ _ALERT_S: Final = 1.0  # after the last sign: who is busy is asked again and aga
 _STANDING_S: Final = 0.5  # CoDel has 0.1 s for packets; here a burst of thousands takes that long
 _SHARE: Final = 0.5  # of the queue's time that is planned with: the other half is for errors
 _PATIENCE: Final = 4  # times the queue's time while it works off a burst, and nobody is refused
-_STRAIGHT_S: Final = 0.005  # of a turn: so long requests go on at once, later ones have to wait
-_MOST_S: Final = 0.05  # for one step of the queue: refusals come in between
+# How long a turn of the loop should take: long enough that its own cost is lost in it, short
+# enough that a refusal in it is quick and that answers are soon read.
+_SHORT_S, _LONG_S = 0.015, 0.03
+_LEAST_STEP, _MOST_STEP = 4.0, 1000.0
+_PER_REFUSED: Final = 1 / 3  # let in, whatever the turn takes: a refusal costs a sixth of a request
+_BURST: Final = 32  # requests that may come at once before anything is looked at
 _LOOK_S: Final = 0.02  # how late a wait may end
 _LEAST_PER_S: Final = 0.5  # places that come free: below it waiting for one is in vain
 _REPORT_S: Final = 10.0  # between two lines in the log: one per refusal would be the overload
@@ -98,11 +102,15 @@ class Admission:
         self._by_key: dict[str, int] = {}  # counted only where it is limited
         self.alert = self._limits.in_flight_per_key > 0
         self.in_flight = 0
+        self._watched = min(self._most, _BURST)  # so many in flight are a reason for an alert
         self.on_refused: Callable[[Refusal], None] = lambda _: None
         self._done = 0  # since the last tick
         self._done_per_s = 0.0
         self._late_until_s = 0.0
         self._standing_since_s = 0.0
+        self._step_size = float(_BURST)  # requests let in per turn
+        self._let_in_now = 0  # in this turn
+        self._refused_now = 0
         self._turn_at_s = 0.0  # when this turn of the loop began, as far as is known; 0: unknown
         self._expiring: asyncio.TimerHandle | None = None
         self._refused = 0
@@ -118,7 +126,7 @@ class Admission:
     def enter(self) -> None:
         """Take a place; only while there is no alert."""
         self.in_flight += 1
-        if self.in_flight >= self._most:
+        if self.in_flight >= self._watched:
             self.alert = True
 
     def leave(self, key: str) -> None:
@@ -144,7 +152,9 @@ class Admission:
         refusal = self._judge(key, at_s)
         if refusal is not None:
             raise self.refuse(refusal)
-        if not self._queue and self.in_flight < self._most and self._is_early(at_s):
+        self._plan_step(at_s)
+        if not self._queue and self.in_flight < self._most and self._let_in_now < self._step_size:
+            self._let_in_now += 1
             self._take(key)
             return
         ticket = self._enqueue(key, at_s)
@@ -182,6 +192,7 @@ class Admission:
     def note_refused(self, why: Refusal) -> None:
         """Count a refusal."""
         self._refused += 1
+        self._refused_now += 1
         self.on_refused(why)
 
     # --- for the listener's clock -----------------------------------------------------------
@@ -198,6 +209,7 @@ class Admission:
             or len(self._queue) > 0
             or at_s < self._late_until_s
         )
+        self._watched = min(self._most, self.in_flight * 2 + _BURST)
         if self._refused and at_s - self._reported_s > _REPORT_S:
             logger.warning("overloaded: %d requests or connections were refused", self._refused)
             self._refused, self._reported_s = 0, at_s
@@ -229,12 +241,6 @@ class Admission:
     def _is_standing(self, at_s: float) -> bool:
         return bool(self._queue) and at_s - self._standing_since_s > _STANDING_S
 
-    def _is_early(self, at_s: float) -> bool:
-        """Tell whether the turn has only begun: then nobody has to give way."""
-        if not self._turn_at_s:
-            self._plan_step(at_s)
-        return at_s - self._turn_at_s < _STRAIGHT_S
-
     def _take(self, key: str) -> None:
         self.in_flight += 1
         if self._limits.in_flight_per_key:
@@ -250,7 +256,6 @@ class Admission:
                 asyncio.get_running_loop().call_soon(surplus.refuse, Refusal.BUSY)
         ticket = Ticket()
         self._queue.add(key, ticket, at_s)
-        self._plan_step(at_s)
         if self._expiring is None:
             self._expiring = asyncio.get_running_loop().call_later(_LOOK_S, self._expire)
         return ticket
@@ -262,21 +267,25 @@ class Admission:
             asyncio.get_running_loop().call_soon(self._step)
 
     def _step(self) -> None:
-        """Let in whoever is next, for about as long as the rest of the turn has taken.
-
-        So at least half of the time goes into work, however much comes in and is refused.
-        """
+        """Let in whoever is next: more than the last time if the turn was short, else fewer."""
         at_s = now_s()
-        until_s = at_s + min(max(at_s - self._turn_at_s, _STRAIGHT_S), _MOST_S)
-        self._turn_at_s = 0.0
-        while self.in_flight < self._most and at_s < until_s:
+        took_s, self._turn_at_s = at_s - self._turn_at_s, 0.0
+        if took_s > _LONG_S:
+            self._step_size = max(_LEAST_STEP, self._step_size * 0.8)
+        elif took_s < _SHORT_S:
+            self._step_size = min(_MOST_STEP, self._step_size * 1.1 + 1)
+        room = max(self._step_size, self._refused_now * _PER_REFUSED)
+        self._let_in_now = self._refused_now = 0
+        while self._let_in_now < room and self.in_flight < self._most:
             found = self._queue.pop()
             if found is None:
-                return
+                break
+            self._let_in_now += 1
             self._let_in(*found)
-            at_s = now_s()
         if self._queue and self.in_flight < self._most:
-            self._plan_step(at_s)
+            self._plan_step(now_s())
+        else:
+            self._let_in_now = 0
 
     def _let_in(self, key: str, ticket: Ticket) -> None:
         most = self._limits.in_flight_per_key
