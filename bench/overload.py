@@ -2,8 +2,8 @@
 
 Two ways of being full, each on a machine that is not:
 
-- places: a provider that takes 50 ms and 50 requests in flight at most, so 1,000 a second.
-- time: the worker is held to a tenth of a core, so that generator and provider have room to offer
+- places: a provider that takes 50 ms and 20 requests in flight at most, so 400 a second.
+- time: the worker is held to a quarter of a core, so that generator and provider have room to offer
   ten times of what it can do.
 
 The peak is the closed loop's rate or that of an open loop at the same rate, whichever is higher.
@@ -24,16 +24,17 @@ from typing import Any
 from bench import loops
 from bench.figures import table
 from bench.load import load
-from bench.openloop import run_openloop
+from bench.openloop import USEFUL_S, run_openloop
 from bench.processes import list_tree, raise_file_limit
 from bench.quota import limit_each
 from bench.subjects import NotThereError, Subject, set_up, start_gateway, start_mock
 from bench.wire import Target
 
 FACTORS = (2, 5, 10)
-_PLACES = 50
-_SHARE = 0.1  # of a core
-_CLOSED = 64  # connections of the closed loop: more than the places
+_PLACES = 20
+_SHARE = 0.25  # of a core
+_CLOSED = 20  # connections of the closed loop: as many as there are places
+_PATIENCE_S = 0.1  # a client that finds no free connection by then gives up
 _WINDOW_S = 0.5
 _WINDOWS = 12  # to recover in
 _NAMES = ("offered_per_s", "useful_per_s", "p50_ms", "p99_ms", "refused_p50_ms", "refused_p99_ms")
@@ -80,7 +81,15 @@ def measure(target: Target, seconds: float, most: int) -> dict[str, Any]:
 async def _overload(
     target: Target, peak: float, factor: int, seconds: float, most: int
 ) -> dict[str, Any]:
-    found = await run_openloop(target, peak * factor, seconds, poisson=True, most=most, grace_s=3)
+    found = await run_openloop(
+        target,
+        peak * factor,
+        seconds,
+        poisson=True,
+        most=most,
+        grace_s=3,
+        patience_s=_PATIENCE_S,
+    )
     found["share_of_peak"] = found["useful_per_s"] / peak
     found["recovery_s"] = await _recover(target, peak / 2, most)
     return found
@@ -90,7 +99,7 @@ async def _recover(target: Target, rate: float, most: int) -> float | None:
     """Return the seconds until a window has neither a refusal nor a late answer."""
     for window in range(_WINDOWS):
         found = await run_openloop(target, rate, _WINDOW_S, poisson=True, most=most, grace_s=1)
-        if not (found["refused"] or found["failed"]) and found["max_ms"] < 1000:
+        if not (found["refused"] or found["failed"]) and found["max_ms"] < USEFUL_S * 1000:
             return window * _WINDOW_S
     return None
 
@@ -114,11 +123,18 @@ def main() -> None:
         print(table(["times", *_HEADS], [_row(*pair) for pair in found["rows"].items()]))
 
 
-_HEADS = [*(name.replace("_", " ") for name in _NAMES), "share of peak", "recovery s", "failed"]
+_HEADS = [
+    *(name.replace("_", " ") for name in _NAMES),
+    "share of peak",
+    "recovery s",
+    "unsent",
+    "failed",
+]
 
 
 def _row(times: str, found: dict[str, Any]) -> list[Any]:
-    last = [found.get("share_of_peak", ""), found.get("recovery_s", ""), found["failed"]]
+    last = [found.get("share_of_peak", ""), found.get("recovery_s", "")]
+    last += [found["unsent"], found["failed"]]
     return [times, *(found[name] for name in _NAMES), *last]
 
 

@@ -86,6 +86,7 @@ class Settings:
     max_in_flight_per_key: int = 0
     max_queued: int = 1024
     queue_timeout_ms: int = 250  # with twice that a client that tries again notices nothing
+    max_lag_ms: int = 100  # an answer takes about three such turns: still well within a second
     max_connections: int = 0
     max_connections_per_source: int = 8192  # a load balancer is one source
 
@@ -256,6 +257,11 @@ SPECS: tuple[Spec, ...] = (
     ),
     Spec("max_queued", _parse_int(0, _MANY), "requests that wait for a place per worker"),
     Spec("queue_timeout_ms", _parse_int(1, 60_000), "limit of waiting for a place"),
+    Spec(
+        "max_lag_ms",
+        _parse_int(0, 60_000),
+        "how long a worker may be busy before requests that waited meanwhile are refused",
+    ),
     Spec(
         "max_connections",
         _parse_int(0, _MANY),

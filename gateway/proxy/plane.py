@@ -79,6 +79,7 @@ def _build_admission(parts: ProxyParts) -> Admission:
         settings.max_in_flight_per_key,
         settings.max_queued,
         settings.queue_timeout_ms / 1000,
+        settings.max_lag_ms / 1000,
     )
     admission = Admission(limits, find_key)
     admission.on_refused = lambda why: parts.metrics.count_refusal(why.value)
