@@ -59,16 +59,19 @@ def start_drip(host: str, port: int, count: int) -> Iterator[None]:
 
 def measure(count: int, rate: float, seconds: float) -> dict[str, Any]:
     """Return the good client's figures without and with the slow ones."""
-    with tempfile.TemporaryDirectory() as name, start_mock() as mock:
-        with start_gateway(mock, Path(name) / "data") as bare:
-            target = set_up(bare, mock).target()
-            open_load(target, rate, 2)
-            found = {"without": open_load(target, rate, seconds)}
-            with start_drip(*target.place, count):
-                loops.run(asyncio.sleep(_SETTLE_S))
-                found["with"] = open_load(target, rate, seconds)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        start_mock() as mock,
+        start_gateway(mock, Path(name) / "data") as bare,
+    ):
+        target = set_up(bare, mock).target()
+        open_load(target, rate, 2)
+        found = {"without": open_load(target, rate, seconds)}
+        with start_drip(*target.place, count):
             loops.run(asyncio.sleep(_SETTLE_S))
-            found["without again"] = open_load(target, rate, seconds)
+            found["with"] = open_load(target, rate, seconds)
+        loops.run(asyncio.sleep(_SETTLE_S))
+        found["without again"] = open_load(target, rate, seconds)
     return found
 
 
