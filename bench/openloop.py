@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -33,6 +34,7 @@ from bench.wire import AnswerEnd, Target, dump_body, dump_request
 
 _SLICE_S = 0.001  # the loop's own resolution
 _REFUSALS = frozenset({429, 503})
+USEFUL_S = 1.0  # an answer that comes later is no longer waited for
 
 
 @dataclass(slots=True)
@@ -40,7 +42,9 @@ class Outcome:
     """What became of the requests."""
 
     latencies_s: list[float] = field(default_factory=list)  # of the good answers
+    refusals_s: list[float] = field(default_factory=list)
     refused: int = 0
+    unsent: int = 0
     failed: int = 0
     statuses: dict[int, int] = field(default_factory=dict)
 
@@ -51,6 +55,7 @@ class Outcome:
             self.latencies_s.append(took_s)
         elif status in _REFUSALS:
             self.refused += 1
+            self.refusals_s.append(took_s)
         else:
             self.failed += 1
 
@@ -58,11 +63,19 @@ class Outcome:
 class Driver:
     """Hands due requests to idle connections, opens more up to a limit, lets the rest wait."""
 
-    def __init__(self, target: Target, request: bytes, outcome: Outcome, most: int) -> None:
+    def __init__(
+        self,
+        target: Target,
+        request: bytes,
+        outcome: Outcome,
+        most: int,
+        patience_s: float = inf,
+    ) -> None:
         self.target = target
         self.request = request
         self.outcome = outcome
         self.most = most
+        self.patience_s = patience_s  # a request that found no connection by then is given up
         self.open = 0
         self.unanswered = 0
         self.idle: list[Channel] = []
@@ -93,10 +106,15 @@ class Driver:
 
     def free(self, channel: Channel) -> None:
         """Give an idle connection the request that has waited longest."""
-        if self.waiting:
-            channel.send(self.waiting.popleft())
-        else:
-            self.idle.append(channel)
+        limit = perf_counter() - self.patience_s
+        while self.waiting:
+            due = self.waiting.popleft()
+            if due >= limit:
+                channel.send(due)
+                return
+            self.unanswered -= 1
+            self.outcome.unsent += 1
+        self.idle.append(channel)
 
     def answered(self, status: int, due: float) -> None:
         """Book one answer."""
@@ -148,7 +166,7 @@ def iter_arrivals(rate: float, seconds: float, *, poisson: bool) -> Iterator[flo
         at += draw.expovariate(rate) if poisson else 1 / rate
 
 
-async def run_openloop(
+async def run_openloop(  # noqa: PLR0913  one load has as many sides
     target: Target,
     rate: float,
     seconds: float,
@@ -158,11 +176,12 @@ async def run_openloop(
     size: int = 600,
     most: int = 1024,
     grace_s: float = 10.0,
+    patience_s: float = inf,
 ) -> dict[str, Any]:
     """Send at the rate for some seconds, wait at most `grace_s` for the last answers."""
     request = dump_request(target, dump_body(target.model, stream=stream, size=size))
     outcome = Outcome()
-    driver = Driver(target, request, outcome, most)
+    driver = Driver(target, request, outcome, most, patience_s)
     arrivals = list(iter_arrivals(rate, seconds, poisson=poisson))
     gc.disable()
     started = perf_counter()
@@ -180,6 +199,7 @@ async def run_openloop(
         "offered": len(arrivals),
         "offered_per_s": len(arrivals) / sent_s,
         "goodput_per_s": len(outcome.latencies_s) / took_s,
+        "useful_per_s": sum(took <= USEFUL_S for took in outcome.latencies_s) / took_s,
         **_summarize(outcome, driver),
     }
 
@@ -191,6 +211,9 @@ def _summarize(outcome: Outcome, driver: Driver) -> dict[str, Any]:
         "p99_ms": percentile(ordered, 0.99) * 1000,
         "max_ms": ordered[-1] * 1000 if ordered else 0.0,
         "refused": outcome.refused,
+        "refused_p50_ms": percentile(sorted(outcome.refusals_s), 0.50) * 1000,
+        "refused_p99_ms": percentile(sorted(outcome.refusals_s), 0.99) * 1000,
+        "unsent": outcome.unsent,
         "failed": outcome.failed + driver.unanswered,
         "unanswered": driver.unanswered,
         "connections": driver.open,

@@ -44,6 +44,16 @@ def raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
+def count_descriptors() -> int:
+    """Return how many files this process may open; 0: the system does not say."""
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return 0
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 0 if soft == resource.RLIM_INFINITY else soft
+
+
 def forget_passphrase_variable() -> None:
     """Remove the passphrase from the environment, so that no child process inherits it."""
     os.environ.pop(PASSPHRASE_VARIABLE, None)

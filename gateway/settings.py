@@ -36,6 +36,7 @@ _NEVER_HTTP = frozenset(
         *(6000, 6379, 6566, *range(6665, 6670), 6679, 6697, 10080, 11211, 27017),
     ]
 )
+_MANY = 1_000_000  # of requests or connections: more than a process can have
 _PATTERN_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -96,6 +97,13 @@ class Settings:
     drain_timeout_ms: int = 30_000
     # About 350 bytes a row: 50 minutes of 1,000 requests a second, a week of 5.
     ledger_spool_bytes: int = 1 << 30
+    max_in_flight: int = 4096  # a stream costs some 30 KiB: the cap stands for 128 MiB
+    max_in_flight_per_key: int = 0
+    max_queued: int = 1024
+    queue_timeout_ms: int = 250  # with twice that a client that tries again notices nothing
+    max_lag_ms: int = 100  # an answer takes about three such turns: still well within a second
+    max_connections: int = 0
+    max_connections_per_source: int = 8192  # a load balancer is one source
 
 
 # --- parsers of single values -------------------------------------------------------------
@@ -290,6 +298,29 @@ SPECS: tuple[Spec, ...] = (
         "ledger_spool_bytes",
         _parse_int(0, 1 << 40),
         "disk that usage rows may take in the data directory while the database is away; 0 is none",
+    ),
+    Spec("max_in_flight", _parse_int(0, _MANY), "requests served at the same time per worker"),
+    Spec(
+        "max_in_flight_per_key",
+        _parse_int(0, _MANY),
+        "requests of one api key served at the same time per worker",
+    ),
+    Spec("max_queued", _parse_int(0, _MANY), "requests that wait for a place per worker"),
+    Spec("queue_timeout_ms", _parse_int(1, 60_000), "limit of waiting for a place"),
+    Spec(
+        "max_lag_ms",
+        _parse_int(0, 60_000),
+        "how long a worker may be busy before requests that waited meanwhile are refused",
+    ),
+    Spec(
+        "max_connections",
+        _parse_int(0, _MANY),
+        "clients' connections per worker; 0: half of the files that it may open",
+    ),
+    Spec(
+        "max_connections_per_source",
+        _parse_int(0, _MANY),
+        "clients' connections of one address per worker",
     ),
 )
 _BY_NAME = {spec.name: spec for spec in SPECS}

@@ -6,10 +6,13 @@ Rule: what is opened here is closed here.
 from __future__ import annotations
 
 from gateway.errors import ShuttingDownError
+from gateway.process import count_descriptors
 from gateway.providers import PUBLIC_PORTS
+from gateway.proxy.admission import Admission, AdmissionLimits
 from gateway.proxy.answer import render_fault
 from gateway.proxy.front import Front, PassOn
 from gateway.proxy.parts import ProxyParts
+from gateway.proxy.refusals import Refusals
 from gateway.proxy.service import DataPlane
 from gateway.proxy.upstream import Upstreams
 
@@ -19,6 +22,7 @@ class ProxyPlane:
 
     Attributes:
         front: makes the protocol of each connection of a listener.
+        admission: tells who is let in.
 
     Args:
         parts: what the data plane is made of.
@@ -31,7 +35,24 @@ class ProxyPlane:
             ports=PUBLIC_PORTS.union(parts.settings.allowed_ports),
             ssl_context=parts.ssl_context,
         )
-        self.front = Front(DataPlane(parts, self._upstreams).handle, render_fault, pass_on)
+        settings = parts.settings
+        self.admission = _build_admission(parts)
+        self.front = Front(
+            DataPlane(parts, self._upstreams, self.admission).handle,
+            render_fault,
+            pass_on,
+            admission=self.admission,
+            render_refusal=Refusals(parts.clock, parts.metrics).render,
+        )
+        self.front.max_connections = settings.max_connections or count_descriptors() // 2
+        self.front.max_connections_per_source = settings.max_connections_per_source
+        self._watch(parts)
+
+    def _watch(self, parts: ProxyParts) -> None:
+        metrics = parts.metrics
+        metrics.measure("requests_queued", lambda: self.admission.queued)
+        metrics.measure("connections", lambda: self.front.connections)
+        metrics.measure("loop_lag_seconds", lambda: self.front.late_s)
 
     def start(self) -> None:
         """Begin to look after connections; needs a running event loop."""
@@ -47,3 +68,22 @@ class ProxyPlane:
         """Close all connections."""
         self.front.close()
         await self._upstreams.close()
+
+
+def _build_admission(parts: ProxyParts) -> Admission:
+    settings = parts.settings
+
+    def find_key(digest: bytes | None) -> str | None:
+        key = None if digest is None else parts.snapshots.current.keys.get(digest)
+        return None if key is None else key.key_id
+
+    limits = AdmissionLimits(
+        settings.max_in_flight,
+        settings.max_in_flight_per_key,
+        settings.max_queued,
+        settings.queue_timeout_ms / 1000,
+        settings.max_lag_ms / 1000,
+    )
+    admission = Admission(limits, find_key)
+    admission.on_refused = lambda why: parts.metrics.count_refusal(why.value)
+    return admission

@@ -27,6 +27,7 @@ from gateway.errors import (
     MethodNotAllowedError,
 )
 from gateway.providers import PUBLIC_PORTS
+from gateway.proxy.admission import Admission
 from gateway.proxy.answer import guess_dialect
 from gateway.proxy.attempts import Attempts
 from gateway.proxy.auth import authenticate, get_endpoint
@@ -56,8 +57,9 @@ _JSON_LINE: Final = b"Content-Type: application/json\r\n"
 class DataPlane:
     """All handlers, over one set of parts and one set of upstream connections."""
 
-    def __init__(self, parts: ProxyParts, upstreams: Upstreams) -> None:
+    def __init__(self, parts: ProxyParts, upstreams: Upstreams, admission: Admission) -> None:
         self._parts = parts
+        self._admission = admission
         settings = parts.settings
         wirings = Wirings(
             parts.configs,
@@ -106,17 +108,15 @@ class DataPlane:
         if exchange.head.unknown is not None:
             raise _unknown_header(exchange.head.unknown)
         if route.operation is not None:
-            known = None if route.name is None else self._reach(exchange, key, route.name)
-            limit_bytes = self._check_head(exchange, known)
-            if exchange.connection.has_body:  # small ones come with their heads
-                body = exchange.connection.take_body(limit_bytes)
+            admission = self._admission
+            if admission.alert:
+                await admission.wait(key.key_id)
             else:
-                body = await self._read_body(exchange, limit_bytes)
-            if exchange.head.coding not in _PLAIN:  # in a thread: 32 MiB take a tenth of a second
-                unpacking = asyncio.to_thread(unpack, body, exchange.head.coding, limit_bytes)
-                body = await in_task(unpacking, _drop)
-            job = self._build_job(exchange, route.operation, key, known, body)
-            await self._attempts.serve(exchange, job)
+                admission.enter()
+            try:
+                await self._call(exchange, route, route.operation, key)
+            finally:
+                admission.leave(key.key_id)
         elif route.service is Service.LIST:
             allowed = exchange.snapshot.iter_allowed(key)
             entries = [ModelEntry(route.name, route.created_at) for route in allowed]
@@ -130,6 +130,21 @@ class DataPlane:
                 f"{exchange.head.method} is not allowed here; allowed: {route.allow}",
                 extra={"allow": route.allow},
             )
+
+    async def _call(
+        self, exchange: Exchange, route: Route, operation: Operation, key: ClientKey
+    ) -> None:
+        known = None if route.name is None else self._reach(exchange, key, route.name)
+        limit_bytes = self._check_head(exchange, known)
+        if exchange.connection.has_body:  # small ones come with their heads
+            body = exchange.connection.take_body(limit_bytes)
+        else:
+            body = await self._read_body(exchange, limit_bytes)
+        if exchange.head.coding not in _PLAIN:  # in a thread: 32 MiB take a tenth of a second
+            unpacking = asyncio.to_thread(unpack, body, exchange.head.coding, limit_bytes)
+            body = await in_task(unpacking, _drop)
+        job = self._build_job(exchange, operation, key, known, body)
+        await self._attempts.serve(exchange, job)
 
     @staticmethod
     def _tell(exchange: Exchange, error: LockgateError) -> None:

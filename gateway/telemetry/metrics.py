@@ -9,6 +9,7 @@ a client, so that no caller can grow the number of series.
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,6 +31,13 @@ _ANSWER_BOUNDS_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0
 _OVERHEAD_BOUNDS_S: Final = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1.0)
 
 _Rows = list[tuple[tuple[str, ...], float]]
+# What a worker has at this moment: its meaning, and what makes one number of those of several.
+_LEVELS: Final[dict[str, tuple[str, Callable[[float, float], float]]]] = {
+    "requests_queued": ("Client requests that wait for a place", operator.add),
+    "connections": ("Clients' connections", operator.add),
+    "loop_lag_seconds": ("How late the slowest worker's event loop is", max),
+}
+
 _Family = type[GaugeMetricFamily] | type[CounterMetricFamily]
 
 
@@ -95,6 +103,10 @@ class Metrics:
         self._overhead = Histogram(_OVERHEAD_BOUNDS_S)
         self._watched: dict[str, tuple[_Family, str, Callable[[], float]]] = {}
         self._tables: dict[str, tuple[str, Sequence[str], Callable[[], _Rows]]] = {}
+        self._refusals: defaultdict[str, int] = defaultdict(int)
+        # By name what the process has now and what other processes said that they have.
+        self._measured: dict[str, Callable[[], float]] = {}
+        self._levels: dict[str, float] = dict.fromkeys(_LEVELS, 0.0)
         self.in_flight = 0
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_Reader(self))
@@ -129,6 +141,18 @@ class Metrics:
         if usage.reasoning_tokens:
             tokens[endpoint, provider, "reasoning"] += usage.reasoning_tokens
 
+    def count_refusal(self, reason: str) -> None:
+        """Count a request or a connection that was refused for want of room."""
+        self._refusals[reason] += 1
+
+    def count_refused_request(self, dialect: str, status: int) -> None:
+        """Count a request that was refused before it began: it has taken no time."""
+        self._requests["", dialect, status] += 1
+
+    def measure(self, name: str, read: Callable[[], float]) -> None:
+        """Take the value of `read` for a level, one of `_LEVELS`, from now on."""
+        self._measured[name] = read
+
     def watch(self, name: str, help_text: str, read: Callable[[], float]) -> None:
         """Show the value of `read` as the gauge `lockgate_<name>` from now on."""
         self._watched[f"lockgate_{name}"] = (GaugeMetricFamily, help_text, read)
@@ -162,6 +186,8 @@ class Metrics:
             "first_bytes": {label: row.dump() for label, row in self._first_bytes.items()},
             "overhead": self._overhead.dump(),
             "in_flight": self.in_flight,
+            "refusals": dict(self._refusals),
+            "levels": {name: self._read_level(name) for name in _LEVELS},
         }
 
     def add(self, dumped: Mapping[str, Any]) -> None:
@@ -184,6 +210,14 @@ class Metrics:
                 family.setdefault(label, Histogram(_ANSWER_BOUNDS_S)).add(row)
         self._overhead.add(dumped["overhead"])
         self.in_flight += int(dumped["in_flight"])
+        for reason, count in dumped["refusals"].items():
+            self._refusals[str(reason)] += int(count)
+        for name, (_, join) in _LEVELS.items():
+            self._levels[name] = join(self._levels[name], float(dumped["levels"].get(name, 0.0)))
+
+    def _read_level(self, name: str) -> float:
+        read = self._measured.get(name)
+        return _LEVELS[name][1](self._levels[name], 0.0 if read is None else float(read()))
 
     # --- reading --------------------------------------------------------------------------
 
@@ -209,6 +243,8 @@ class Metrics:
         yield GaugeMetricFamily(
             "lockgate_requests_in_flight", "Client requests being served", value=self.in_flight
         )
+        for name, (help_text, _) in _LEVELS.items():
+            yield GaugeMetricFamily(f"lockgate_{name}", help_text, value=self._read_level(name))
 
     def _counters(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
@@ -229,6 +265,12 @@ class Metrics:
         for token_labels, count in self._tokens.items():
             tokens.add_metric(list(token_labels), count)
         yield tokens
+        refusals = CounterMetricFamily(
+            "lockgate_refused", "Requests and connections without room", labels=["reason"]
+        )
+        for reason, refused in self._refusals.items():
+            refusals.add_metric([reason], refused)
+        yield refusals
 
     def _histograms(self) -> Iterator[Metric]:
         yield _histogram_family(

@@ -21,7 +21,7 @@ class Tally:
     def retire(self, counters: Mapping[str, Any] | None) -> None:
         """Keep the last counters of a worker that has ended; what it was doing has ended too."""
         if counters is not None:
-            self._ended.add({**counters, "in_flight": 0})
+            self._ended.add({**counters, "in_flight": 0, "levels": {}})
 
     def list_counters(self, running: Iterable[Mapping[str, Any] | None]) -> list[Mapping[str, Any]]:
         """Return what is to be added up: the ended ones' and those of `running`."""

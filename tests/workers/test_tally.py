@@ -45,6 +45,22 @@ def test_workers_are_added_up() -> None:
     assert values[key("lockgate_requests_in_flight")] == 3
 
 
+def test_refusals_and_levels_of_workers_are_joined() -> None:
+    dumps = []
+    for connections, lag_s in ((3, 0.5), (4, 0.25)):
+        metrics = Metrics()
+        metrics.count_refusal("busy")
+        metrics.measure("connections", lambda count=connections: count)
+        metrics.measure("loop_lag_seconds", lambda lag_s=lag_s: lag_s)
+        dumps.append(dict(orjson.loads(orjson.dumps(metrics.dump()))))
+    tally = Tally()
+    tally.retire(dumps[0])
+    values = read(Sum(tally, *dumps))
+    assert values[key("lockgate_refused_total", reason="busy")] == 3
+    assert values[key("lockgate_connections")] == 7  # the ended one's are gone
+    assert values[key("lockgate_loop_lag_seconds")] == 0.5  # of the slowest
+
+
 def test_what_an_ended_worker_counted_stays_but_it_serves_nothing() -> None:
     tally = Tally()
     tally.retire(count(5, in_flight=4))

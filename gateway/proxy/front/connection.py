@@ -21,21 +21,24 @@ from gateway.errors import (
     ClientGoneError,
     LockgateError,
     MalformedRequestError,
+    OverloadedError,
     RequestTimeoutError,
 )
 from gateway.proxy.flow import Flow, Gate
-from gateway.proxy.front.head import Head, match_head, parse_head
+from gateway.proxy.front.head import MAX_HEAD_BYTES, Head, head_too_large, match_head, parse_head
 from gateway.proxy.front.intake import UNASKED_BYTES, Intake
 
 if TYPE_CHECKING:
     from gateway.proxy.front.listener import Front
+    from gateway.routing.limits import Refusal
 
-MAX_HEAD_BYTES: Final = 64 << 10  # SDKs send 1 KiB; cookies and tokens of proxies up to 16
 _AHEAD_BYTES: Final = 256 << 10  # of requests that are not yet at their turn
 _PER_TURN: Final = 16  # requests of one connection, answered at once: others have their turn too
 _LINGER_S: Final = 2.0  # to read on after a refusal, so that it arrives
 _LAST_WORD_S: Final = 1.0  # to write the end of a failed stream to a client that may not be reading
 _UNREAD_S: Final = 600.0  # for a client to take a large answer; a stream has limits of its own
+_SURPLUS_S: Final = 1.0  # for a connection beyond the limit to say what it wants
+_SKIPPED_BYTES: Final = 256 << 10  # of a refused request: a new connection would cost more
 _HEAD_END: Final = b"\r\n\r\n"
 _BLANK_LINES: Final = re.compile(rb"\A(?:\r\n)+")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -49,7 +52,9 @@ class ClientConnection(asyncio.Protocol):
         trace: the value of this request's traceparent, where `head` is of an earlier one.
         is_write_paused: the client does not read as fast as it is written to.
         on_writable: called when it does again.
+        is_surplus: one more than there may be; it is told so, if it wants the data plane.
         since_s: when the connection last changed what it waits for, by the listener's clock.
+        source: the client's address; "" where connections are not counted by it.
     """
 
     __slots__ = (
@@ -67,9 +72,11 @@ class ClientConnection(asyncio.Protocol):
         "_streaming",
         "_yielding",
         "head",
+        "is_surplus",
         "is_write_paused",
         "on_writable",
         "since_s",
+        "source",
         "trace",
         "transport",
     )
@@ -91,9 +98,11 @@ class ClientConnection(asyncio.Protocol):
         self._keep = True
         self._closing = False  # nothing that comes is of interest any more
         self._paused = False
+        self.is_surplus = False
         self.is_write_paused = False
         self.on_writable: Gate | None = None
         self.since_s = front.at_s
+        self.source = ""
         self.trace = b""
 
     # --- for the event loop -----------------------------------------------------------------
@@ -108,6 +117,10 @@ class ClientConnection(asyncio.Protocol):
         if self._closing:
             return
         if self._flow is None:
+            if self._intake.wanted:
+                data = self._intake.skip(data)
+                if not data:
+                    return
             if self._buffer:
                 self._buffer += data
             else:
@@ -184,7 +197,7 @@ class ClientConnection(asyncio.Protocol):
                     self._yielding = True
                     asyncio.get_running_loop().call_soon(self._go_on)
         except LockgateError as error:
-            self._refuse(error)
+            self.refuse(error)
         finally:
             self._advancing = False
 
@@ -214,7 +227,7 @@ class ClientConnection(asyncio.Protocol):
                 self._wait_for_head(data)
                 return False
             if end > MAX_HEAD_BYTES:
-                raise _head_too_large()
+                raise head_too_large()
             start = end + len(_HEAD_END)
             head = parse_head(data[:start])
             if head.route is None:
@@ -224,6 +237,10 @@ class ClientConnection(asyncio.Protocol):
         self.head = head
         self._keep = head.keep_alive and not self._front.draining
         self._answered = self._streaming = False
+        if self._front.admission.alert or self.is_surplus:
+            refusal = self._front.find_refusal(self)
+            if refusal is not None:
+                return self._turn_away(refusal, data[start:], length)
         if head.is_chunked:
             self._intake.begin_chunked()
             self._take(data[start:])
@@ -234,9 +251,31 @@ class ClientConnection(asyncio.Protocol):
         flow.step()
         return True
 
+    def _turn_away(self, refusal: Refusal, rest: bytes, length: int) -> bool:
+        """Answer for want of room, at the least cost; False: nothing more is read.
+
+        The connection stays: most of what is refused comes from clients that try again.
+        """
+        missing = length - len(rest)
+        if self.head.is_chunked or missing > _SKIPPED_BYTES or self.is_surplus:
+            self._keep = False
+        elif missing > 0 and self.head.find("expect") is not None:
+            self._keep = False  # the body may never come (RFC 9110 section 10.1.1)
+        self.answer(OverloadedError.status, *self._front.render_refusal(self.head, refusal))
+        self._buffer = rest[length:]
+        self._intake.begin(b"", max(0, missing))
+        self.since_s = self._front.at_s
+        if not self._keep:
+            if self.head.is_chunked:
+                self._intake.wanted = -1
+            self._close()
+            return False
+        self._read_ahead()
+        return True
+
     def _wait_for_head(self, data: bytes) -> None:
         if len(data) > MAX_HEAD_BYTES:
-            raise _head_too_large()
+            raise head_too_large()
         if b"\n\n" in data:  # it would never end for us
             raise MalformedRequestError("the request is no valid HTTP/1.1")
 
@@ -285,7 +324,7 @@ class ClientConnection(asyncio.Protocol):
         """
         intake = self._intake
         if intake.wanted:
-            intake.expect(limit_bytes, whole_by_s)
+            intake.expect(limit_bytes, whole_by_s, self._front.at_s)
             if self._is_continue_wanted():
                 self.transport.write(_CONTINUE)
             self.since_s = self._front.at_s
@@ -413,7 +452,7 @@ class ClientConnection(asyncio.Protocol):
             self.transport.write_eof()
         asyncio.get_running_loop().call_later(_LINGER_S, self.transport.abort)
 
-    def _refuse(self, error: LockgateError) -> None:
+    def refuse(self, error: LockgateError) -> None:
         """Answer what cannot be read as a request, and close."""
         self._keep = False
         self._intake.wanted = -1  # what else comes is not looked at
@@ -437,16 +476,17 @@ class ClientConnection(asyncio.Protocol):
         """Let go of a client that has been silent for too long."""
         silent_s = at_s - self.since_s
         if self._flow is not None:
-            whole_by_s = self._intake.whole_by_s
-            if whole_by_s and (silent_s > self._front.body_idle_s or at_s > whole_by_s):
+            if self._intake.is_late(at_s, silent_s, self._front.body_idle_s):
                 self._fail_body(RequestTimeoutError("the body did not come in time"))
         elif self._closing or self.transport.get_write_buffer_size():
             if silent_s > _UNREAD_S:
                 self.transport.abort()  # an answer that nobody reads
-        elif self._buffer:
-            if silent_s > self._front.head_limit_s:
-                self._refuse(RequestTimeoutError("the request's head did not come in time"))
-        elif silent_s > self._front.keepalive_s or self._front.closes_idle:
+        elif self._buffer and silent_s > self._front.head_limit_s:
+            self.refuse(RequestTimeoutError("the request's head did not come in time"))
+        elif self.is_surplus or self._intake.wanted:  # the rest of a refused request
+            if silent_s > (_SURPLUS_S if self.is_surplus else self._front.body_idle_s):
+                self.transport.abort()
+        elif not self._buffer and (silent_s > self._front.keepalive_s or self._front.closes_idle):
             self.transport.close()
 
     def stop(self, error: LockgateError) -> None:
@@ -455,7 +495,3 @@ class ClientConnection(asyncio.Protocol):
             self._flow.stop(error)
         else:
             self.transport.close()
-
-
-def _head_too_large() -> MalformedRequestError:
-    return MalformedRequestError(f"the request's head is over {MAX_HEAD_BYTES} bytes")

@@ -33,6 +33,8 @@ from gateway.errors import (
 from gateway.proxy.deadline import TIMEOUT_HEADER
 from gateway.proxy.headers import drop_copies, find_credential, find_unknown, strip_query_key
 from gateway.proxy.routes import Route, find_route
+
+MAX_HEAD_BYTES: Final = 64 << 10  # SDKs send 1 KiB; cookies and tokens of proxies up to 16
 from gateway.web import REQUEST_ID_HEADER, is_request_id
 
 MAX_HEADERS: Final = 128  # SDKs send 10 to 25
@@ -338,3 +340,8 @@ def _hash(credential: str) -> bytes:
 
 def _malformed(sentence: str) -> MalformedRequestError:
     return MalformedRequestError(sentence)
+
+
+def head_too_large() -> MalformedRequestError:
+    """Return the error of a head that is longer than `MAX_HEAD_BYTES`."""
+    return MalformedRequestError(f"the request's head is over {MAX_HEAD_BYTES} bytes")

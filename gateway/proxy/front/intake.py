@@ -11,6 +11,10 @@ from gateway.errors import PayloadTooLargeError
 from gateway.proxy.front.chunked import ChunkedBody
 
 UNASKED_BYTES: Final = 256 << 10  # of a body that no handler has asked for yet
+# A client that sends a byte every nine seconds is never silent for ten. Phones at the edge of
+# their network send a body at several KiB/s.
+_LEAST_BYTES_PER_S: Final = 1024
+_GRACE_S: Final = 30.0  # for a short body that comes in two parts
 
 
 class Intake:
@@ -21,9 +25,10 @@ class Intake:
         size: bytes that have come.
         limit_bytes: the largest size, once a handler has asked; 0 until then.
         whole_by_s: by when all of it has to be there, once a handler waits; else 0.
+        asked_s: since when a handler waits.
     """
 
-    __slots__ = ("_chunked", "_pieces", "limit_bytes", "size", "wanted", "whole_by_s")
+    __slots__ = ("_chunked", "_pieces", "asked_s", "limit_bytes", "size", "wanted", "whole_by_s")
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -32,6 +37,7 @@ class Intake:
         self.size = 0
         self.limit_bytes = 0
         self.whole_by_s = 0.0
+        self.asked_s = 0.0
 
     def begin(self, came: bytes, length: int) -> None:
         """Begin a body of known length, of which `came` is here."""
@@ -74,8 +80,22 @@ class Intake:
         """Bytes that a chunk under way says it still has: nobody waits for too many of them."""
         return 0 if self._chunked is None else self._chunked.announced
 
-    def expect(self, limit_bytes: int, whole_by_s: float) -> None:
-        """Let a handler wait for the rest.
+    def skip(self, data: bytes) -> bytes:
+        """Drop what is still the body's of a refused request; return what follows it."""
+        rest = data[self.wanted :]
+        self.wanted -= len(data) - len(rest)
+        return rest
+
+    def is_late(self, at_s: float, silent_s: float, idle_s: float) -> bool:
+        """Tell whether a handler has waited for long enough: silence, the end, the rate."""
+        return self.whole_by_s > 0 and (
+            silent_s > idle_s
+            or at_s > self.whole_by_s
+            or at_s - self.asked_s > _GRACE_S + self.size / _LEAST_BYTES_PER_S
+        )
+
+    def expect(self, limit_bytes: int, whole_by_s: float, at_s: float) -> None:
+        """Let a handler wait for the rest, from `at_s` on.
 
         Raises:
             PayloadTooLargeError: more is announced than `limit_bytes`.
@@ -84,6 +104,7 @@ class Intake:
             raise too_large(limit_bytes)
         self.limit_bytes = max(1, limit_bytes)
         self.whole_by_s = whole_by_s
+        self.asked_s = at_s
 
     def take(self, limit_bytes: int) -> bytes:
         """Return the body, all of which is here.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import orjson
 import pytest
@@ -150,6 +150,59 @@ async def drip(on: Peer) -> None:
     for _ in range(900):
         on.send(b"x")
         await asyncio.sleep(0.02)
+
+
+# --- limits of number -----------------------------------------------------------------------
+
+LIVEZ = request(path=b"/nowhere", method=b"GET")  # not the data plane's
+
+
+async def test_one_connection_too_many_is_told_so_unless_it_wants_something_else(
+    sim: RunningSimulator,
+) -> None:
+    async with rig_with(sim, max_connections=1) as rig, peer(rig.url) as first:
+        assert (await first.ask(request())).status == 200
+        async with peer(rig.url) as more:
+            reply = await more.ask(request())
+            assert (reply.status, reply.code, reply.closes) == (503, "overloaded", True)
+            assert reply.headers["retry-after"] == "1"
+            assert await more.read_end() == b""
+        async with peer(rig.url) as more:
+            assert (await more.ask(LIVEZ)).status == 404
+        async with peer(rig.url) as silent:
+            assert await silent.read_end() == b""
+        assert (await first.ask(request())).status == 200
+        async with peer(rig.url) as waiting:
+            first.reset()
+            await settle(lambda: rig.plane.front.connections == 1)
+            assert (await waiting.ask(request())).status == 200
+    assert 'lockgate_refused_total{reason="connections"} 1.0' in rig.metrics.render().decode()
+    assert len(sim.calls) == 3
+
+
+async def test_far_too_many_connections_are_closed_at_once(sim: RunningSimulator) -> None:
+    async with rig_with(sim, max_connections=1) as rig, AsyncExitStack() as stack:
+        for _ in range(1 + 64):
+            await stack.enter_async_context(peer(rig.url))
+        await settle(lambda: rig.plane.front.connections == 65)
+        more = await stack.enter_async_context(peer(rig.url))
+        with suppress(ConnectionError):
+            assert await more.read_end() == b""
+
+
+async def test_connections_are_counted_by_their_address(sim: RunningSimulator) -> None:
+    async with rig_with(sim, max_connections_per_source=2) as rig, AsyncExitStack() as stack:
+        kept = [await stack.enter_async_context(peer(rig.url)) for _ in range(2)]
+        await settle(lambda: rig.plane.front.connections == 2)
+        more = await stack.enter_async_context(peer(rig.url))
+        reply = await more.read()
+        assert (reply.status, reply.code, reply.closes) == (503, "overloaded", True)
+        kept[0].reset()
+        more.reset()
+        await settle(lambda: rig.plane.front.connections == 1)
+        again = await stack.enter_async_context(peer(rig.url))
+        assert (await again.ask(request())).status == 200
+    assert 'lockgate_refused_total{reason="source"} 1.0' in rig.metrics.render().decode()
 
 
 # --- answers --------------------------------------------------------------------------------

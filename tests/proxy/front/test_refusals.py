@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gateway.proxy.front.connection import MAX_HEAD_BYTES
+from gateway.proxy.front.head import MAX_HEAD_BYTES
 from gateway.simulator import RunningSimulator
 from tests.proxy.front.rig import (
     LIST,
