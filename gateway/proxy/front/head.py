@@ -33,10 +33,9 @@ from gateway.errors import (
 from gateway.proxy.deadline import TIMEOUT_HEADER
 from gateway.proxy.headers import drop_copies, find_credential, find_unknown, strip_query_key
 from gateway.proxy.routes import Route, find_route
-
-MAX_HEAD_BYTES: Final = 64 << 10  # SDKs send 1 KiB; cookies and tokens of proxies up to 16
 from gateway.web import REQUEST_ID_HEADER, is_request_id
 
+MAX_HEAD_BYTES: Final = 64 << 10  # SDKs send 1 KiB; cookies and tokens of proxies up to 16
 MAX_HEADERS: Final = 128  # SDKs send 10 to 25
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)[ \t]*\r\n", re.IGNORECASE)
 _TRACE: Final = re.compile(rb"\r\ntraceparent:[ \t]*([0-9A-Za-z-]+)[ \t]*\r\n", re.IGNORECASE)
