@@ -321,6 +321,13 @@ ROWS: Final = (
     Row(
         CONTENT_POLICY,
         frozenset({400}),
+        "github.com/anthropics/claude-code/issues/58367",  # it has the plain type of every 400
+        phrase=re.compile(r"Output blocked by content filtering policy"),
+        providers=_ANTHROPIC,
+    ),
+    Row(
+        CONTENT_POLICY,
+        frozenset({400}),
         "github.com/666ghj/BettaFish/issues/108 (DeepSeek), agentscope-ai/QwenPaw/issues/1404",
         marks=frozenset({"data_inspection_failed", "DataInspectionFailed"}),
         phrase=re.compile(r"Content Exists Risk"),

@@ -288,6 +288,12 @@ CASES: list[tuple[str, int, bytes, str]] = [
         "content_policy",
     ),
     ("openai_compatible", 400, error("Content Exists Risk", **INVALID), "content_policy"),
+    (
+        "anthropic",
+        400,
+        error("Output blocked by content filtering policy", **INVALID),
+        "content_policy",
+    ),
     ("openai", 400, error(code="context_length_exceeded"), "context_window_exceeded"),
     (
         "openai_compatible",
