@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import re
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +43,7 @@ PHASES = {
     "flood": "sends more than the client reads",
     "retry": "has answered 500; the second try is due",
 }
+_FAILURES = 4  # of one model: the fifth in a row opens its circuit
 _LIMIT_S = 1.0
 _GIVE_UP_S = 10.0
 _READY_S = 30.0
@@ -150,14 +152,16 @@ async def hang_up(
     phase: str,
     clients: int,
     before: Callable[[], Awaitable[None]] | None = None,
+    endpoints: Sequence[str] = (),
 ) -> float:
     """Let clients wait in a phase and hang up; return the seconds until no upstream is busy."""
     upstream.calls = 0
     stream = phase not in ("body", "silent", "retry")
-    raw = dump_request(target, dump_body(target.model, stream=stream))
+    names = endpoints or (target.model,)
+    raws = [dump_request(target, dump_body(name, stream=stream)) for name in names]
     open_one = asyncio.open_connection
     pairs = [await open_one(*target.place) for _ in range(clients)]
-    for _, writer in pairs:
+    for (_, writer), raw in zip(pairs, itertools.cycle(raws), strict=False):
         writer.write(raw)
     if phase in ("content", "flood"):
         async with asyncio.timeout(_READY_S):
@@ -189,12 +193,20 @@ async def _wait(condition: Callable[[], bool], limit_s: float) -> None:
         await asyncio.sleep(0.005)
 
 
-def set_up(gateway: Subject, upstream: Upstream) -> Subject:
+def list_names(phase: str, clients: int) -> list[str]:
+    """Return the models of a phase: where each fails, so many that no circuit opens."""
+    if phase != "retry":
+        return [phase]
+    return [f"{phase}-{number}" for number in range(clients // _FAILURES + 1)]
+
+
+def set_up(gateway: Subject, upstream: Upstream, clients: int) -> Subject:
     """Create an endpoint with one target for each phase; return the gateway with a key."""
     for phase, url in upstream.urls.items():
         secret = control.create_secret(gateway.rest, phase, url, "bench-provider-key")
-        model = control.create_model(gateway.rest, phase, secret, f"hang-{phase}")
-        control.create_endpoint(gateway.rest, f"hang-{phase}", {model: 1})
+        for name in list_names(phase, clients):
+            model = control.create_model(gateway.rest, name, secret, f"hang-{phase}")
+            control.create_endpoint(gateway.rest, f"hang-{name}", {model: 1})
     return with_key(gateway, control.create_key(gateway.rest, "hangups"))
 
 
@@ -206,7 +218,8 @@ async def _run_phase(
     async def look() -> None:
         rss_mib.append(read_tree_rss_mib(gateway.pid or 0))
 
-    took_s = await hang_up(upstream, gateway.target(f"hang-{phase}"), phase, clients, look)
+    names = [f"hang-{name}" for name in list_names(phase, clients)]
+    took_s = await hang_up(upstream, gateway.target(names[0]), phase, clients, look, names)
     in_flight = 1.0
     end_s = time.monotonic() + _GIVE_UP_S
     while in_flight and time.monotonic() < end_s:
@@ -226,13 +239,14 @@ async def run_hangups(clients: int, workers: int, folder: Path) -> dict[str, Any
         origins = {
             "LOCKGATE_ALLOWED_PRIVATE_ORIGINS": ",".join(sorted(set(upstream.urls.values()))),
             "LOCKGATE_CONNECT_TIMEOUT_MS": "30000",
+            "LOCKGATE_MAX_LAG_MS": "0",  # 500 handshakes at once are no overload to be refused here
             "PYTHONDEVMODE": "1",
             "PYTHONWARNINGS": "default",
         }
         mock = Subject("direct", upstream.urls["silent"], None)
         data = folder / "data"
         with start_gateway(mock, data, workers=workers, env=origins) as bare:
-            gateway = await asyncio.to_thread(set_up, bare, upstream)
+            gateway = await asyncio.to_thread(set_up, bare, upstream, clients)
             phases = {
                 phase: await _run_phase(gateway, upstream, phase, clients) for phase in PHASES
             }
@@ -240,7 +254,7 @@ async def run_hangups(clients: int, workers: int, folder: Path) -> dict[str, Any
             booked = await asyncio.to_thread(read_ledger, gateway)
         log = (folder / "data.log").read_text()
     for phase, found in phases.items():
-        found["booked"] = booked.get(phase, 0)
+        found["booked"] = sum(booked.get(name, 0) for name in list_names(phase, clients))
     return {"phases": phases, "faults": judge(phases, clients, log)}
 
 

@@ -103,7 +103,14 @@ CASES = (
         "upstream_stalled",
         told_in_stream=True,
     ),
-    Case("malformed", _break("malformed", _AFTER), True, 200),
+    Case(
+        "malformed",
+        _break("malformed", _AFTER),
+        True,
+        200,
+        "upstream_malformed",
+        told_in_stream=True,
+    ),
     Case("disconnect at once", _break("disconnect", 0), True, 502),
     Case("truncate at once", _break("truncate", 0), True, 502, "upstream_truncated"),
 )
