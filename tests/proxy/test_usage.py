@@ -364,7 +364,7 @@ async def test_what_a_stop_leaves_the_next_start_stores(tmp_path: Path) -> None:
     shelf.down = False
     again = writer(shelf, spool=Spool(tmp_path, 1 << 30))
     again.start()
-    await until(lambda: len(shelf.stored) == 4)
+    await until(lambda: len(shelf.stored) == 4 and not again.spooled)
     await again.stop()
     assert shelf.stored == names(4)
     assert list(tmp_path.iterdir()) == []
