@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -99,6 +100,25 @@ async def test_a_flood_of_one_key_gives_way_to_another_key() -> None:
     admission.close()
 
 
+async def test_many_keys_with_one_request_each_fill_the_queue_no_further_than_it_goes() -> None:
+    admission = Admission(
+        AdmissionLimits(in_flight=1, queued=2, queue_s=60.0), lambda digest: digest.decode()
+    )
+    for _ in range(5):
+        admission.enter()
+        admission.leave("a")
+    admission.tick(now_s(), 0.25, 0.0)
+    await fill(admission, 1)
+    waiting = [asyncio.ensure_future(admission.wait(key)) for key in "bc"]
+    await settle(lambda: admission.queued == 2)
+    assert admission.find_refusal(b"d") is Refusal.IN_FLIGHT
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert (admission.in_flight, admission.queued) == (1, 0)
+    admission.close()
+
+
 async def test_who_goes_away_while_waiting_has_no_place() -> None:
     admission = build(in_flight=1, queue_s=60.0)
     await fill(admission, 1)
@@ -158,6 +178,26 @@ async def test_turns_that_are_too_long_for_half_a_second_are_an_overload() -> No
     assert (first, admission.find_refusal(b"a")) == (None, Refusal.BUSY)
     with pytest.raises(OverloadedError, match="work off"):
         await admission.wait("a")
+
+
+async def test_one_turn_that_is_very_long_is_none() -> None:
+    admission = build(turn_s=0.2)
+    admission.tick(now_s(), 0.25, late_s=1.0)
+    assert admission.find_refusal(b"a") is None
+    time.sleep(0.8)  # the process is stopped, or parses something huge
+    await asyncio.sleep(0)
+    assert admission.find_refusal(b"a") is None
+    time.sleep(0.3)  # and has a burst to work off
+    assert admission.find_refusal(b"unknown") is None
+
+
+async def test_long_turns_are_forgotten_where_the_alert_has_another_reason() -> None:
+    admission = build(turn_s=1e-9, in_flight_per_key=100)
+    await run_late(admission)
+    admission.tick(now_s() + 2, 0.25, late_s=0.0)
+    assert admission.alert
+    for _ in range(2):  # in one turn: the second is late in it
+        assert admission.find_refusal(b"unknown") is None
 
 
 async def test_a_turn_that_is_short_again_is_the_end_of_it() -> None:
