@@ -11,6 +11,7 @@ from gateway.providers import PUBLIC_PORTS
 from gateway.proxy.admission import Admission, AdmissionLimits
 from gateway.proxy.answer import render_fault
 from gateway.proxy.front import Front, PassOn
+from gateway.proxy.packed import Unpacker
 from gateway.proxy.parts import ProxyParts
 from gateway.proxy.refusals import Refusals
 from gateway.proxy.service import DataPlane
@@ -37,8 +38,9 @@ class ProxyPlane:
         )
         settings = parts.settings
         self.admission = _build_admission(parts)
+        self._unpacker = Unpacker()
         self.front = Front(
-            DataPlane(parts, self._upstreams, self.admission).handle,
+            DataPlane(parts, self._upstreams, self.admission, self._unpacker).handle,
             render_fault,
             pass_on,
             admission=self.admission,
@@ -67,6 +69,7 @@ class ProxyPlane:
     async def close(self) -> None:
         """Close all connections."""
         self.front.close()
+        self._unpacker.close()
         await self._upstreams.close()
 
 
