@@ -8,6 +8,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 
+import pytest
+
 from gateway.workers.accept import Acceptor
 from gateway.workers.spread import Seat, create_board
 
@@ -69,6 +71,7 @@ async def test_when_turns_are_long_nobody_is_left_waiting() -> None:
         connect(stack, listener)
         time.sleep(0.5)  # a turn that is far too long
         await take_turns(3)  # with 64 in each they would be five
-        assert acceptor.connections == COUNT
+        with pytest.raises(BlockingIOError):  # nobody waits
+            listener.accept()
         await acceptor.settle()
         assert len(opened) == COUNT
