@@ -47,7 +47,7 @@ _REPORT_S: Final = 10.0  # between two lines in the log: one per refusal would b
 
 
 class AdmissionLimits(NamedTuple):
-    """How much is let in; 0: as much as comes.
+    """How much is let in; 0: as much as comes, but nobody is `queued`.
 
     Attributes:
         queue_s: how long a request may wait for a place.

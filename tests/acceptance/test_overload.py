@@ -11,11 +11,12 @@ import pytest
 
 from gateway.simulator import RunningSimulator
 from tests.acceptance.conftest import TOKEN, Serve, Set, Start, set_up
-from tests.acceptance.test_workers import read_metric, wait_until
-from tests.proxy.front.rig import Peer, peer, request
+from tests.acceptance.test_workers import LIMIT_S, read_metric, wait_until
+from tests.proxy.front.rig import Peer, Reply, peer, request, settle
 from tests.proxy.rig import chat_body
 
 PLACES = 2  # per worker
+MOST = 4
 WORKERS = 2
 
 
@@ -51,37 +52,51 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
         yield opened
 
 
+async def take_all_connections(serve: Serve, made: Set, stack: AsyncExitStack) -> list[Peer]:
+    """Open connections until both workers have all that they may; which gets one is a draw."""
+    kept: list[Peer] = []
+    async with asyncio.timeout(LIMIT_S):
+        while len(kept) < MOST * WORKERS:
+            one = await stack.enter_async_context(peer(serve.url))
+            reply = await one.ask(ask(made, "one"))
+            if reply.status == 200:
+                kept.append(one)
+            else:
+                assert reply.code == "overloaded"
+                one.reset()
+    return kept
+
+
 async def test_full_workers_refuse_and_still_answer_whoever_watches(
     start: Start, provider: RunningSimulator, stack: AsyncExitStack
 ) -> None:
     serve = await start_full(start, provider, LOCKGATE_MAX_IN_FLIGHT=str(PLACES))
     made = await set_up_hanging(serve, provider)
-    on = [await stack.enter_async_context(peer(serve.url)) for _ in range(8)]
-    answers = [asyncio.ensure_future(one.ask(ask(made, "hang"))) for one in on]
+    answers: list[asyncio.Task[Reply]] = []
 
-    async def all_places_are_taken() -> bool:
-        refused = sum(answer.done() for answer in answers)
-        return len(provider.calls) == PLACES * WORKERS and refused == 8 - PLACES * WORKERS
+    def list_refused() -> list[Reply]:
+        ended = [answer for answer in answers if answer.done()]
+        return [answer.result() for answer in ended if answer.exception() is None]
 
-    await wait_until(all_places_are_taken)
-    for answer in answers:
-        if answer.done():
-            reply = await answer
-            assert (reply.status, reply.code, reply.closes) == (503, "overloaded", False)
-            assert reply.headers["retry-after"] == "1"
-            assert reply.headers["x-lockgate-attempts"] == "0"
-            assert len(reply.headers["x-lockgate-request-id"]) == 32
+    async with asyncio.timeout(LIMIT_S):
+        while len(provider.calls) < PLACES * WORKERS or len(list_refused()) < 2:
+            one = await stack.enter_async_context(peer(serve.url))
+            answers.append(asyncio.create_task(one.ask(ask(made, "hang"))))
+            await settle(lambda: len(provider.calls) + len(list_refused()) == len(answers))
+    refused = list_refused()
+    for reply in refused:
+        assert (reply.status, reply.code, reply.closes) == (503, "overloaded", False)
+        assert reply.headers["retry-after"] == "1"
+        assert reply.headers["x-lockgate-attempts"] == "0"
+        assert len(reply.headers["x-lockgate-request-id"]) == 32
     await check_operators(serve)
 
     async def refusals_are_told() -> bool:
-        return await read_metric(serve, "lockgate_refused_total") == 4
+        return await read_metric(serve, "lockgate_refused_total") == len(refused)
 
     await wait_until(refusals_are_told)
     assert len(provider.calls) == PLACES * WORKERS
-    for one in on:
-        one.reset()
-    for answer in answers:
-        answer.cancel()
+    await stack.aclose()
     await asyncio.gather(*answers, return_exceptions=True)
 
     async def places_are_free() -> bool:
@@ -93,12 +108,9 @@ async def test_full_workers_refuse_and_still_answer_whoever_watches(
 async def test_workers_with_all_connections_taken_answer_whoever_watches(
     start: Start, provider: RunningSimulator, stack: AsyncExitStack
 ) -> None:
-    most = 4
-    serve = await start_full(start, provider, LOCKGATE_MAX_CONNECTIONS=str(most))
+    serve = await start_full(start, provider, LOCKGATE_MAX_CONNECTIONS=str(MOST))
     made = await set_up_hanging(serve, provider)
-    on = [await stack.enter_async_context(peer(serve.url)) for _ in range(most * WORKERS)]
-    for one in on:
-        assert (await one.ask(ask(made, "one"))).status == 200
+    on = await take_all_connections(serve, made, stack)
     await check_operators(serve)
     more = await stack.enter_async_context(peer(serve.url))
     reply = await more.ask(ask(made, "one"))
@@ -110,14 +122,14 @@ async def test_workers_with_all_connections_taken_answer_whoever_watches(
 async def test_an_address_with_all_its_connections_does_not_harm_another(
     start: Start, provider: RunningSimulator, stack: AsyncExitStack
 ) -> None:
-    most = 4
-    serve = await start_full(start, provider, LOCKGATE_MAX_CONNECTIONS_PER_SOURCE=str(most))
+    serve = await start_full(start, provider, LOCKGATE_MAX_CONNECTIONS_PER_SOURCE=str(MOST))
     made = await set_up_hanging(serve, provider)
-    on = [await stack.enter_async_context(peer(serve.url)) for _ in range(most * WORKERS)]
-    for one in on:
-        assert (await one.ask(ask(made, "one"))).status == 200
+    on = await take_all_connections(serve, made, stack)
     more = await stack.enter_async_context(peer(serve.url))
-    assert ((await more.read()).code, await more.read_end()) == ("overloaded", b"")
+    reply = await more.read()
+    assert (reply.status, reply.code, await more.read_end()) == (503, "overloaded", b"")
+    assert reply.headers["retry-after"] == "1"
+    assert len(reply.headers["x-lockgate-request-id"]) == 32
     port = urlsplit(serve.url).port
     other = Peer(*await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0)))
     stack.callback(other.reset)

@@ -351,6 +351,33 @@ async def test_a_request_that_waits_is_served_when_the_place_comes_free(
         await settle(lambda: rig.plane.admission.in_flight == 0)
 
 
+async def test_who_waits_goes_with_its_connection_and_at_the_end_of_a_drain(
+    sim: RunningSimulator,
+) -> None:
+    async with full_rig(sim, queue_timeout_ms=60_000) as rig:
+        async with peer(rig.url) as on:
+            for _ in range(50):
+                assert (await on.ask(request())).status == 200
+        async with peer(rig.url) as holder, peer(rig.url) as gone, peer(rig.url) as on:
+            admission = rig.plane.admission
+            admission.tick(now_s(), 0.25, 0.0)
+            holder.send(HANG)
+            await settle(lambda: len(sim.calls) == 51)
+            gone.send(request())
+            await settle(lambda: admission.queued == 1)
+            gone.reset()
+            await settle(lambda: admission.queued == 0)
+            assert admission.in_flight == 1
+            admission.tick(now_s(), 0.25, 0.0)
+            on.send(request())
+            await settle(lambda: admission.queued == 1)
+            assert await rig.plane.drain(0.2) == 2
+            reply = await on.read()
+            assert (reply.status, reply.code, reply.closes) == (503, "shutting_down", True)
+        assert (admission.in_flight, admission.queued) == (0, 0)
+        assert len(sim.calls) == 51
+
+
 async def test_one_key_cannot_take_all_places(sim: RunningSimulator) -> None:
     async with (
         full_rig(sim, max_in_flight=8, max_in_flight_per_key=1) as rig,
