@@ -48,8 +48,8 @@ async def test_connections_that_are_not_the_data_planes_are_bounded_too(
         b"x" * 100, b"Content-Type: application/json", path=b"/api/v1/secrets", key=TOKEN
     )
     async with AsyncExitStack() as stack:
-        for _ in range(1024):
-            on = await stack.enter_async_context(peer(gateway_server.url))
+        held = [await stack.enter_async_context(peer(gateway_server.url)) for _ in range(1024)]
+        for on in held:  # all at once: each has ten seconds
             on.send(wire[:-50])
         async with peer(gateway_server.url) as more:
             with suppress(ConnectionError):
