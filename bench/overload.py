@@ -1,10 +1,12 @@
 """``python -m bench.overload``: more requests than can be served: how many still get an answer.
 
-Two ways of being full, each on a machine that is not:
+Three ways of being full; in the first two the machine is not:
 
 - places: a provider that takes 50 ms and 20 requests in flight at most, so 400 a second.
 - time: the worker is held to a quarter of a core, so that generator and provider have room to offer
   ten times of what it can do.
+- core: the worker has a core, generator and provider the others. What is measured is the gateway
+  at its true speed, as far as the generator goes.
 
 The peak is the closed loop's rate or that of an open loop at the same rate, whichever is higher.
 What counts at a multiple of it are answers within a second of when the request was due, however
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,7 +66,25 @@ def full_of_work(folder: Path) -> Iterator[Subject]:
             yield subject
 
 
-WAYS = {"places": full_of_requests, "time": full_of_work}
+@contextmanager
+def full_of_work_on_a_core(folder: Path) -> Iterator[Subject]:
+    """Yield a gateway on a core of its own."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(cores) < 2:
+        raise NotThereError("there is no core to spare here")
+    os.sched_setaffinity(0, cores[1:])  # what is started from here on has them too
+    try:
+        with start_mock() as mock, start_gateway(mock, folder / "core") as bare:
+            subject = set_up(bare, mock)
+            tree = list_tree(bare.pid or 0)
+            for pid in tree[1:] or tree:
+                os.sched_setaffinity(pid, cores[:1])
+            yield subject
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+WAYS = {"places": full_of_requests, "time": full_of_work, "core": full_of_work_on_a_core}
 
 
 def measure(target: Target, seconds: float, most: int) -> dict[str, Any]:
@@ -107,13 +128,13 @@ async def _recover(target: Target, rate: float, most: int) -> float | None:
 def main() -> None:
     """Parse the arguments, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m bench.overload", description=__doc__)
-    parser.add_argument("--by", choices=(*WAYS, "both"), default="both")
+    parser.add_argument("--by", choices=(*WAYS, "all"), default="all")
     parser.add_argument("--seconds", type=float, default=8.0, help="per rate")
     parser.add_argument("--most", type=int, default=2000, help="connections of the generator")
     parser.add_argument("--json", action="store_true", help="print all that was found")
     arguments = parser.parse_args()
     raise_file_limit()
-    for way in WAYS if arguments.by == "both" else (arguments.by,):
+    for way in WAYS if arguments.by == "all" else (arguments.by,):
         with tempfile.TemporaryDirectory() as name, WAYS[way](Path(name)) as subject:
             found = measure(subject.target(), arguments.seconds, arguments.most)
         if arguments.json:

@@ -47,7 +47,7 @@ _REPORT_S: Final = 10.0  # between two lines in the log: one per refusal would b
 
 
 class AdmissionLimits(NamedTuple):
-    """How much is let in; 0: as much as comes.
+    """How much is let in; 0: as much as comes, but nobody is `queued`.
 
     Attributes:
         queue_s: how long a request may wait for a place.
@@ -112,7 +112,7 @@ class Admission:
         self._done_per_s = 0.0
         self._late_until_s = 0.0
         self._turn_at_s = 0.0  # when this turn of the loop met its first request; 0: not yet
-        self._long_since_s = 0.0  # since when every turn is too long; 0: the last one was not
+        self._long_since_s = 0.0  # the end of the first of turns too long; 0: the last was not
         self._in_turn: dict[str, int] = {}  # requests that were let in in this turn, by key
         self._is_stepping = False
         self._expiring: asyncio.TimerHandle | None = None
@@ -208,7 +208,7 @@ class Admission:
             or len(self._queue) > 0
             or at_s < self._late_until_s
         )
-        if not self.alert:
+        if at_s >= self._late_until_s:  # also where `alert` has another reason: it may never end
             self._long_since_s = 0.0
         if self._refused and at_s - self._reported_s > _REPORT_S:
             logger.warning("overloaded: %d requests or connections were refused", self._refused)
@@ -231,9 +231,10 @@ class Admission:
             return Refusal.BUSY
         if self.in_flight < self._most and not self._queue:
             return None
-        if self._done_per_s >= _LEAST_PER_S and self._queue.has_room(key, self._plan_queue()):
-            return None
-        return Refusal.IN_FLIGHT
+        if self._done_per_s < _LEAST_PER_S:
+            return Refusal.IN_FLIGHT
+        has_room = self._queue.has_room(key, self._plan_queue(), self._limits.queued)
+        return None if has_room else Refusal.IN_FLIGHT
 
     def _plan_queue(self) -> float:
         """Return how many can wait and still be let in in time, as fast as others leave."""
@@ -260,10 +261,11 @@ class Admission:
 
     def _end_turn(self) -> None:
         """Note how long the turn of the event loop has taken that is over now."""
-        if now_s() - self._turn_at_s < self._limits.turn_s:
+        at_s = now_s()
+        if at_s - self._turn_at_s < self._limits.turn_s:
             self._long_since_s = 0.0
         elif not self._long_since_s:
-            self._long_since_s = self._turn_at_s
+            self._long_since_s = at_s  # one turn, however long, is a stop of the process or a burst
         self._turn_at_s = 0.0
         self._in_turn.clear()
 

@@ -50,13 +50,13 @@ def build_buffered(answer: UpstreamAnswer, body: bytes, wiring: Wiring, now_ms: 
     return Buffered(answer.status, lines, scrub(body, wiring.needles))
 
 
-def render_fault(error: LockgateError, raw: bytes) -> tuple[int, bytes, bytes]:
+def render_fault(error: LockgateError, raw: bytes, request_id: str) -> tuple[int, bytes, bytes]:
     """Return status, header lines and body of an error that came before there was an exchange.
 
     `raw` is the head that was refused, or what there is of it.
     """
-    lines = build_error_lines(error) + build_own_lines("", _NOWHERE, 0, 0.0)
-    return error.status, lines, DIALECTS[guess_raw_dialect(raw)].dump_error(error, "")
+    lines = build_error_lines(error) + build_own_lines(request_id, _NOWHERE, 0, 0.0)
+    return error.status, lines, DIALECTS[guess_raw_dialect(raw)].dump_error(error, request_id)
 
 
 def guess_dialect(head: Head) -> Dialect:

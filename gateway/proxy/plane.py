@@ -5,12 +5,14 @@ Rule: what is opened here is closed here.
 
 from __future__ import annotations
 
-from gateway.errors import ShuttingDownError
+from gateway.errors import LockgateError, ShuttingDownError
 from gateway.process import count_descriptors
 from gateway.providers import PUBLIC_PORTS
 from gateway.proxy.admission import Admission, AdmissionLimits
 from gateway.proxy.answer import render_fault
+from gateway.proxy.exchange import build_request_id
 from gateway.proxy.front import Front, PassOn
+from gateway.proxy.packed import Unpacker
 from gateway.proxy.parts import ProxyParts
 from gateway.proxy.refusals import Refusals
 from gateway.proxy.service import DataPlane
@@ -36,10 +38,12 @@ class ProxyPlane:
             ssl_context=parts.ssl_context,
         )
         settings = parts.settings
+        self._clock = parts.clock
         self.admission = _build_admission(parts)
+        self._unpacker = Unpacker()
         self.front = Front(
-            DataPlane(parts, self._upstreams, self.admission).handle,
-            render_fault,
+            DataPlane(parts, self._upstreams, self.admission, self._unpacker).handle,
+            self._render,
             pass_on,
             admission=self.admission,
             render_refusal=Refusals(parts.clock, parts.metrics).render,
@@ -47,6 +51,9 @@ class ProxyPlane:
         self.front.max_connections = settings.max_connections or count_descriptors() // 2
         self.front.max_connections_per_source = settings.max_connections_per_source
         self._watch(parts)
+
+    def _render(self, error: LockgateError, raw: bytes) -> tuple[int, bytes, bytes]:
+        return render_fault(error, raw, build_request_id(self._clock.now_ms()))
 
     def _watch(self, parts: ProxyParts) -> None:
         metrics = parts.metrics
@@ -67,6 +74,7 @@ class ProxyPlane:
     async def close(self) -> None:
         """Close all connections."""
         self.front.close()
+        self._unpacker.close()
         await self._upstreams.close()
 
 

@@ -6,7 +6,6 @@ request; a request that is refused before any attempt books nothing.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Final
 
@@ -34,12 +33,11 @@ from gateway.proxy.auth import authenticate, get_endpoint
 from gateway.proxy.credentials import Wirings
 from gateway.proxy.deadline import now_s, parse_timeout
 from gateway.proxy.exchange import Exchange, Job, open_exchange
-from gateway.proxy.flow import in_task
 from gateway.proxy.front import ClientConnection
 from gateway.proxy.headers import KNOWN_REQUEST_HEADERS
 from gateway.proxy.limits import EndpointLimitTable
 from gateway.proxy.operations import Operation
-from gateway.proxy.packed import check_coding, unpack
+from gateway.proxy.packed import Unpacker, check_coding
 from gateway.proxy.parts import ProxyParts
 from gateway.proxy.routes import Route, Service
 from gateway.proxy.upstream import Upstreams
@@ -57,8 +55,11 @@ _JSON_LINE: Final = b"Content-Type: application/json\r\n"
 class DataPlane:
     """All handlers, over one set of parts and one set of upstream connections."""
 
-    def __init__(self, parts: ProxyParts, upstreams: Upstreams, admission: Admission) -> None:
+    def __init__(
+        self, parts: ProxyParts, upstreams: Upstreams, admission: Admission, unpacker: Unpacker
+    ) -> None:
         self._parts = parts
+        self._unpacker = unpacker
         self._admission = admission
         settings = parts.settings
         wirings = Wirings(
@@ -140,9 +141,8 @@ class DataPlane:
             body = exchange.connection.take_body(limit_bytes)
         else:
             body = await self._read_body(exchange, limit_bytes)
-        if exchange.head.coding not in _PLAIN:  # in a thread: 32 MiB take a tenth of a second
-            unpacking = asyncio.to_thread(unpack, body, exchange.head.coding, limit_bytes)
-            body = await in_task(unpacking, _drop)
+        if exchange.head.coding not in _PLAIN:
+            body = await self._unpacker.start(body, exchange.head.coding, limit_bytes)
         job = self._build_job(exchange, operation, key, known, body)
         await self._attempts.serve(exchange, job)
 
@@ -227,10 +227,6 @@ class DataPlane:
         endpoint = get_endpoint(exchange.snapshot, key, name)
         exchange.endpoint = endpoint.name
         return endpoint
-
-
-def _drop(body: bytes) -> None:
-    del body  # nobody is there any more who would take it
 
 
 def _unknown_header(name: str) -> MalformedRequestError:

@@ -36,15 +36,18 @@ class FairQueue(Generic[ItemT]):
         """How many wait."""
         return self._size
 
-    def has_room(self, key: str, most: float) -> bool:
-        """Tell whether one more of `key` may wait if `most` may.
+    def has_room(self, key: str, most: float, limit: int) -> bool:
+        """Tell whether one more of `key` may wait if `most` may, and `limit` whoever they are.
 
-        Beyond it there is room for who has none waiting, and for who has less than a fair share.
+        Beyond `most` there is room for who has none waiting, and for who has less than a fair
+        share; at `limit` only for who can take the place of another's second one.
         """
         if self._size < most:
             return True
         line = self._lines.get(key)
-        return line is None or len(line) + 1 <= most / len(self._lines)
+        if line is None:
+            return self._size < limit or len(self._lines) < self._size
+        return len(line) + 1 <= most / len(self._lines)
 
     def add(self, key: str, item: ItemT, at_s: float) -> None:
         """Let one wait, from `at_s` on, which never goes back."""

@@ -10,6 +10,7 @@ import asyncio
 import errno
 import logging
 import socket
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ from gateway.workers.spread import Seat, now_ms
 logger = logging.getLogger("lockgate.workers")
 
 _PER_TURN: Final = 64  # of the event loop: running requests have their turn between
+_LATE_S: Final = 0.05  # of a beat: turns are so long that 64 in each would keep others for seconds
+_PER_LATE_BEAT: Final = 1024  # they are to be told at least that there is no room
 _PAUSE_S: Final = 1.0  # when the process has no descriptor left, as asyncio's own server does
 _BEAT_S: Final = 0.1
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -50,7 +53,9 @@ class Acceptor:
         self._opening: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._beat_at_s = 0.0
         self._is_listening = False
+        self._is_paused = False
 
     @property
     def connections(self) -> int:
@@ -61,6 +66,7 @@ class Acceptor:
         """Begin to accept."""
         self._is_listening = True
         self._loop.add_reader(self._listener.fileno(), self._accept)
+        self._beat_at_s = time.monotonic()
         self._beat()
         self._seat.set_open(True)
 
@@ -84,8 +90,8 @@ class Acceptor:
         if self._opening:
             await asyncio.wait(set(self._opening))
 
-    def _accept(self) -> None:
-        for _ in range(_PER_TURN):
+    def _accept(self, most: int = _PER_TURN) -> None:
+        for _ in range(most):
             if not self._accept_one():
                 return
 
@@ -132,13 +138,20 @@ class Acceptor:
 
     def _pause(self, error: OSError) -> None:
         logger.error("no connection can be accepted for now: %s", error.strerror)
+        self._is_paused = True
         self._loop.remove_reader(self._listener.fileno())
         self._loop.call_later(_PAUSE_S, self._resume)
 
     def _resume(self) -> None:
+        self._is_paused = False
         if self._is_listening:
             self._loop.add_reader(self._listener.fileno(), self._accept)
 
     def _beat(self) -> None:
         self._seat.beat(now_ms(), self.connections)
+        at_s, last_at_s = time.monotonic(), self._beat_at_s
+        self._beat_at_s = at_s
+        is_late = at_s - last_at_s > _BEAT_S + _LATE_S
+        if is_late and self._is_listening and not self._is_paused:
+            self._accept(_PER_LATE_BEAT)
         self._timer = self._loop.call_later(_BEAT_S, self._beat)

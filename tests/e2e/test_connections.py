@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack, suppress
+
 import aiohttp
 import pytest
 
-from tests.e2e.conftest import GatewayServer
+from tests.e2e.conftest import TOKEN, GatewayServer
 from tests.proxy.front.rig import peer, request
 from tests.proxy.rig import chat_body
 
@@ -37,3 +39,21 @@ async def test_one_client_of_both_planes(gateway_server: GatewayServer) -> None:
             async with session.post("/v1/chat/completions", json=chat_body("gpt")) as response:
                 assert response.status == 200
                 assert (await response.json())["choices"]
+
+
+async def test_connections_that_are_not_the_data_planes_are_bounded_too(
+    gateway_server: GatewayServer,
+) -> None:
+    wire = request(
+        b"x" * 100, b"Content-Type: application/json", path=b"/api/v1/secrets", key=TOKEN
+    )
+    async with AsyncExitStack() as stack:
+        held = [await stack.enter_async_context(peer(gateway_server.url)) for _ in range(1024)]
+        for on in held:  # all at once: each has ten seconds
+            on.send(wire[:-50])
+        async with peer(gateway_server.url) as more:
+            with suppress(ConnectionError):
+                more.send(wire[:-50])
+                assert await more.read_end() == b""
+    async with peer(gateway_server.url) as on:
+        assert (await on.ask(request(path=b"/livez", method=b"GET"))).status == 200

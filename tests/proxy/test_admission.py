@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -99,17 +100,34 @@ async def test_a_flood_of_one_key_gives_way_to_another_key() -> None:
     admission.close()
 
 
+async def test_many_keys_with_one_request_each_fill_the_queue_no_further_than_it_goes() -> None:
+    admission = Admission(
+        AdmissionLimits(in_flight=1, queued=2, queue_s=60.0), lambda digest: digest.decode()
+    )
+    for _ in range(5):
+        admission.enter()
+        admission.leave("a")
+    admission.tick(now_s(), 0.25, 0.0)
+    await fill(admission, 1)
+    waiting = [asyncio.ensure_future(admission.wait(key)) for key in "bc"]
+    await settle(lambda: admission.queued == 2)
+    assert admission.find_refusal(b"d") is Refusal.IN_FLIGHT
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert (admission.in_flight, admission.queued) == (1, 0)
+    admission.close()
+
+
 async def test_who_goes_away_while_waiting_has_no_place() -> None:
     admission = build(in_flight=1, queue_s=60.0)
     await fill(admission, 1)
     waiting = asyncio.ensure_future(admission.wait("a"))
     await settle(lambda: admission.queued == 1)
     admission.leave("a")
-    await settle(lambda: admission.queued == 0)
-    waiting.cancel()  # let in, but it has not heard of it
+    asyncio.get_running_loop().call_soon(waiting.cancel)  # let in, but it has not heard of it
     await asyncio.gather(waiting, return_exceptions=True)
-    if not waiting.cancelled():
-        admission.leave("a")
+    assert waiting.cancelled()
     assert admission.in_flight == 0
 
 
@@ -158,6 +176,43 @@ async def test_turns_that_are_too_long_for_half_a_second_are_an_overload() -> No
     assert (first, admission.find_refusal(b"a")) == (None, Refusal.BUSY)
     with pytest.raises(OverloadedError, match="work off"):
         await admission.wait("a")
+
+
+async def test_late_in_a_turn_a_key_that_had_few_goes_before_one_that_had_many() -> None:
+    admission = build(turn_s=0.4)
+    admission.tick(now_s(), 0.25, late_s=1.0)
+    for _ in range(3):
+        assert admission.find_refusal(b"a") is None  # early in its turn
+        time.sleep(0.45)
+        await asyncio.sleep(0)
+    assert admission.find_refusal(b"a") is None
+    for _ in range(4):
+        await admission.wait("a")
+    time.sleep(0.45)
+    assert admission.find_refusal(b"a") is Refusal.BUSY
+    assert admission.find_refusal(b"b") is None
+    time.sleep(0.45)
+    assert admission.find_refusal(b"b") is Refusal.BUSY
+
+
+async def test_one_turn_that_is_very_long_is_none() -> None:
+    admission = build(turn_s=0.2)
+    admission.tick(now_s(), 0.25, late_s=1.0)
+    assert admission.find_refusal(b"a") is None
+    time.sleep(0.8)  # the process is stopped, or parses something huge
+    await asyncio.sleep(0)
+    assert admission.find_refusal(b"a") is None
+    time.sleep(0.3)  # and has a burst to work off
+    assert admission.find_refusal(b"unknown") is None
+
+
+async def test_long_turns_are_forgotten_where_the_alert_has_another_reason() -> None:
+    admission = build(turn_s=1e-9, in_flight_per_key=100)
+    await run_late(admission)
+    admission.tick(now_s() + 2, 0.25, late_s=0.0)
+    assert admission.alert
+    for _ in range(2):  # in one turn: the second is late in it
+        assert admission.find_refusal(b"unknown") is None
 
 
 async def test_a_turn_that_is_short_again_is_the_end_of_it() -> None:
@@ -309,6 +364,33 @@ async def test_a_request_that_waits_is_served_when_the_place_comes_free(
             on.send(HANG)
             await settle(lambda: len(sim.calls) == 53)
         await settle(lambda: rig.plane.admission.in_flight == 0)
+
+
+async def test_who_waits_goes_with_its_connection_and_at_the_end_of_a_drain(
+    sim: RunningSimulator,
+) -> None:
+    async with full_rig(sim, queue_timeout_ms=60_000) as rig:
+        async with peer(rig.url) as on:
+            for _ in range(50):
+                assert (await on.ask(request())).status == 200
+        async with peer(rig.url) as holder, peer(rig.url) as gone, peer(rig.url) as on:
+            admission = rig.plane.admission
+            admission.tick(now_s(), 0.25, 0.0)
+            holder.send(HANG)
+            await settle(lambda: len(sim.calls) == 51)
+            gone.send(request())
+            await settle(lambda: admission.queued == 1)
+            gone.reset()
+            await settle(lambda: admission.queued == 0)
+            assert admission.in_flight == 1
+            admission.tick(now_s(), 0.25, 0.0)
+            on.send(request())
+            await settle(lambda: admission.queued == 1)
+            assert await rig.plane.drain(0.2) == 2
+            reply = await on.read()
+            assert (reply.status, reply.code, reply.closes) == (503, "shutting_down", True)
+        assert (admission.in_flight, admission.queued) == (0, 0)
+        assert len(sim.calls) == 51
 
 
 async def test_one_key_cannot_take_all_places(sim: RunningSimulator) -> None:

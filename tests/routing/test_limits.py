@@ -29,14 +29,25 @@ def test_keys_take_turns_and_each_line_keeps_its_order() -> None:
 
 def test_a_key_with_a_flood_waiting_leaves_room_for_others_but_not_for_itself() -> None:
     queue = fill("aaaa")
-    assert queue.has_room("a", 5)
-    assert not queue.has_room("a", 4)
-    assert queue.has_room("b", 4)
+    assert queue.has_room("a", 5, 8)
+    assert not queue.has_room("a", 4, 8)
+    assert queue.has_room("b", 4, 8)
     queue.add("b", "b", 4.0)
-    assert queue.has_room("b", 4)  # half of them are its own by right
+    assert queue.has_room("b", 4, 8)  # half of them are its own by right
     queue.add("b", "b", 5.0)
-    assert not queue.has_room("b", 4)
-    assert queue.has_room("c", 0)  # one of each key, however few there may be
+    assert not queue.has_room("b", 4, 8)
+    assert queue.has_room("c", 0, 8)  # one of each key, however few there may be
+
+
+def test_beyond_the_limit_there_is_room_only_where_another_can_give_way() -> None:
+    many = fill("abcd")
+    assert many.has_room("e", 1, 5)
+    assert not many.has_room("e", 1, 4)
+    assert many.cut("e") is None
+    flood = fill("aabc")
+    assert flood.has_room("e", 1, 4)
+    assert flood.cut("e") == "a1"
+    assert not fill("").has_room("a", 0, 0)  # no queue is wanted
 
 
 def test_the_last_of_the_longest_line_gives_way() -> None:

@@ -472,6 +472,11 @@ class ClientConnection(asyncio.Protocol):
         """Whether a request is being answered."""
         return self._flow is not None
 
+    def forgive(self, late_s: float) -> None:
+        """Take time in which nobody listened for no silence of the client's."""
+        self.since_s += late_s
+        self._intake.asked_s += late_s
+
     def look(self, at_s: float) -> None:
         """Let go of a client that has been silent for too long."""
         silent_s = at_s - self.since_s

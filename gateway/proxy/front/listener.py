@@ -29,6 +29,7 @@ HEAD_LIMIT_S: Final = 10.0  # for all of a request's head
 BODY_IDLE_S: Final = 10.0  # silence of a client in the middle of its body
 _TICK_S: Final = 0.25  # limits are of seconds: this late is early enough
 _RESERVE: Final = 64  # connections beyond the limit: whoever watches or steers must get through
+_SLEPT_S: Final = 1.0  # this late no turn of the loop is: the process was stopped, or nearly so
 _CUT_S: Final = 3.0  # what is cut at the end of the drain books its row and says its last word
 
 
@@ -145,7 +146,11 @@ class Front:
         if self.on_count is not None:
             self.on_count(count)
         if self.max_connections and count > self.max_connections:
-            self._note_surplus(connection, count)
+            connection.is_surplus = True
+            if count > self.max_connections + _RESERVE:
+                self.admission.note_refused(Refusal.CONNECTIONS)
+                connection.abort()
+                return
         if self.max_connections_per_source:
             self._count_source(connection)
 
@@ -189,12 +194,6 @@ class Front:
         except TimeoutError:
             pass  # the caller sees what is left
 
-    def _note_surplus(self, connection: ClientConnection, count: int) -> None:
-        connection.is_surplus = True
-        if count > self.max_connections + _RESERVE:
-            self.admission.note_refused(Refusal.CONNECTIONS)
-            connection.abort()
-
     def _count_source(self, connection: ClientConnection) -> None:
         peer = connection.transport.get_extra_info("peername")
         if not peer or not isinstance(peer, tuple):
@@ -224,6 +223,9 @@ class Front:
         at_s = now_s()
         passed_s = at_s - self.at_s
         self.late_s = max(0.0, passed_s - _TICK_S)
+        if self.late_s > _SLEPT_S:
+            for connection in self._connections:
+                connection.forgive(self.late_s)
         self._look()
         self.admission.tick(at_s, passed_s, self.late_s)
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from gateway.errors import LockgateError, ShuttingDownError
-from gateway.proxy.answer import render_fault
 from gateway.proxy.front import ClientConnection, Front
+from tests.proxy.front.rig import render
 
 REQUEST = b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n"
 
@@ -22,7 +22,7 @@ def stop() -> LockgateError:
 @asynccontextmanager
 async def open_front() -> AsyncIterator[tuple[Front, list[int], int]]:
     counts: list[int] = []
-    front = Front(answer, render_fault, lambda transport, _: transport.abort())
+    front = Front(answer, render, lambda transport, _: transport.abort())
     front.on_count = counts.append
     server = await asyncio.get_running_loop().create_server(front, "127.0.0.1", 0)
     yield front, counts, server.sockets[0].getsockname()[1]

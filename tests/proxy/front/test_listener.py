@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import time
 from contextlib import AsyncExitStack, suppress
 
 import orjson
@@ -128,6 +129,23 @@ async def test_a_body_that_does_not_come(sim: RunningSimulator, wire: bytes) -> 
     assert sim.calls == []
 
 
+async def test_while_the_process_stands_still_no_client_is_silent(sim: RunningSimulator) -> None:
+    async with rig_with(sim, body_idle_s=1.5, keepalive_s=1.5) as rig, peer(rig.url) as idle:
+        assert (await idle.ask(LIST)).status == 200
+        async with peer(rig.url) as on:
+            wire = request()
+            on.send(wire[:-20])
+            await settle(lambda: rig.plane.front.busy == 1)
+            on.send(wire[-20:-10])
+            time.sleep(2)  # stopped and continued, or everything else of the machine went first
+            late_s = now_s() + 0.6
+            while now_s() < late_s:  # two looks at the connections
+                await asyncio.sleep(0.05)
+            on.send(wire[-10:])
+            assert (await on.read()).status == 200
+        assert (await idle.ask(LIST)).status == 200
+
+
 async def test_a_body_that_drips_beyond_the_whole_of_its_time() -> None:
     seen: list[type[LockgateError]] = []
 
@@ -188,6 +206,22 @@ async def test_far_too_many_connections_are_closed_at_once(sim: RunningSimulator
         more = await stack.enter_async_context(peer(rig.url))
         with suppress(ConnectionError):
             assert await more.read_end() == b""
+    assert 'lockgate_refused_total{reason="connections"} 1.0' in rig.metrics.render().decode()
+
+
+async def test_one_beyond_both_limits_is_one_refusal(sim: RunningSimulator) -> None:
+    limits = {"max_connections": 1, "max_connections_per_source": 65}
+    async with rig_with(sim, **limits) as rig, AsyncExitStack() as stack:
+        for _ in range(1 + 64):
+            await stack.enter_async_context(peer(rig.url))
+        await settle(lambda: rig.plane.front.connections == 65)
+        more = await stack.enter_async_context(peer(rig.url))
+        with suppress(ConnectionError):
+            assert await more.read_end() == b""
+    lines = rig.metrics.render().decode().splitlines()
+    assert [line for line in lines if line.startswith("lockgate_refused_total")] == [
+        'lockgate_refused_total{reason="connections"} 1.0'
+    ]
 
 
 async def test_connections_are_counted_by_their_address(sim: RunningSimulator) -> None:

@@ -42,7 +42,7 @@ async def check(on: Peer, case: Case) -> Reply:
     assert isinstance(error["code"], str)
     assert error["message"]
     assert reply.headers["content-type"].startswith("application/json")
-    assert "x-lockgate-request-id" in reply.headers
+    assert len(reply.headers["x-lockgate-request-id"]) == 32
     return reply
 
 
