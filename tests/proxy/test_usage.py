@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -447,6 +448,59 @@ async def test_a_row_at_fault_in_the_spool_costs_only_itself(tmp_path: Path) -> 
     usage = writer(shelf, spool=spool)
     await usage.stop()
     assert (shelf.stored, usage.dropped) == (["r0", "r2", "r3"], 1)
+
+
+async def test_rows_behind_a_spool_that_cannot_be_read_wait_for_it(tmp_path: Path) -> None:
+    """Stored before those in the file, they would make the database pass over these."""
+    shelf, spool = Cupboard(), Spool(tmp_path, 1 << 30)
+    await spool.append(0, [row(0), row(1)])
+    (path,) = tmp_path.iterdir()
+    (held,) = (int(fd.name) for fd in Path("/proc/self/fd").iterdir() if _is_open_on(fd, path))
+    kept, unreadable = os.dup(held), os.open(path, os.O_WRONLY)
+    os.dup2(unreadable, held)
+    usage = writer(shelf, spool=spool)
+    usage._first = 2
+    usage.record(row(2))
+    with pytest.raises(StoreUnavailableError, match="cannot be read"):
+        await usage.flush()
+    assert shelf.stored == []
+    os.dup2(kept, held)
+    os.close(kept)
+    os.close(unreadable)
+    await usage.stop()
+    assert shelf.stored == names(3)
+
+
+def _is_open_on(descriptor: Path, path: Path) -> bool:
+    try:
+        return descriptor.readlink() == path
+    except OSError:  # it was closed meanwhile
+        return False
+
+
+class Stumbling(Cupboard):
+    """A cupboard with a fault of its own: with the batch, with its half, in giving a row up."""
+
+    stumbles = 3
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Any]:
+        if self.stumbles:
+            self.stumbles -= 1
+            raise RuntimeError("nobody has thought of it")
+        async with super().write() as tx:
+            yield tx
+
+
+async def test_a_fault_of_ours_does_not_end_the_ledger() -> None:
+    shelf = Stumbling()
+    usage = writer(shelf)
+    usage.start()
+    usage.record(row(0))
+    usage.record(row(1))
+    await until(lambda: len(shelf.stored) == 2)
+    await usage.stop()
+    assert shelf.stored == names(2)
 
 
 async def test_rows_lost_on_their_way_are_counted() -> None:
