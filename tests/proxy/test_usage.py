@@ -351,6 +351,38 @@ async def test_a_write_that_hangs_and_then_comes_through_stores_its_rows_once(
     assert shelf.stored == names(2)
 
 
+async def test_rows_behind_those_in_the_file_go_there_too(tmp_path: Path) -> None:
+    """They would wait in memory otherwise, however long the file is."""
+    shelf, spool = Cupboard(), Spool(tmp_path, 1 << 30)
+    await spool.append(0, [row(0)])
+    usage = writer(shelf, spool=spool, patience_s=3600.0)  # slow, not away
+    usage._first = 1
+    shelf.gate.clear()
+    usage.start()
+    usage.record(row(1))
+    await until(lambda: usage.spooled == 2)
+    shelf.gate.set()
+    await usage.stop()
+    assert shelf.stored == names(2)
+
+
+async def test_a_late_end_of_a_write_forgets_no_row_that_came_since(tmp_path: Path) -> None:
+    shelf, spool = Cupboard(), Spool(tmp_path, 1 << 30)
+    usage = writer(shelf, spool=spool)
+    shelf.gate.clear()
+    usage.record(row(0))
+    writing = asyncio.create_task(usage.flush())
+    await until(lambda: shelf.stored)
+    usage.record(row(1))
+    await usage._spool_rows(spool)
+    for number in range(2, 5):
+        usage.record(row(number))
+    shelf.gate.set()
+    await writing
+    await usage.stop()
+    assert shelf.stored == names(5)
+
+
 async def test_what_a_stop_leaves_the_next_start_stores(tmp_path: Path) -> None:
     shelf = Cupboard()
     shelf.down = True
