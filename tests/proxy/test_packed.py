@@ -19,7 +19,13 @@ def test_what_is_undone() -> None:
 
 
 @pytest.mark.parametrize(
-    "packed", [b"no gzip", gzip.compress(BODY)[:-4], gzip.compress(BODY) + b"x"]
+    "packed",
+    [b"no gzip", gzip.compress(BODY)[:-4], gzip.compress(BODY) + b"x"],
+    ids=[
+        "none",
+        "cut",
+        "more",
+    ],  # the bytes hold the time, and names have to be the same everywhere
 )
 def test_what_is_broken(packed: bytes) -> None:
     with pytest.raises(MalformedRequestError):
