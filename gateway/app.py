@@ -108,6 +108,7 @@ class Refresher:
         self._serving = serving
         self._clock = clock
         self._seen_at_s = clock.monotonic_s()
+        self._is_behind = False
         self._task: asyncio.Task[None] | None = None
         self.fault: str | None = None
 
@@ -126,6 +127,14 @@ class Refresher:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    async def follow(self) -> None:
+        """Look whether anything was committed, and serve it; what cannot be read is read again."""
+        self._is_behind = await self._store.changed() or self._is_behind
+        if self._is_behind:  # the store tells of a change once, read or not
+            await self.refresh()
+            self._is_behind = False
+        self._seen_at_s = self._clock.monotonic_s()
+
     async def refresh(self) -> None:
         """Read what has changed and serve it, if the database is ahead."""
         current = self._serving.snapshots.current
@@ -139,9 +148,7 @@ class Refresher:
         while True:
             await asyncio.sleep(POLL_INTERVAL_S)
             try:
-                if await self._store.changed():
-                    await self.refresh()
-                self._seen_at_s = self._clock.monotonic_s()
+                await self.follow()
                 self._report(None)
             except LockgateError as error:
                 self._report(error.detail)

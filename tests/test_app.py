@@ -10,6 +10,7 @@ import pytest
 
 from gateway.app import Gateway, build_gateway
 from gateway.entities import EndpointId, GatewaySecretInfo, SealedSecret
+from gateway.errors import StoreUnavailableError
 from gateway.installation import Installation, open_installation
 from gateway.ports import Transaction
 from gateway.providers import allowed_origin
@@ -88,3 +89,18 @@ async def test_a_commit_that_changes_no_configuration_leaves_the_snapshot(
         await tx.usage.insert_many([samples.usage()])
     await gateway.refresher.refresh()
     assert gateway.serving.snapshots.current is before
+
+
+async def test_a_change_that_could_not_be_read_at_once_is_read_later(
+    gateway: Gateway, other: Installation
+) -> None:
+    """The store tells of a commit once; nobody commits again to remind us."""
+    async with other.store.write() as tx:
+        await add(tx, other, 0)
+        await tx.bump_epoch()
+    async with gateway.installation.store.read(), gateway.installation.store.read():
+        with pytest.raises(StoreUnavailableError):  # all readers are busy
+            await gateway.refresher.follow()
+    assert gateway.serving.snapshots.current.epoch == 0
+    await gateway.refresher.follow()
+    assert list(gateway.serving.snapshots.current.endpoints) == ["endpoint-0"]

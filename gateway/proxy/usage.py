@@ -16,6 +16,7 @@ from gateway.entities import UsageRow
 from gateway.errors import (
     DatabaseDamagedError,
     GatewayError,
+    InternalError,
     LockgateError,
 )
 from gateway.ports import Clock, Store
@@ -171,7 +172,10 @@ class UsageWriter:
     async def _flush_or_wait(self) -> None:
         try:
             await self.flush()
-        except LockgateError as error:
+        except Exception as error:
+            if not isinstance(error, LockgateError):  # a fault of ours; it must not end the ledger
+                logger.exception("usage rows wait")
+                error = InternalError("Usage rows cannot be stored; see the log.")
             self._report(error)
             await asyncio.sleep(self._retry_s)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gateway.entities import UsageRow
+from gateway.errors import StoreUnavailableError
 from gateway.store.spool_file import Portion, SpoolFile, list_spools
 
 logger = logging.getLogger("lockgate.usage")
@@ -62,7 +63,11 @@ class Spool:
         return await self._run(lambda: self._append(first, rows))
 
     async def read(self, most_rows: int) -> Portion | None:
-        """Read the rows that are next; None where none are left."""
+        """Read the rows that are next; None where none are left.
+
+        Raises:
+            StoreUnavailableError: our own file cannot be read; what follows its rows has to wait.
+        """
         if not self.rows:
             return None
         return await self._run(lambda: self._read(most_rows))
@@ -136,6 +141,10 @@ class Spool:
             try:
                 portion = file.read(most_rows)
             except OSError as error:
+                if file is self._own:
+                    raise StoreUnavailableError(
+                        f"the spool cannot be read: {error.strerror}"
+                    ) from error
                 logger.error("%s cannot be read: %s", file.path, error.strerror)  # noqa: TRY400  the system's word is all there is to know
                 portion = None
             if portion is not None:

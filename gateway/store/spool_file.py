@@ -35,6 +35,7 @@ _MODE: Final = 0o600
 _HEAD: Final = struct.Struct(">IIQI")
 _MAX_LINE_BYTES: Final = 4096  # ours has 400
 _MAX_FRAME_BYTES: Final = 64 << 20  # fifty times what is ever written: beyond it is damage
+_BINARY: Final = getattr(os, "O_BINARY", 0)  # Windows would change line ends
 _sync: Final = getattr(os, "fdatasync", os.fsync)
 
 
@@ -62,7 +63,7 @@ class SpoolFile:
     def create(cls, folder: Path, writer: str) -> SpoolFile:
         """Create a writer's file (0600). Raises OSError."""
         path = folder / f"{PREFIX}{writer}{SUFFIX}"
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY | getattr(os, "O_CLOEXEC", 0)
         descriptor = os.open(path, flags, _MODE)
         try:
             _take(descriptor)
@@ -82,7 +83,7 @@ class SpoolFile:
 
         What is no spool of ours stays as it is. Raises OSError.
         """
-        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+        descriptor = os.open(path, os.O_RDWR | _BINARY | getattr(os, "O_NOFOLLOW", 0))
         try:
             if _is_taken(descriptor) or os.fstat(descriptor).st_nlink == 0:
                 os.close(descriptor)  # its writer lives, or somebody was faster
@@ -215,7 +216,7 @@ def count_rows(path: Path) -> int | None:
 
     Raises OSError.
     """
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    descriptor = os.open(path, os.O_RDONLY | _BINARY | getattr(os, "O_NOFOLLOW", 0))
     try:
         found = _read_line(descriptor)
         if found is None:

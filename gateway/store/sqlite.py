@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -108,6 +108,7 @@ class SqliteStore:
         for reader in readers:
             self._free.put_nowait(reader)
         self._watcher = watcher
+        watcher.limit_s = PING_WAIT_S
         self._data_version = data_version
         self._presence = Presence(path)
         self._facets = KnownFacets()
@@ -123,7 +124,7 @@ class SqliteStore:
         Until then a statement may take as long as it takes, as a migration does.
         """
         self._lock_wait_s = wait_s
-        for line in (*self._readers, self._watcher, *([] if self._line is None else [self._line])):
+        for line in (*self._readers, *([] if self._line is None else [self._line])):
             line.limit_s = HANG_LIMIT_S
 
     @asynccontextmanager
@@ -272,8 +273,7 @@ class SqliteStore:
 
     async def _look(self, query: str) -> int:
         self._watcher.check()  # else what hangs would get longer with each look
-        work = _read_number(self._watcher.connection, query)
-        return await _within(PING_WAIT_S, self._watcher.run(work))
+        return await self._watcher.run(_read_number(self._watcher.connection, query))
 
     async def backup(self, target: Path) -> None:
         """Copy the database as of now into a new file; see `backup_file` for the errors."""
@@ -438,14 +438,3 @@ async def _read_number(connection: aiosqlite.Connection, query: str) -> int:
     with converted():
         rows = list(await connection.execute_fetchall(query))
     return int(rows[0][0])
-
-
-async def _within(limit_s: float, work: Awaitable[int]) -> int:
-    """Await a query at most `limit_s`: a disk that hangs must not hang its caller."""
-    try:
-        async with asyncio.timeout(limit_s):
-            return await work
-    except TimeoutError as exc:
-        raise StoreUnavailableError(
-            "The database does not answer.", retry_after_s=RETRY_AFTER_S
-        ) from exc

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -350,6 +351,38 @@ async def test_a_write_that_hangs_and_then_comes_through_stores_its_rows_once(
     assert shelf.stored == names(2)
 
 
+async def test_rows_behind_those_in_the_file_go_there_too(tmp_path: Path) -> None:
+    """They would wait in memory otherwise, however long the file is."""
+    shelf, spool = Cupboard(), Spool(tmp_path, 1 << 30)
+    await spool.append(0, [row(0)])
+    usage = writer(shelf, spool=spool, patience_s=3600.0)  # slow, not away
+    usage._first = 1
+    shelf.gate.clear()
+    usage.start()
+    usage.record(row(1))
+    await until(lambda: usage.spooled == 2)
+    shelf.gate.set()
+    await usage.stop()
+    assert shelf.stored == names(2)
+
+
+async def test_a_late_end_of_a_write_forgets_no_row_that_came_since(tmp_path: Path) -> None:
+    shelf, spool = Cupboard(), Spool(tmp_path, 1 << 30)
+    usage = writer(shelf, spool=spool)
+    shelf.gate.clear()
+    usage.record(row(0))
+    writing = asyncio.create_task(usage.flush())
+    await until(lambda: shelf.stored)
+    usage.record(row(1))
+    await usage._spool_rows(spool)
+    for number in range(2, 5):
+        usage.record(row(number))
+    shelf.gate.set()
+    await writing
+    await usage.stop()
+    assert shelf.stored == names(5)
+
+
 async def test_what_a_stop_leaves_the_next_start_stores(tmp_path: Path) -> None:
     shelf = Cupboard()
     shelf.down = True
@@ -450,6 +483,59 @@ async def test_a_row_at_fault_in_the_spool_costs_only_itself(tmp_path: Path) -> 
     usage = writer(shelf, spool=spool)
     await usage.stop()
     assert (shelf.stored, usage.dropped) == (["r0", "r2", "r3"], 1)
+
+
+async def test_rows_behind_a_spool_that_cannot_be_read_wait_for_it(tmp_path: Path) -> None:
+    """Stored before those in the file, they would make the database pass over these."""
+    shelf, spool = Cupboard(), Spool(tmp_path, 1 << 30)
+    await spool.append(0, [row(0), row(1)])
+    (path,) = tmp_path.iterdir()
+    (held,) = (int(fd.name) for fd in Path("/proc/self/fd").iterdir() if _is_open_on(fd, path))
+    kept, unreadable = os.dup(held), os.open(path, os.O_WRONLY)
+    os.dup2(unreadable, held)
+    usage = writer(shelf, spool=spool)
+    usage._first = 2
+    usage.record(row(2))
+    with pytest.raises(StoreUnavailableError, match="cannot be read"):
+        await usage.flush()
+    assert shelf.stored == []
+    os.dup2(kept, held)
+    os.close(kept)
+    os.close(unreadable)
+    await usage.stop()
+    assert shelf.stored == names(3)
+
+
+def _is_open_on(descriptor: Path, path: Path) -> bool:
+    try:
+        return descriptor.readlink() == path
+    except OSError:  # it was closed meanwhile
+        return False
+
+
+class Stumbling(Cupboard):
+    """A cupboard with a fault of its own: with the batch, with its half, in giving a row up."""
+
+    stumbles = 3
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Any]:
+        if self.stumbles:
+            self.stumbles -= 1
+            raise RuntimeError("nobody has thought of it")
+        async with super().write() as tx:
+            yield tx
+
+
+async def test_a_fault_of_ours_does_not_end_the_ledger() -> None:
+    shelf = Stumbling()
+    usage = writer(shelf)
+    usage.start()
+    usage.record(row(0))
+    usage.record(row(1))
+    await until(lambda: len(shelf.stored) == 2)
+    await usage.stop()
+    assert shelf.stored == names(2)
 
 
 async def test_rows_lost_on_their_way_are_counted() -> None:

@@ -152,6 +152,23 @@ async def test_reads_beyond_those_that_hang_are_refused_at_once(
         assert await tx.get_epoch() == 0
 
 
+async def test_looks_at_a_database_that_hangs_do_not_queue_up(
+    store: SqliteStore, disk: Disk
+) -> None:
+    """With the limit as it is: whoever gives up must be the one who notes that it hangs."""
+    await store._watcher.connection.create_function("hang", 0, disk.hang)
+    with pytest.raises(StoreUnavailableError):
+        await store._look("SELECT hang()")
+    assert store._watcher.is_hanging
+    with pytest.raises(StoreUnavailableError):
+        await store.ping()
+    disk.thawed.set()
+    async with asyncio.timeout(5):
+        while store._watcher.is_hanging:
+            await asyncio.sleep(0.001)
+    await store.ping()
+
+
 async def test_a_close_does_not_wait_for_what_hangs(store: SqliteStore) -> None:
     with pytest.raises(StoreUnavailableError):
         async with store.write_session() as session:

@@ -106,3 +106,30 @@ async def test_a_migration_cut_short_leaves_the_old_ledger(path: Path) -> None:
     async with store.read() as tx:
         assert len((await tx.usage.list_page(ALL)).items) == len(ROWS)
     await store.close()
+
+
+async def test_a_database_of_the_previous_release_keeps_its_endpoints_and_rows(
+    tmp_path: Path,
+) -> None:
+    """Schema 5: endpoints had no resilience, the ledger no writers."""
+    path = tmp_path / "lockgate.db"
+    store = await open_sqlite(path, clock=SetClock())
+    async with store.write() as tx:
+        target = await samples.add_model(tx, 1)
+        await tx.endpoints.insert(samples.endpoint(1, to=(target,)))
+        await tx.usage.insert_many(ROWS)
+    await store.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP TABLE ledger_writers")
+        connection.execute("ALTER TABLE endpoints DROP COLUMN resilience")
+        connection.execute("DELETE FROM schema_migrations WHERE version > 5")
+    store = await open_sqlite(path, clock=SetClock())
+    async with store.write() as tx:
+        (endpoint,) = (await tx.endpoints.list_page(ALL)).items
+        await tx.usage.insert_numbered("w", 0, ROWS[:2])
+        await tx.usage.insert_numbered("w", 0, ROWS[:3])
+        page = await tx.usage.list_page(ALL)
+    await store.close()
+    assert endpoint == samples.endpoint(1, to=(target,))
+    assert len(page.items) == len(ROWS) + 3
+    assert check_database(path) == ()

@@ -285,6 +285,17 @@ class Usage:
             page = await tx.usage.list_page(ALL)
         assert sorted(item["started_at"] - START for item in page.items) == [0, 0, 1, 2, 3, 4]
 
+    async def test_a_writer_is_forgotten_long_after_its_last_row(self, store: Store) -> None:
+        """Every start is a writer of its own: their numbers would pile up."""
+        later = samples.usage(0)._replace(started_at=START + 91 * 86_400_000)
+        async with store.write() as tx:
+            await tx.usage.insert_numbered("w1", 0, [samples.usage(0)])
+            await tx.usage.insert_numbered("w2", 0, [samples.usage(0)])
+            await tx.usage.insert_numbered("w3", 0, [later])
+            await tx.usage.insert_numbered("w1", 0, [samples.usage(0)])  # as if it were new
+            page = await tx.usage.list_page(ALL)
+        assert len(page.items) == 4
+
     async def test_rows_that_were_passed_over_do_not_come_later(self, store: Store) -> None:
         async with store.write() as tx:
             await tx.usage.pass_over("w1", 1, START)
