@@ -148,9 +148,12 @@ class TargetHealth:
 
     # --- before a call ----------------------------------------------------------------------
 
-    def wait_s(self, now_s: float) -> float:
-        """Return after how many seconds it may be asked; 0: now."""
-        return 0.0 if self.is_clear else max(0.0, self.until_s - now_s)
+    def wait_s(self, now_s: float, *, is_lone: bool = False) -> float:
+        """Return after how many seconds it may be asked, also by who may `insist`; 0: now."""
+        if self.is_clear:
+            return 0.0
+        at_s = min(self.until_s, self._wide_s + self._times.open_s) if is_lone else self.until_s
+        return max(0.0, at_s - now_s)
 
     def claim(self, now_s: float, stagger_s: float = 0.0) -> bool:
         """Take the right to probe a blocked target whose time is over.

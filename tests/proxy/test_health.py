@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 import pytest
 
 from gateway.entities import EndpointLimits, Resilience
-from gateway.routing.health import IN_A_ROW, Block
-from gateway.routing.health_table import list_states
+from gateway.routing.health import IN_A_ROW, Block, HealthEvent
+from gateway.routing.health_table import build_health_key, list_states
 from gateway.simulator import RunningSimulator
 from tests.proxy.rig import Answer, Endpoint, Model, Rig, chat_body
 
@@ -84,6 +85,16 @@ async def test_a_lone_target_is_asked_whatever_it_says(sim: RunningSimulator, st
     assert {answer.status for answer in answers} == {429}
     assert {answer.headers["Retry-After"] for answer in answers} == {"30"}
     assert len(sim.calls) == 8
+
+
+async def test_a_model_that_is_primary_and_fallback_is_still_the_only_one(
+    sim: RunningSimulator,
+) -> None:
+    sim.set_fault("status=429,retry-after=30")
+    models = [Model(sim.url, name="one"), Model(sim.url, name="one", order=0, same_as=0)]
+    async with Rig({"chat": Endpoint(models)}) as rig:
+        assert [(await rig.chat()).status for _ in range(3)] == [429] * 3
+    assert len(sim.calls) == 3
 
 
 async def test_when_all_cool_the_client_learns_when_the_first_is_back(
@@ -176,6 +187,21 @@ async def test_while_a_circuit_is_open_nothing_reaches_the_target(sim: RunningSi
     assert {answer.code for answer in refused} == {"no_target"}
     assert all(1 <= int(answer.headers["Retry-After"]) <= 33 for answer in refused)
     assert len(sim.calls) == IN_A_ROW
+
+
+async def test_who_has_no_other_target_waits_for_its_next_turn_only(
+    sim: RunningSimulator,
+) -> None:
+    async with Rig(lone(sim)) as rig:
+        await rig.chat()
+        target = rig.parts.snapshots.current.endpoints["chat"].targets[0]
+        sealed = rig.parts.snapshots.current.sealed[target.secret_id]
+        at_s = time.monotonic()
+        opened = HealthEvent(build_health_key(target, sealed), "open", at_s + 300, "code", 5)
+        rig.parts.healths.hear(opened, at_s)
+        refused = await rig.chat()
+    assert (refused.code, len(sim.calls)) == ("no_target", 1)
+    assert int(refused.headers["Retry-After"]) <= 30
 
 
 async def test_one_probe_at_a_time_reaches_a_dead_target(sim: RunningSimulator) -> None:

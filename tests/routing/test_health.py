@@ -360,6 +360,7 @@ def test_the_only_target_is_cut_off_for_no_longer_than_the_first_interval(target
         target.wait(OPEN_S * 1.1)
         assert target.claim() or target.health.insist(target.now_s)
         target.fail()
+        assert target.health.wait_s(target.now_s, is_lone=True) == OPEN_S
     assert target.left_s > OPEN_S * 2  # for endpoints that have others
 
 
