@@ -64,13 +64,21 @@ class HealthTimes:
 
 @dataclass(frozen=True, slots=True)
 class HealthEvent:
-    """A change of state, as one process tells it to the others. `until_s` 0: clear again."""
+    """A change of state, as one process tells it to the others.
+
+    `until_s` 0 of a probe: it is over, and another may follow.
+    """
 
     key: str
     kind: str  # a `Block`, "probe" or "clear"
     until_s: float = 0.0
     reason: str = ""
     step: int = 0
+
+    @property
+    def is_claim(self) -> bool:
+        """Whether it says that the target is being tried now."""
+        return self.kind == "probe" and self.until_s > 0
 
     def dump(self) -> list[Any]:
         """Return JSON's own kinds."""
