@@ -87,7 +87,7 @@ class Caller:
         except ClientGoneError as error:
             run.client_gone, run.error_code = True, error.code
             raise
-        except Exception:
+        except BaseException:  # also one that is closed with the event loop
             run.error_code = InternalError.code
             raise
         finally:
@@ -133,7 +133,7 @@ class Caller:
             run.error_code, run.blame = error.code, blame_error(error)
             run.is_stale = isinstance(error, UpstreamStaleError)
             outcome = Failure(run.wiring, error.next_target, error)
-        except Exception:
+        except BaseException:  # also one that is closed with the event loop
             run.error_code = InternalError.code  # a fault of ours is no success in the ledger
             raise
         finally:
@@ -143,7 +143,8 @@ class Caller:
 
     async def _send(self, run: Attempt, relay: Relay, watch: StreamWatch) -> None:
         if not run.wiring.health.is_clear:
-            run.wiring.health.recover(now_s())  # a stream may take minutes: it has begun well
+            # A stream may take minutes: it has begun well.
+            run.wiring.health.recover(now_s(), run.began_s)
         try:
             await relay.send()
         finally:
@@ -160,17 +161,19 @@ class Caller:
         health, at_s = run.wiring.health, now_s()
         health.in_flight -= 1
         if run.error_code is None:
-            health.succeed(at_s)
+            health.succeed(at_s, run.began_s)
         elif run.is_refusal:
-            health.refuse(at_s)
-        elif run.is_stale:
-            health.release()
-        else:
-            if run.is_retry and run.blame is not Blame.NONE:
-                health.spend()
-            draw = self._parts.draw()
-            health.fail(at_s, run.blame, run.error_code, hint_s=run.hint_s, draw=draw)
+            health.refuse(at_s, run.began_s)
+        elif not run.is_stale:  # else a probe goes on over a fresh connection
+            self._blame(run, run.error_code, at_s)
         book(run, self._parts)
+
+    def _blame(self, run: Attempt, code: str, at_s: float) -> None:
+        health, blame = run.wiring.health, run.blame
+        if run.is_retry and blame is not Blame.NONE:
+            health.spend()
+        draw = self._parts.draw()
+        health.fail(at_s, run.began_s, blame, code, hint_s=run.hint_s, draw=draw)
 
     async def _buffer(self, run: Attempt, answer: UpstreamAnswer) -> Attempt | Failure:
         is_error = answer.status >= _FIRST_REDIRECT

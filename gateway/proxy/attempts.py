@@ -62,7 +62,7 @@ class Attempts:
                 await self._caller.deliver(outcome)
                 return
             tries += 1
-            if not outcome.next_target or tries >= self._most or _is_late(job):
+            if not outcome.next_target or tries + exchange.hedges >= self._most or _is_late(job):
                 break
             following = next(wirings, None) or await self._retry(exchange, job, outcome)
             if following is None:
@@ -80,7 +80,7 @@ class Attempts:
         is_retry: bool,
     ) -> Attempt | Failure:
         """Call one target, or two where the endpoint hedges and the first is slow."""
-        if not job.route.hedge or is_retry:
+        if not job.route.hedge or is_retry or self._most == 1:
             return await self._caller.call(exchange, job, wiring, is_retry=is_retry)
         return await self._hedges.call(exchange, job, wiring, others)
 
@@ -107,22 +107,22 @@ class Attempts:
 
     def _insist(self, exchange: Exchange, job: Job, passed_over: list[Wiring]) -> Wiring:
         """Return the only target there is although it is blocked, or explain why there is none."""
-        if len(passed_over) == 1:
-            (wiring,) = passed_over
-            health = wiring.health
-            if health.in_flight < self._most_in_flight and health.insist(now_s()):
-                return wiring
         if not passed_over:
             raise self._explain_no_target(exchange, job)
-        at_s = now_s()
+        at_s, first = now_s(), passed_over[0]
+        # A model may be a PRIMARY and a FALLBACK of the same endpoint: it is still the only one.
+        is_lone = all(wiring.health is first.health for wiring in passed_over)
+        if is_lone and first.health.in_flight < self._most_in_flight and first.health.insist(at_s):
+            return first
         if any(wiring.health.is_clear for wiring in passed_over):
             raise OverloadedError(
                 "the endpoint's targets have as many calls under way as they may",
                 retry_after_s=_FULL_RETRY_S,
             )
-        soonest_s = max(1.0, min(wiring.health.wait_s(at_s) for wiring in passed_over))
+        soonest_s = min(wiring.health.wait_s(at_s, is_lone=is_lone) for wiring in passed_over)
         raise NoTargetError(
-            "every target of the endpoint is out of service for now", retry_after_s=soonest_s
+            "every target of the endpoint is out of service for now",
+            retry_after_s=max(1.0, soonest_s),
         )
 
     async def _retry(self, exchange: Exchange, job: Job, failure: Failure) -> Wiring | None:

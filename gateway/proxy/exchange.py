@@ -30,6 +30,7 @@ class Exchange:
         spec: how the client's dialect shapes answers, errors and streams.
         started_s: of the monotonic clock.
         started_at: wall-clock milliseconds.
+        hedges: attempts that ran beside another one.
         waited_s: time spent waiting for the client's body and for upstreams.
         spent_s: the overhead as it was told to the client; -1 until then.
         endpoint, model, provider: for the answer's headers; "" until they are known.
@@ -47,6 +48,7 @@ class Exchange:
     waited_s: float = 0.0
     spent_s: float = -1.0
     attempts: int = 0
+    hedges: int = 0
     endpoint: str = ""
     model: str = ""
     provider: str = ""

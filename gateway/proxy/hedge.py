@@ -133,6 +133,7 @@ class _Race:
         if second is None:
             self._policy.give_back()
         else:
+            self._exchange.hedges += 1
             self._start(second)
 
     async def _call(self, lane: _Lane, wiring: Wiring) -> None:

@@ -27,6 +27,9 @@ _GROWTH: Final = 10  # a circuit stays open for at most this many times its firs
 _SUCCESSES: Final = 3  # probes that close a circuit
 _JITTER: Final = 0.1  # of a circuit's interval, either way: gateways must not probe in step
 _COOL_S: Final = (1.0, 60.0)
+# Of a hint. A lone target is asked although it cools, and says the same again each time: what makes
+# the cooling longer by less than the rest is not told to all processes.
+_NOT_WORTH_TELLING: Final = 0.9
 _QUARANTINE_GROWTH: Final = 10
 _BUDGET: Final = 100  # tokens
 _RETRY_COST: Final = 10
@@ -61,13 +64,21 @@ class HealthTimes:
 
 @dataclass(frozen=True, slots=True)
 class HealthEvent:
-    """A change of state, as one process tells it to the others. `until_s` 0: clear again."""
+    """A change of state, as one process tells it to the others.
+
+    `until_s` 0 of a probe: it is over, and another may follow.
+    """
 
     key: str
     kind: str  # a `Block`, "probe" or "clear"
     until_s: float = 0.0
     reason: str = ""
     step: int = 0
+
+    @property
+    def is_claim(self) -> bool:
+        """Whether it says that the target is being tried now."""
+        return self.kind == "probe" and self.until_s > 0
 
     def dump(self) -> list[Any]:
         """Return JSON's own kinds."""
@@ -100,8 +111,10 @@ class TargetHealth:
         "_in_row",
         "_old_bad",
         "_old_good",
+        "_opened_s",
         "_probe_until_s",
         "_publish",
+        "_since_s",
         "_successes",
         "_times",
         "_tokens",
@@ -136,14 +149,19 @@ class TargetHealth:
         self._turn_s = 0.0  # when the younger half of the window ends
         self._probe_until_s = 0.0  # a probe is under way, here or elsewhere, until then
         self._wide_s = 0.0  # when it was asked last although its circuit is open
+        self._since_s = 0.0  # what began earlier says nothing about the block
+        self._opened_s = 0.0  # when its circuit opened last
         self._successes = 0
         self._tokens = _BUDGET
 
     # --- before a call ----------------------------------------------------------------------
 
-    def wait_s(self, now_s: float) -> float:
-        """Return after how many seconds it may be asked; 0: now."""
-        return 0.0 if self.is_clear else max(0.0, self.until_s - now_s)
+    def wait_s(self, now_s: float, *, is_lone: bool = False) -> float:
+        """Return after how many seconds it may be asked, also by who may `insist`; 0: now."""
+        if self.is_clear:
+            return 0.0
+        at_s = min(self.until_s, self._wide_s + self._times.open_s) if is_lone else self.until_s
+        return max(0.0, at_s - now_s)
 
     def claim(self, now_s: float, stagger_s: float = 0.0) -> bool:
         """Take the right to probe a blocked target whose time is over.
@@ -175,8 +193,8 @@ class TargetHealth:
 
     # --- after a call -----------------------------------------------------------------------
 
-    def succeed(self, now_s: float) -> None:
-        """Note a call that went well."""
+    def succeed(self, now_s: float, began_s: float) -> None:
+        """Note a call that went well, and when it had begun."""
         self._in_row = 0
         if now_s >= self._turn_s:
             self._turn(now_s)
@@ -184,56 +202,62 @@ class TargetHealth:
         if self._tokens < _BUDGET:
             self._tokens += 1
         if not self.is_clear:
-            self.recover(now_s)
+            self.recover(now_s, began_s)
 
-    def recover(self, now_s: float) -> None:
-        """Note that a blocked target begins to answer well: the next probe may follow."""
-        if self.is_clear or not (self._is_probed(now_s) or now_s >= self.until_s):
+    def recover(self, now_s: float, began_s: float) -> None:
+        """Note that a blocked target begins to answer well: the next probe may follow.
+
+        One call counts once, however often it is told.
+        """
+        if self.is_clear or not self._is_news(now_s, began_s):
             return  # the answer to a question of before
         self._successes += 1
+        self._since_s = now_s
         self.until_s = min(self.until_s, now_s)
         if self._successes >= (_SUCCESSES if self.block is Block.CIRCUIT else 1):
             self._clear()
             self._publish(self, HealthEvent(self.key, "clear"))
         else:
-            self.release()
+            self._release(began_s=now_s)
 
-    def refuse(self, now_s: float) -> None:
+    def refuse(self, now_s: float, began_s: float) -> None:
         """Note that it answered, and did not want the request: it is not broken.
 
         That it can serve others with this credential is not said by that.
         """
         if self.is_clear or self.block is Block.CIRCUIT:
-            self.succeed(now_s)
+            self.succeed(now_s, began_s)
         else:
-            self.release()
-
-    def release(self) -> None:
-        """Note that a call has said nothing bad about the target: another may probe."""
-        if self._probe_until_s:
-            self._probe_until_s = 0.0
-            self._publish(self, HealthEvent(self.key, "probe", 0.0, step=self._successes))
+            self._release(began_s)
 
     def fail(
-        self, now_s: float, blame: Blame, reason: str, *, hint_s: float | None, draw: float
+        self,
+        now_s: float,
+        began_s: float,
+        blame: Blame,
+        reason: str,
+        *,
+        hint_s: float | None,
+        draw: float,
     ) -> None:
         """Note a call that failed.
 
         Args:
             now_s: the moment.
+            began_s: when the call began.
             blame: what the failure says about the target.
             reason: the error's code.
             hint_s: how long the provider wants to be left alone, if it said.
             draw: a random number in [0, 1).
         """
         if blame is Blame.NONE:
-            self.release()
+            self._release(began_s)
         elif blame is Blame.FAILURE:
-            self._count_failure(now_s, reason, draw)
+            self._count_failure(now_s, began_s, reason, draw)
         elif blame is Blame.COOL:
-            self._cool(now_s, reason, hint_s)
+            self._cool(now_s, began_s, reason, hint_s)
         else:
-            self._quarantine(now_s, blame, reason)
+            self._quarantine(now_s, began_s, blame, reason)
 
     def spend(self) -> None:
         """Pay for a retry that failed."""
@@ -264,8 +288,16 @@ class TargetHealth:
         event = HealthEvent(self.key, "probe", self._probe_until_s, step=self._successes)
         self._publish(self, event)
 
-    def _is_probed(self, now_s: float) -> bool:
-        return self._probe_until_s > now_s
+    def _is_news(self, now_s: float, began_s: float) -> bool:
+        """Tell whether a call was a probe: of what began before the block the block tells."""
+        is_asked = self._probe_until_s > now_s or now_s >= self.until_s
+        return is_asked and began_s >= self._since_s
+
+    def _release(self, began_s: float) -> None:
+        """Let another probe: this one has said nothing bad about the target."""
+        if self._probe_until_s and began_s >= self._since_s:
+            self._probe_until_s = 0.0
+            self._publish(self, HealthEvent(self.key, "probe", 0.0, step=self._successes))
 
     def _turn(self, now_s: float) -> None:
         """Begin the window's next half; what is older than it is forgotten."""
@@ -275,17 +307,22 @@ class TargetHealth:
         self._good = self._bad = 0
         self._turn_s = now_s + half_s
 
-    def _count_failure(self, now_s: float, reason: str, draw: float) -> None:
+    def _count_failure(self, now_s: float, began_s: float, reason: str, draw: float) -> None:
+        # After an outage in which calls hang, those that began in it fail for a minute more: they
+        # must neither lengthen the time nor open what a probe has closed meanwhile.
+        if began_s < self._opened_s:
+            return
         self._in_row += 1
         if now_s >= self._turn_s:
             self._turn(now_s)
         self._bad += 1
         if self.block is Block.CIRCUIT:
-            # Of calls that began before it opened, only a probe's failure says anything new.
-            if now_s >= self.until_s or self._is_probed(now_s):
+            if self._probe_until_s > now_s or now_s >= self.until_s:
                 self._open(now_s, reason, draw)
             return
-        self.release()
+        self._release(began_s)
+        if self.block is Block.QUARANTINE and now_s < self.until_s:
+            return  # the longer time, and the better reason
         bad = self._bad + self._old_bad
         seen = bad + self._good + self._old_good
         if self._in_row >= IN_A_ROW or (seen >= _LEAST_IN_WINDOW and bad * 2 >= seen):
@@ -297,20 +334,20 @@ class TargetHealth:
         interval_s = self._times.open_s * growth * (1 + _JITTER * (2 * draw - 1))
         self._block_and_tell(Block.CIRCUIT, now_s, interval_s, reason, step)
 
-    def _cool(self, now_s: float, reason: str, hint_s: float | None) -> None:
-        if self.block is not None and now_s < self.until_s and not self._is_probed(now_s):
-            if hint_s is None or now_s + hint_s <= self.until_s:
-                return  # one of many that were under way when the first was told
-            step = self.step
-        else:
-            step = self.step + 1 if self.block is Block.COOLING else 1
+    def _cool(self, now_s: float, began_s: float, reason: str, hint_s: float | None) -> None:
         low_s, high_s = _COOL_S
-        wanted_s = low_s * 2 ** min(step - 1, 6) if hint_s is None else hint_s
-        self._block_and_tell(Block.COOLING, now_s, min(max(wanted_s, low_s), high_s), reason, step)
+        told_s = None if hint_s is None else min(max(hint_s, low_s), high_s)
+        if self.block is None or self._is_news(now_s, began_s):
+            step = self.step + 1 if self.block is Block.COOLING else 1
+        elif told_s is None or now_s + told_s * _NOT_WORTH_TELLING <= self.until_s:
+            return  # one of many that were under way, or of those that insist
+        else:
+            step = self.step
+        wanted_s = min(low_s * 2 ** min(step - 1, 6), high_s) if told_s is None else told_s
+        self._block_and_tell(Block.COOLING, now_s, wanted_s, reason, step)
 
-    def _quarantine(self, now_s: float, blame: Blame, reason: str) -> None:
-        is_news = self._is_probed(now_s) or now_s >= self.until_s
-        if self.block is Block.QUARANTINE and not is_news:
+    def _quarantine(self, now_s: float, began_s: float, blame: Blame, reason: str) -> None:
+        if self.block is Block.QUARANTINE and not self._is_news(now_s, began_s):
             return  # one of many that were under way
         step = self.step + 1 if self.block is Block.QUARANTINE else 1
         growth = 1 if blame is Blame.MODEL else min(2 ** (step - 1), _QUARANTINE_GROWTH)
@@ -328,7 +365,9 @@ class TargetHealth:
         self.is_clear = False
         self.block, self.until_s, self.reason, self.step = block, until_s, reason, step
         self._probe_until_s = 0.0
-        self._wide_s = now_s
+        self._wide_s = self._since_s = now_s
+        if block is Block.CIRCUIT:
+            self._opened_s = now_s
         self._successes = 0
 
     def _clear(self) -> None:

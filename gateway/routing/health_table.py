@@ -95,10 +95,13 @@ class HealthTable:
             self.blocks += 1
 
     def _keep(self, health: TargetHealth) -> None:
+        blocked = self._blocked
         if health.is_clear:
-            self._blocked.pop(health.key, None)
-        elif len(self._blocked) < _MOST_BLOCKED:
-            self._blocked[health.key] = health
+            blocked.pop(health.key, None)
+            return
+        if len(blocked) >= _MOST_BLOCKED and health.key not in blocked:
+            del blocked[next(iter(blocked))]  # if it is in use, whoever uses it holds it
+        blocked[health.key] = health
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +122,12 @@ def list_states(table: HealthTable, snapshot: Snapshot, now_s: float) -> list[Ta
     if not blocked:
         return []
     states: dict[str, TargetState] = {}
+    # Making the keys of ten thousand targets would take tens of milliseconds.
+    model_ids = {key.rpartition(".")[0] for key in blocked}
     for route in snapshot.endpoints.values():
         for target in route.targets:
+            if target.model_definition_id not in model_ids:
+                continue
             key = build_health_key(target, snapshot.sealed[target.secret_id])
             if (health := blocked.get(key)) is not None and key not in states:
                 states[key] = _describe(health, target, now_s)

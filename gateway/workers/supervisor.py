@@ -78,6 +78,7 @@ class Supervisor:
         self._setup: Settings | None = None
         self._ears: Ears | None = None
         self._healths: HealthTable | None = None
+        self._probers: dict[str, Link] = {}  # by the key of the target that it tries
         self.restarts = 0
 
     # --- life -------------------------------------------------------------------------------
@@ -249,6 +250,7 @@ class Supervisor:
         self._board.clear(link.seat)
         self._distributor.remove(link)
         self._tally.retire(link.counters)
+        self._end_probes(link)
         how = describe_exit(code)
         if link.is_draining or self._stopping:
             level = logging.INFO if link.said_done else logging.WARNING
@@ -350,9 +352,19 @@ class Supervisor:
         at_s = self._clock.monotonic_s()
         for event in events:
             self._healths.hear(event, at_s)
+            if event.is_claim:
+                self._probers[event.key] = teller
+            else:
+                self._probers.pop(event.key, None)
         for link in self._links.values():
             if link is not teller:
                 link.send_json(Kind.HEALTH, [event.dump() for event in events])
+
+    def _end_probes(self, gone: Link) -> None:
+        """Let others try what a worker that is gone was trying."""
+        keys = [key for key, link in self._probers.items() if link is gone]
+        if keys:
+            self._on_health(gone, [HealthEvent(key, "probe") for key in keys])
 
     def _tell_health(self, link: Link) -> None:
         """Tell a new worker what the others know."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections import Counter
 from typing import Any
@@ -119,6 +120,40 @@ async def test_a_new_worker_knows_what_the_old_ones_knew(
     calls = count(provider, "gpt-one")
     assert await ask_all(serve, made, "pair") == {200: 40}
     assert count(provider, "gpt-one") == calls
+
+
+async def test_a_worker_that_dies_while_it_probes_leaves_the_target_to_others(
+    serve: Serve, made: Set, provider: RunningSimulator
+) -> None:
+    provider.set_fault("reset", model="gpt-one")
+    while (await get_state(serve)).get("one") != "open":
+        await ask_all(serve, made, "lone", 4)
+    provider.clear_faults()
+    provider.set_fault("hang", model="gpt-one", times=1)
+    await wait_until(lambda: is_state(serve, "one", "half_open"))
+    calls = count(provider, "gpt-one")
+    probe = asyncio.create_task(ask_all(serve, made, "lone", 1))
+    while count(provider, "gpt-one") == calls:
+        await asyncio.sleep(0.01)
+    _, facts = await serve.call("GET", "/status")
+    (prober,) = (row["pid"] for row in facts["worker_processes"] if row["connections"])
+    # One connection, so that only the other worker is asked, not the one that comes in the place.
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session:
+        assert await ask_lone(serve, made, session) == 503
+        os.kill(prober, signal.SIGKILL)
+        async with asyncio.timeout(40):  # a claim that nobody ends holds for a minute
+            while await ask_lone(serve, made, session) != 200:
+                await asyncio.sleep(0.05)
+    await asyncio.gather(probe, return_exceptions=True)
+
+
+async def ask_lone(serve: Serve, made: Set, session: aiohttp.ClientSession) -> int:
+    body = {"model": "lone", "messages": [{"role": "user", "content": "hi"}]}
+    headers = {"authorization": f"Bearer {made.key}"}
+    url = f"{serve.url}/v1/chat/completions"
+    async with session.post(url, json=body, headers=headers) as response:
+        await response.read()
+        return response.status
 
 
 async def is_state(serve: Serve, name: str, state: str) -> bool:

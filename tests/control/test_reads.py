@@ -146,6 +146,80 @@ async def test_explain_gives_the_order_that_the_plan_has(control: Any) -> None:
     assert (page["outcome"], page["target_then"]) == ("blocked", "nothing")
 
 
+async def explain(control: Any, endpoint: Any, state: str = "", *, wait_ms: int = 40_000) -> Any:
+    """Return (usable, reason) by model; the endpoint's first model is in `state`."""
+    if state:
+        blocked = {
+            "model_definition_id": endpoint["model_mappings"][0]["model_definition_id"],
+            "state": state,
+            "until": control.clock.now_ms() + wait_ms,
+            "reason": "rate_limited",
+        }
+        control.facts["targets"] = [blocked]
+    told = (await control.get(f"/endpoints/{endpoint['endpoint_id']}/explain")).json
+    return [(row["usable"], row["reason"]) for row in told["order"]]
+
+
+async def add_pair(control: Any, other: str = "openai", **given: Any) -> Any:
+    secret = await control.add_secret("other", provider=other)
+    one = await control.add_model("one")
+    two = await control.add_model("two", provider=other, secret_id=secret["secret_id"])
+    mappings = [
+        {"model_definition_id": one["model_definition_id"]},
+        {"model_definition_id": two["model_definition_id"], "linkage_type": "FALLBACK"},
+    ]
+    return await control.add_endpoint("chat", model_mappings=mappings, **given)
+
+
+async def test_explain_knows_a_target_without_another(control: Any) -> None:
+    endpoint = await control.add_endpoint()
+    (told,) = await explain(control, endpoint, "cooling")
+    assert told[0] is True
+    assert told[1].endswith("asked although it cools: it is the only one")
+    (told,) = await explain(control, endpoint, "open")
+    assert told[0] is False
+    assert told[1].endswith("one request in 30 s tries it meanwhile: it is the only one")
+    (told,) = await explain(control, endpoint, "open", wait_ms=20_000)
+    assert told == (False, "its circuit is open for 20 s more, after rate_limited")
+
+
+async def test_explain_knows_a_target_with_another(control: Any) -> None:
+    endpoint = await add_pair(control)
+    told = await explain(control, endpoint, "cooling")
+    assert told[0] == (False, "it cools for 40 s more, after rate_limited")
+    assert told[1] == (True, "tried in this order when every PRIMARY has failed")
+
+
+async def test_explain_counts_no_fallback_that_is_never_reached(control: Any) -> None:
+    endpoint = await add_pair(control, fallback_config={"max_attempts": 0})
+    told = await explain(control, endpoint, "cooling")
+    assert told[0][0] is True
+    assert told[1] == (False, "beyond the 0 fallback(s) that fallback_config allows")
+
+
+async def test_explain_tells_dialects_apart(control: Any) -> None:
+    endpoint = await add_pair(control, "anthropic", fallback_config={"max_attempts": 1})
+    told = await explain(control, endpoint, "quarantined")
+    assert told[0][0] is True  # nobody else speaks its dialects
+    assert told[1][1].endswith("; only for requests of anthropic_messages")
+
+
+async def test_explain_counts_the_fallbacks_of_each_dialect(control: Any) -> None:
+    secret = await control.add_secret("claude", provider="anthropic")
+    ids = [(await control.add_model(name))["model_definition_id"] for name in ("a", "b", "c")]
+    claude = await control.add_model("d", provider="anthropic", secret_id=secret["secret_id"])
+    ids[1:1] = [claude["model_definition_id"]]
+    mappings = [{"model_definition_id": ids[0]}] + [
+        {"model_definition_id": row, "linkage_type": "FALLBACK", "fallback_order": order}
+        for order, row in enumerate(ids[1:])
+    ]
+    endpoint = await control.add_endpoint(
+        "chat", model_mappings=mappings, fallback_config={"max_attempts": 1}
+    )
+    told = await explain(control, endpoint)
+    assert [usable for usable, _ in told] == [True, True, True, False]
+
+
 async def test_explain_says_which_secret_does_not_open(control: Any) -> None:
     endpoint = await control.add_endpoint()
     secret_id = endpoint["model_mappings"][0]["model_definition"]["secret_id"]

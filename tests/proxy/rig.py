@@ -68,6 +68,7 @@ class Model:
     order: int | None = None  # makes it a FALLBACK
     key: str | None = CANARY  # None: its record does not open
     name: str = ""
+    same_as: int | None = None  # the model definition of another mapping of the endpoint
     more_config: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -182,21 +183,22 @@ def _build_endpoint(name: str, endpoint: Endpoint, secrets: list[SealedSecret]) 
 def _build_mapping(
     endpoint: str, index: int, model: Model, secrets: list[SealedSecret]
 ) -> GatewayEndpointModelMapping:
-    secret_id = SecretId(f"s-{endpoint}-{index}")
+    number = index if model.same_as is None else model.same_as
+    secret_id = SecretId(f"s-{endpoint}-{number}")
     name = model.name or f"{endpoint}-{index}"
-    secrets.append(
-        SealedSecret(
-            secret_id=secret_id,
-            secret_name=f"secret of {name}",
-            provider=model.provider,
-            auth_config={"api_base": model.api_base, **model.more_config},
-            secret_version=1,
-            kek_term=1,
-            record=BROKEN if model.key is None else orjson.dumps({"api_key": model.key}),
-        )
+    sealed = SealedSecret(
+        secret_id=secret_id,
+        secret_name=f"secret of {name}",
+        provider=model.provider,
+        auth_config={"api_base": model.api_base, **model.more_config},
+        secret_version=1,
+        kek_term=1,
+        record=BROKEN if model.key is None else orjson.dumps({"api_key": model.key}),
     )
+    if model.same_as is None:
+        secrets.append(sealed)
     definition = GatewayModelDefinition(
-        model_definition_id=ModelDefinitionId(f"d-{endpoint}-{index}"),
+        model_definition_id=ModelDefinitionId(f"d-{endpoint}-{number}"),
         name=name,
         secret_id=secret_id,
         secret_name=f"secret of {name}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 import pytest
 
 from gateway.entities import EndpointLimits, Resilience
-from gateway.routing.health import IN_A_ROW, Block
-from gateway.routing.health_table import list_states
+from gateway.routing.health import IN_A_ROW, Block, HealthEvent, TargetHealth
+from gateway.routing.health_table import build_health_key, list_states
 from gateway.simulator import RunningSimulator
-from tests.proxy.rig import Answer, Endpoint, Model, Rig, chat_body
+from tests.proxy.rig import Answer, Endpoint, Model, Rig, chat_body, wait_for
 
 SHORT = {"circuit_open_ms": 150, "quarantine_ms": 150}
 SHORT_S = 0.17  # an interval with its jitter
@@ -84,6 +85,16 @@ async def test_a_lone_target_is_asked_whatever_it_says(sim: RunningSimulator, st
     assert {answer.status for answer in answers} == {429}
     assert {answer.headers["Retry-After"] for answer in answers} == {"30"}
     assert len(sim.calls) == 8
+
+
+async def test_a_model_that_is_primary_and_fallback_is_still_the_only_one(
+    sim: RunningSimulator,
+) -> None:
+    sim.set_fault("status=429,retry-after=30")
+    models = [Model(sim.url, name="one"), Model(sim.url, name="one", order=0, same_as=0)]
+    async with Rig({"chat": Endpoint(models)}) as rig:
+        assert [(await rig.chat()).status for _ in range(3)] == [429] * 3
+    assert len(sim.calls) == 3
 
 
 async def test_when_all_cool_the_client_learns_when_the_first_is_back(
@@ -178,6 +189,19 @@ async def test_while_a_circuit_is_open_nothing_reaches_the_target(sim: RunningSi
     assert len(sim.calls) == IN_A_ROW
 
 
+async def test_who_has_no_other_target_waits_for_its_next_turn_only(
+    sim: RunningSimulator,
+) -> None:
+    async with Rig(lone(sim)) as rig:
+        await rig.chat()
+        at_s = time.monotonic()
+        opened = HealthEvent(get_health(rig, 0).key, "open", at_s + 300, "code", 5)
+        rig.parts.healths.hear(opened, at_s)
+        refused = await rig.chat()
+    assert (refused.code, len(sim.calls)) == ("no_target", 1)
+    assert int(refused.headers["Retry-After"]) <= 30
+
+
 async def test_one_probe_at_a_time_reaches_a_dead_target(sim: RunningSimulator) -> None:
     sim.set_fault("reset", times=IN_A_ROW)
     sim.set_fault("hang")
@@ -242,6 +266,47 @@ async def test_a_target_that_fails_again_and_again_gets_no_retries(sim: RunningS
                 await rig.chat()
     retried = [row for row in rig.ledger.rows if row.attempt == 2]
     assert 10 <= len(retried) <= 20
+
+
+def get_health(rig: Rig, index: int) -> TargetHealth:
+    snapshot = rig.parts.snapshots.current
+    target = snapshot.endpoints["chat"].targets[index]
+    return rig.parts.healths.get(build_health_key(target, snapshot.sealed[target.secret_id]))
+
+
+async def test_a_target_without_budget_is_no_second_choice(
+    sim: RunningSimulator, other: RunningSimulator
+) -> None:
+    sim.set_fault("status=500", times=3)
+    async with Rig(pair(sim, other)) as rig:
+        assert (await rig.chat()).own("model") == "two"
+        health = get_health(rig, 1)
+        while health.may_retry:
+            health.spend()
+        answer = await rig.chat()
+    assert (answer.status, answer.own("model")) == (500, "one")
+    assert len(other.calls) == 1
+
+
+async def test_when_all_is_over_no_call_is_under_way(
+    sim: RunningSimulator, other: RunningSimulator, stream: bool
+) -> None:
+    """Whatever became of a call, the place that it took in its target is free again."""
+    faults = ["status=500", "status=429", "reset", "error=bad-key", "cut-after=1", "hang", ""]
+    async with Rig(pair(sim, other)) as rig:
+        await ask(rig)
+        healths = [get_health(rig, index) for index in (0, 1)]
+        for fault in faults:
+            sim.set_fault(fault or "status=400")
+            other.set_fault(fault or "status=400")
+            fields = {"x-lockgate-timeout-ms": "100"}
+            asked = rig.post("/v1/chat/completions", chat_body(stream=stream), **fields)
+            await asyncio.gather(asked, return_exceptions=True)
+            waiting = asyncio.create_task(ask(rig, stream=stream))
+            await asyncio.sleep(0.02)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        await wait_for(lambda: all(health.in_flight == 0 for health in healths))
 
 
 async def test_a_full_target_is_passed_over(sim: RunningSimulator, other: RunningSimulator) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import pytest
 
@@ -85,6 +86,22 @@ async def test_when_both_fail_the_client_gets_one_failure(
         other.set_fault("status=503")
         answer = await rig.chat()
     assert answer.status == 503
+
+
+@pytest.mark.parametrize(("most", "asked"), [(1, (1, 0, 0)), (2, (1, 1, 0)), (3, (1, 1, 1))])
+async def test_a_hedge_counts_among_the_attempts(
+    sim: RunningSimulator, other: RunningSimulator, most: int, asked: tuple[int, ...]
+) -> None:
+    endpoints = hedged(sim, other)
+    endpoints["chat"].models.append(Model(sim.url, order=1, name="three", model="third"))
+    async with Rig(endpoints, settings={"max_attempts": most}) as rig:
+        await learn(rig, sim)
+        rows = len(rig.ledger.rows)
+        sim.set_fault("delay-ms=500,status=503")
+        other.set_fault("delay-ms=600,status=503")
+        assert (await rig.chat()).status == 503
+        called = Counter(row.model_definition_name for row in rig.ledger.rows[rows:])
+    assert tuple(called[name] for name in ("one", "two", "three")) == asked
 
 
 async def test_no_more_than_the_share_is_hedged(

@@ -28,13 +28,18 @@ class Target:
         blame: Blame = Blame.FAILURE,
         hint_s: float | None = None,
         draw: float = 0.5,
+        began_s: float | None = None,
     ) -> None:
+        began_s = self.now_s if began_s is None else began_s
         for _ in range(times):
-            self.health.fail(self.now_s, blame, "code", hint_s=hint_s, draw=draw)
+            self.health.fail(self.now_s, began_s, blame, "code", hint_s=hint_s, draw=draw)
 
-    def succeed(self, times: int = 1) -> None:
+    def succeed(self, times: int = 1, began_s: float | None = None) -> None:
         for _ in range(times):
-            self.health.succeed(self.now_s)
+            self.health.succeed(self.now_s, self.now_s if began_s is None else began_s)
+
+    def refuse(self) -> None:
+        self.health.refuse(self.now_s, self.now_s)
 
     def wait(self, seconds: float) -> None:
         self.now_s += seconds
@@ -155,6 +160,68 @@ def test_failures_of_calls_of_before_do_not_lengthen_it(target: Target) -> None:
     assert target.left_s == OPEN_S - 10
 
 
+def test_calls_that_hung_since_before_it_opened_do_not_open_it_for_longer(target: Target) -> None:
+    before_s = target.now_s
+    target.wait(60)
+    target.fail(5, began_s=before_s)
+    target.wait(OPEN_S)
+    target.fail(began_s=before_s + 30)
+    assert target.claim()
+    target.fail(20, began_s=before_s + 31)
+    assert target.health.step == 1
+    target.succeed()
+    assert target.claim()  # the probe was heard
+
+
+def test_calls_that_hung_since_before_do_not_open_what_a_probe_has_closed(target: Target) -> None:
+    before_s = target.now_s
+    target.wait(60)
+    target.fail(5, began_s=before_s)
+    target.wait(OPEN_S)
+    for _ in range(3):
+        assert target.claim()
+        target.succeed()
+    target.fail(30, began_s=before_s + 40)
+    assert target.health.is_clear
+    target.fail(5)
+    assert not target.health.is_clear
+
+
+@pytest.mark.parametrize("blame", [Blame.NONE, Blame.FAILURE])
+def test_calls_of_before_do_not_end_another_ones_probe(target: Target, blame: Blame) -> None:
+    before_s = target.now_s - 1
+    target.fail(blame=Blame.COOL)
+    target.wait(2)
+    assert target.claim()
+    target.fail(blame=blame, began_s=before_s)
+    assert not target.claim()
+
+
+def test_a_success_of_before_closes_nothing_although_a_probe_runs(target: Target) -> None:
+    before_s = target.now_s - 1
+    target.fail(blame=Blame.COOL)
+    target.wait(2)
+    assert target.claim()
+    target.succeed(began_s=before_s)
+    assert not target.health.is_clear
+
+
+def test_a_stream_that_begins_and_ends_well_counts_once(target: Target) -> None:
+    target.fail(5)
+    target.wait(OPEN_S)
+    for _ in range(2):
+        assert target.claim()
+        began_s = target.now_s
+        target.wait(0.1)
+        target.health.recover(target.now_s, began_s)
+        target.wait(5)
+        target.succeed(began_s=began_s)
+    assert not target.health.is_clear
+    assert target.claim()
+    target.succeed()
+    assert target.health.is_clear
+
+
 def test_a_probe_that_says_nothing_lets_another_try(target: Target) -> None:
     target.fail(5)
     target.wait(OPEN_S)
@@ -168,7 +235,7 @@ def test_a_refused_request_shows_that_it_is_not_broken(target: Target) -> None:
     target.wait(OPEN_S)
     for _ in range(3):
         assert target.claim()
-        target.health.refuse(target.now_s)
+        target.refuse()
     assert target.health.is_clear
 
 
@@ -194,6 +261,15 @@ def test_a_later_hint_counts(target: Target) -> None:
     target.fail(blame=Blame.COOL, hint_s=2)
     target.fail(blame=Blame.COOL, hint_s=9)
     assert target.left_s == 9
+
+
+@pytest.mark.parametrize("hint_s", [1.0, 20.0, 3_600.0])
+def test_the_same_advice_again_is_told_now_and_then(target: Target, hint_s: float) -> None:
+    for _ in range(1_000):
+        target.fail(blame=Blame.COOL, hint_s=hint_s)
+        target.wait(0.002)
+    assert len(target.told) <= 2 / (0.1 * hint_s) + 2
+    assert target.left_s >= min(hint_s, 60) * 0.9 - 0.01
 
 
 def test_without_a_hint_it_cools_longer_each_time(target: Target) -> None:
@@ -244,9 +320,28 @@ def test_a_refused_request_does_not_show_that_a_credential_works(target: Target)
     target.fail(blame=Blame.QUARANTINE)
     target.wait(QUARANTINE_S)
     assert target.claim()
-    target.health.refuse(target.now_s)
+    target.refuse()
     assert not target.health.is_clear
     assert target.claim()
+
+
+@pytest.mark.parametrize("blame", [Blame.QUARANTINE, Blame.MODEL])
+def test_calls_of_before_do_not_double_it_although_a_probe_runs(
+    target: Target, blame: Blame
+) -> None:
+    before_s = target.now_s - 1
+    target.fail(blame=blame)
+    target.wait(QUARANTINE_S)
+    assert target.claim()
+    target.fail(blame=blame, began_s=before_s)
+    assert (target.health.step, target.left_s) == (1, 0)
+
+
+def test_what_else_fails_does_not_shorten_a_quarantine(target: Target) -> None:
+    before_s = target.now_s - 1
+    target.fail(blame=Blame.QUARANTINE)
+    target.fail(10, began_s=before_s)
+    assert (target.health.block, target.left_s) == (Block.QUARANTINE, QUARANTINE_S)
 
 
 # --- the only target of an endpoint -----------------------------------------------------------
@@ -265,6 +360,7 @@ def test_the_only_target_is_cut_off_for_no_longer_than_the_first_interval(target
         target.wait(OPEN_S * 1.1)
         assert target.claim() or target.health.insist(target.now_s)
         target.fail()
+        assert target.health.wait_s(target.now_s, is_lone=True) == OPEN_S
     assert target.left_s > OPEN_S * 2  # for endpoints that have others
 
 
@@ -326,7 +422,7 @@ def test_who_probes_tells_the_others_to_wait() -> None:
     assert first.claim()
     copy(first, second)
     assert not second.claim()
-    first.health.release()
+    first.fail(blame=Blame.NONE)
     copy(first, second)
     assert second.claim()
 
@@ -394,8 +490,6 @@ def test_whatever_happens_it_is_asked_again_within_eleven_minutes(steps: list[An
     for name, *values in steps:
         if name == "fail":
             target.fail(blame=values[0], hint_s=values[1])
-        elif name == "refuse":
-            target.health.refuse(target.now_s)
         else:
             getattr(target, name)(*values)
         assert target.left_s <= 600

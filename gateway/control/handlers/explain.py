@@ -5,6 +5,7 @@ Rule: computed with the functions that route, never described from memory.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,13 +13,20 @@ from gateway.control.call import Answer, Call
 from gateway.control.handlers.system import list_quarantined
 from gateway.control.ids import get_id
 from gateway.control.service.endpoints import get_strategy
-from gateway.entities import EndpointId, GatewayEndpoint, GatewayEndpointModelMapping, LinkageType
+from gateway.entities import (
+    Dialect,
+    EndpointId,
+    GatewayEndpoint,
+    GatewayEndpointModelMapping,
+    LinkageType,
+)
 from gateway.errors import (
     UpstreamConnectError,
     UpstreamError,
     UpstreamFirstByteTimeoutError,
     UpstreamTruncatedError,
 )
+from gateway.providers import PROVIDERS
 from gateway.routing import Blame, blame_error, classify_answer, compute_shares
 
 _EXAMPLES: Final[tuple[tuple[int, bytes, str], ...]] = (
@@ -67,6 +75,7 @@ class _Now:
 
     at_ms: int
     max_attempts: int
+    open_s: float  # how long a lone target's circuit keeps it from being asked
     quarantined: dict[str, str]  # credentials that do not open: why, by secret
     blocked: dict[str, dict[str, Any]] = field(default_factory=dict)  # by model definition
 
@@ -80,6 +89,7 @@ async def explain_endpoint(call: Call) -> Answer:
     now = _Now(
         call.parts.clock.now_ms(),
         call.parts.settings.max_attempts,
+        call.parts.settings.circuit_open_ms / 1000,
         list_quarantined(facts),
         {row["model_definition_id"]: row for row in facts.get("targets", ())},
     )
@@ -102,18 +112,25 @@ def _plan(endpoint: GatewayEndpoint, now: _Now) -> list[dict[str, Any]]:
     shares = compute_shares(endpoint.model_mappings)
     config = endpoint.fallback_config
     cap = None if config is None else config.max_attempts
-    is_lone = _count_openable(endpoint, now) == 1
+    reached = _list_reached(endpoint, now, cap)
+    is_mixed = len({_find_dialects(row) for row in endpoint.model_mappings}) > 1
     planned: list[dict[str, Any]] = []
-    fallbacks = attempts = 0
+    # A request counts only what speaks its dialect.
+    fallbacks: Counter[Dialect] = Counter()
+    attempts: Counter[Dialect] = Counter()
     for row in sorted(endpoint.model_mappings, key=lambda row: _rank(row, shares)):
-        usable, reason = _judge(row, now, is_lone=is_lone)
+        dialects = _find_dialects(row)
+        usable, reason = _judge(row, now, _find_alone(row, reached))
         is_fallback = row.linkage_type is LinkageType.FALLBACK
-        if usable and is_fallback and cap is not None and fallbacks >= cap:
+        if usable and is_fallback and cap is not None and _count(fallbacks, dialects) >= cap:
             usable, reason = False, f"beyond the {cap} fallback(s) that fallback_config allows"
-        if usable and attempts >= now.max_attempts:
+        if usable and is_mixed:
+            reason += f"; only for {_name(dialects)}"
+        if usable and _count(attempts, dialects) >= now.max_attempts:
             reason += f"; only if one before it is passed over: {now.max_attempts} attempts at most"
-        fallbacks += usable and is_fallback
-        attempts += usable
+        if usable:
+            attempts.update(dialects)
+            fallbacks.update(dialects if is_fallback else ())
         state = now.blocked.get(row.model_definition_id, {})
         planned.append(
             {
@@ -125,9 +142,41 @@ def _plan(endpoint: GatewayEndpoint, now: _Now) -> list[dict[str, Any]]:
     return planned
 
 
-def _count_openable(endpoint: GatewayEndpoint, now: _Now) -> int:
-    rows = endpoint.model_mappings
-    return sum(row.model_definition.secret_id not in now.quarantined for row in rows)
+def _list_reached(
+    endpoint: GatewayEndpoint, now: _Now, cap: int | None
+) -> list[GatewayEndpointModelMapping]:
+    """List what a request looks at when nothing before it can be asked."""
+    return [
+        row
+        for row in endpoint.model_mappings
+        if row.model_definition.secret_id not in now.quarantined
+        and (cap != 0 or row.linkage_type is not LinkageType.FALLBACK)
+    ]
+
+
+def _find_alone(
+    row: GatewayEndpointModelMapping, reached: list[GatewayEndpointModelMapping]
+) -> frozenset[Dialect]:
+    """Find the dialects whose requests have no other model to go to."""
+    alone = _find_dialects(row) if row in reached else frozenset()
+    for other in reached:
+        if other.model_definition_id != row.model_definition_id:
+            alone -= _find_dialects(other)
+    return alone
+
+
+def _find_dialects(row: GatewayEndpointModelMapping) -> frozenset[Dialect]:
+    provider = PROVIDERS.get(row.model_definition.provider)
+    return frozenset() if provider is None else provider.dialects
+
+
+def _count(seen: Counter[Dialect], dialects: frozenset[Dialect]) -> int:
+    """Count what comes before a model, for the requests that have the least of it."""
+    return min((seen[dialect] for dialect in dialects), default=0)
+
+
+def _name(dialects: frozenset[Dialect]) -> str:
+    return f"requests of {', '.join(sorted(dialects))}"
 
 
 def _rank(row: GatewayEndpointModelMapping, shares: dict[Any, float]) -> tuple[int, float]:
@@ -136,7 +185,9 @@ def _rank(row: GatewayEndpointModelMapping, shares: dict[Any, float]) -> tuple[i
     return (2, 0.0) if row.weight == 0 else (0, -shares[row.mapping_id])
 
 
-def _judge(row: GatewayEndpointModelMapping, now: _Now, *, is_lone: bool) -> tuple[bool, str]:
+def _judge(
+    row: GatewayEndpointModelMapping, now: _Now, alone: frozenset[Dialect]
+) -> tuple[bool, str]:
     secret_id = row.model_definition.secret_id
     if secret_id in now.quarantined:
         return False, f"its secret does not open: {now.quarantined[secret_id]}"
@@ -146,9 +197,13 @@ def _judge(row: GatewayEndpointModelMapping, now: _Now, *, is_lone: bool) -> tup
     wait_s = max(0, state["until"] - now.at_ms) / 1000
     if state["state"] == "half_open":
         return True, f"{_place(row)}; one request at a time tries it, after {state['reason']}"
-    if is_lone and state["state"] != "open":
-        return True, f"{_place(row)}; asked although {_WORDS[state['state']]}: it is the only one"
-    return False, f"{_WORDS[state['state']]} for {wait_s:.0f} s more, after {state['reason']}"
+    lone = "the only one" if alone == _find_dialects(row) else f"the only one for {_name(alone)}"
+    if alone and state["state"] != "open":
+        return True, f"{_place(row)}; asked although {_WORDS[state['state']]}: it is {lone}"
+    reason = f"{_WORDS[state['state']]} for {wait_s:.0f} s more, after {state['reason']}"
+    if alone and wait_s > now.open_s:
+        reason += f"; one request in {now.open_s:g} s tries it meanwhile: it is {lone}"
+    return False, reason
 
 
 def _place(row: GatewayEndpointModelMapping) -> str:
