@@ -112,7 +112,11 @@ class Attempts:
         at_s, first = now_s(), passed_over[0]
         # A model may be a PRIMARY and a FALLBACK of the same endpoint: it is still the only one.
         is_lone = all(wiring.health is first.health for wiring in passed_over)
-        if is_lone and first.health.in_flight < self._most_in_flight and first.health.insist(at_s):
+        if (
+            is_lone
+            and first.health.in_flight < self._most_in_flight
+            and first.health.insist(at_s, self._stagger_s)
+        ):
             return first
         if any(wiring.health.is_clear for wiring in passed_over):
             raise OverloadedError(

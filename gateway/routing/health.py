@@ -173,15 +173,15 @@ class TargetHealth:
         self._begin_probe(now_s)
         return True
 
-    def insist(self, now_s: float) -> bool:
+    def insist(self, now_s: float, stagger_s: float = 0.0) -> bool:
         """Take the right to ask a target that is an endpoint's only one.
 
         Cooling and quarantine do not hold there: the provider's own answer is worth more than
-        none. An open circuit does, but for no longer than its first interval.
+        none. An open circuit does, but for no longer than its first interval (and `stagger_s`).
         """
         if self.block is not Block.CIRCUIT:
             return True
-        if self._probe_until_s > now_s or now_s < self._wide_s + self._times.open_s:
+        if self._probe_until_s > now_s or now_s < self._wide_s + self._times.open_s + stagger_s:
             return False
         self._begin_probe(now_s)
         return True

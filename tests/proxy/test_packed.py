@@ -14,7 +14,7 @@ BODY = b'{"model":"chat"}' * 1_000
 
 
 def test_what_is_undone() -> None:
-    assert unpack(gzip.compress(BODY), "gzip", len(BODY)) == BODY
+    assert unpack(gzip.compress(BODY, mtime=0), "gzip", len(BODY)) == BODY
     assert unpack(gzip.compress(BODY[:9]) + gzip.compress(BODY[9:]), "gzip", len(BODY)) == BODY
     assert unpack(zlib.compress(BODY), "deflate", len(BODY)) == BODY
 
@@ -31,7 +31,7 @@ def test_what_is_broken(packed: bytes) -> None:
 
 def test_a_byte_too_many() -> None:
     with pytest.raises(PayloadTooLargeError):
-        unpack(gzip.compress(BODY), "gzip", len(BODY) - 1)
+        unpack(gzip.compress(BODY, mtime=0), "gzip", len(BODY) - 1)
 
 
 def test_a_bomb_takes_no_more_memory_than_the_limit() -> None:

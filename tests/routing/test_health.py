@@ -460,6 +460,14 @@ def test_a_stagger_lets_others_begin_first(target: Target) -> None:
     assert target.health.claim(target.now_s, 0.05)
 
 
+def test_who_insists_lets_others_begin_first_too(target: Target) -> None:
+    target.fail(5, draw=0.99)  # its own time is a little longer
+    target.wait(OPEN_S + 0.04)
+    assert not target.health.insist(target.now_s, 0.05)
+    target.wait(0.02)
+    assert target.health.insist(target.now_s, 0.05)
+
+
 @pytest.mark.parametrize(
     "values", [None, [], ["k", "nonsense", 0, "", 0], ["k", "open", "x", "", 0], ["k", "open"]]
 )
