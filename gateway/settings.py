@@ -101,7 +101,7 @@ class Settings:
     max_in_flight_per_key: int = 0
     max_queued: int = 1024
     queue_timeout_ms: int = 250  # with twice that a client that tries again notices nothing
-    max_lag_ms: int = 100  # an answer takes about three such turns: still well within a second
+    max_lag_ms: int = 250  # an answer takes about three such turns: still within a second
     max_connections: int = 0
     max_connections_per_source: int = 8192  # a load balancer is one source
 

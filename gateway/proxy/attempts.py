@@ -44,7 +44,6 @@ class Attempts:
         self._hedges = Hedges(self._caller)
         self._most = parts.settings.max_attempts
         self._most_in_flight = parts.settings.max_in_flight_per_target
-        self._stagger_s = parts.probe_stagger_s
 
     async def serve(self, exchange: Exchange, job: Job) -> None:
         """Try targets in the order of the plan until one answers.
@@ -89,7 +88,7 @@ class Attempts:
     def _plan(self, exchange: Exchange, job: Job, passed_over: list[Wiring]) -> Iterator[Wiring]:
         """Yield the targets in the order of their turns; note those that may not be asked now."""
         dialect, snapshot, name = exchange.spec.name, exchange.snapshot, job.route.name
-        most, stagger_s = self._most_in_flight, self._stagger_s
+        most = self._most_in_flight
 
         def find(target: Target) -> Wiring | None:
             wiring = self._wirings.find(snapshot, name, target)
@@ -98,7 +97,7 @@ class Attempts:
             health = wiring.health
             if exchange.attempts and not health.may_retry:
                 return None
-            if health.in_flight < most and (health.is_clear or health.claim(now_s(), stagger_s)):
+            if health.in_flight < most and (health.is_clear or health.claim(now_s())):
                 return wiring
             passed_over.append(wiring)
             return None
@@ -112,11 +111,7 @@ class Attempts:
         at_s, first = now_s(), passed_over[0]
         # A model may be a PRIMARY and a FALLBACK of the same endpoint: it is still the only one.
         is_lone = all(wiring.health is first.health for wiring in passed_over)
-        if (
-            is_lone
-            and first.health.in_flight < self._most_in_flight
-            and first.health.insist(at_s, self._stagger_s)
-        ):
+        if is_lone and first.health.in_flight < self._most_in_flight and first.health.insist(at_s):
             return first
         if any(wiring.health.is_clear for wiring in passed_over):
             raise OverloadedError(

@@ -25,7 +25,6 @@ class ProxyParts:
     Args:
         draw: returns a random float in [0, 1).
         healths: of the targets; shared with other processes by whoever made it.
-        probe_stagger_s: how much later than others this process probes a blocked target.
         sleep: waits that many seconds.
         ssl_context: for upstreams that the system's certificate store does not know.
     """
@@ -39,5 +38,4 @@ class ProxyParts:
     healths: HealthTable
     draw: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    probe_stagger_s: float = 0.0
     ssl_context: ssl.SSLContext | None = None

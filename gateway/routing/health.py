@@ -102,6 +102,12 @@ class TargetHealth:
         in_flight: calls under way.
         block, until_s, reason: why it is not asked, until when, the last error's code.
         step: how often in a row it was blocked.
+
+    Args:
+        key: see above.
+        times: the intervals.
+        publish: told each change that is seen here.
+        may_probe: decides between processes; told the key.
     """
 
     __slots__ = (
@@ -109,6 +115,7 @@ class TargetHealth:
         "_bad",
         "_good",
         "_in_row",
+        "_may_probe",
         "_old_bad",
         "_old_good",
         "_opened_s",
@@ -134,6 +141,7 @@ class TargetHealth:
         key: str,
         times: HealthTimes,
         publish: Callable[[TargetHealth, HealthEvent], None],
+        may_probe: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self.key = key
         self.is_clear = True
@@ -144,6 +152,7 @@ class TargetHealth:
         self.step = 0
         self._times = times
         self._publish = publish
+        self._may_probe = may_probe
         self._in_row = 0
         self._good = self._bad = self._old_good = self._old_bad = 0
         self._turn_s = 0.0  # when the younger half of the window ends
@@ -163,28 +172,23 @@ class TargetHealth:
         at_s = min(self.until_s, self._wide_s + self._times.open_s) if is_lone else self.until_s
         return max(0.0, at_s - now_s)
 
-    def claim(self, now_s: float, stagger_s: float = 0.0) -> bool:
-        """Take the right to probe a blocked target whose time is over.
-
-        `stagger_s` keeps the processes of one gateway apart: whoever is first tells the others.
-        """
-        if max(self.until_s + stagger_s, self._probe_until_s) > now_s:
+    def claim(self, now_s: float) -> bool:
+        """Take the right to probe a blocked target whose time is over."""
+        if max(self.until_s, self._probe_until_s) > now_s:
             return False
-        self._begin_probe(now_s)
-        return True
+        return self._begin_probe(now_s)
 
-    def insist(self, now_s: float, stagger_s: float = 0.0) -> bool:
+    def insist(self, now_s: float) -> bool:
         """Take the right to ask a target that is an endpoint's only one.
 
         Cooling and quarantine do not hold there: the provider's own answer is worth more than
-        none. An open circuit does, but for no longer than its first interval (and `stagger_s`).
+        none. An open circuit does, but for no longer than its first interval.
         """
         if self.block is not Block.CIRCUIT:
             return True
-        if self._probe_until_s > now_s or now_s < self._wide_s + self._times.open_s + stagger_s:
+        if self._probe_until_s > now_s or now_s < self._wide_s + self._times.open_s:
             return False
-        self._begin_probe(now_s)
-        return True
+        return self._begin_probe(now_s)
 
     @property
     def may_retry(self) -> bool:
@@ -282,11 +286,14 @@ class TargetHealth:
 
     # --- within -----------------------------------------------------------------------------
 
-    def _begin_probe(self, now_s: float) -> None:
+    def _begin_probe(self, now_s: float) -> bool:
+        if not self._may_probe(self.key):
+            return False
         self._probe_until_s = now_s + _LEASE_S
         self._wide_s = now_s
         event = HealthEvent(self.key, "probe", self._probe_until_s, step=self._successes)
         self._publish(self, event)
+        return True
 
     def _is_news(self, now_s: float, began_s: float) -> bool:
         """Tell whether a call was a probe: of what began before the block the block tells."""

@@ -50,6 +50,7 @@ class HealthTable:
 
     Attributes:
         on_event: told every change that this process has seen itself.
+        may_probe: decides between processes which one probes the target with a key.
     """
 
     def __init__(self, times: HealthTimes) -> None:
@@ -57,13 +58,16 @@ class HealthTable:
         self._known: WeakValueDictionary[str, TargetHealth] = WeakValueDictionary()
         self._blocked: dict[str, TargetHealth] = {}
         self.on_event: Callable[[HealthEvent], None] | None = None
+        self.may_probe: Callable[[str], bool] = lambda _: True
         self.blocks = 0  # how often a target was blocked
 
     def get(self, key: str) -> TargetHealth:
         """Return the health of a target; it is made where there is none yet."""
         health = self._known.get(key)
         if health is None:
-            health = self._known[key] = TargetHealth(key, self._times, self._on_event)
+            health = self._known[key] = TargetHealth(
+                key, self._times, self._on_event, self.may_probe
+            )
         return health
 
     def find(self, key: str) -> TargetHealth | None:

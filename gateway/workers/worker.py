@@ -36,6 +36,7 @@ from gateway.vault.envelope import RecordOpener
 from gateway.vault.keyring import KekSet
 from gateway.workers.accept import Acceptor
 from gateway.workers.channel import Channel, Kind, open_channel
+from gateway.workers.claims import Claims
 from gateway.workers.descriptors import FRESH, Descriptors
 from gateway.workers.handover import PassOn
 from gateway.workers.keys import parse_keys
@@ -50,9 +51,8 @@ SETTLE_S: Final = 1.0  # see gateway/server.py: what a peer is opening at this m
 # Requests leave hardly any cycles: at the default of 700 objects the collector takes a twentieth
 # of their time to find nothing; so it looks about once a second under full load.
 _COLLECT_AFTER: Final = 20_000
-# Workers that may probe a target again do so one after another: the first tells the others.
-_STAGGER_S: Final = 0.05
-_MOST_STAGGER_S: Final = 1.0
+_MOST_HEARD_S: Final = 0.1  # a frame to the other workers takes about a millisecond
+_HEARD_S: Final = 0.1  # a frame to the other workers takes about a millisecond
 _LOOK_S: Final = 1.0  # how soon the operator is told of a credential that does not open
 _TELL_S: Final = 1.0  # what a worker counts in that time dies with it
 _TELL_SHARE: Final = 200  # of the time: with ten thousand endpoints telling takes tens of ms
@@ -84,6 +84,7 @@ class Worker:
         self._told: list[Any] = []
         self._metrics = Metrics()
         self._healths = HealthTable(HealthTimes())
+        self._claims = Claims(board.descriptor)
         self._drain_limit_s: float | None = None
         # Made once the parent has said how, or has sent a snapshot.
         self._channel: Channel | None = None
@@ -149,6 +150,7 @@ class Worker:
         self._setup = setup
         self._healths = build_health_table(setup.settings)
         self._healths.on_event = self._tell
+        self._healths.may_probe = self._claims.take
 
     def _serve(self, snapshot: Snapshot) -> None:
         if self._holder is None:
@@ -173,7 +175,6 @@ class Worker:
             metrics=self._metrics,
             healths=self._healths,
             draw=random.random,
-            probe_stagger_s=min((self._setup.seat - 1) * _STAGGER_S, _MOST_STAGGER_S),
         )
         seat = Seat(self._board, self._setup.seat)
         self._pass_on = PassOn(self._channel, self._descriptors)
@@ -205,6 +206,10 @@ class Worker:
     def _tell(self, event: HealthEvent) -> None:
         if self._channel is not None:
             self._channel.send_json(Kind.BLOCKED, [event.dump()])
+        if not event.is_claim:
+            # After a failure the others have to hear of it before they may probe.
+            delay_s = 0.0 if event.kind in ("probe", "clear") else _HEARD_S
+            asyncio.get_running_loop().call_later(delay_s, self._claims.give_back, event.key)
 
     def _hear(self, payload: bytes) -> None:
         at_s = now_s()

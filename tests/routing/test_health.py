@@ -452,20 +452,18 @@ def test_a_prober_that_dies_is_waited_for_a_minute_at_most() -> None:
     assert second.claim()
 
 
-def test_a_stagger_lets_others_begin_first(target: Target) -> None:
-    target.fail(5)
-    target.wait(OPEN_S + 0.04)
-    assert not target.health.claim(target.now_s, 0.05)
-    target.wait(0.02)
-    assert target.health.claim(target.now_s, 0.05)
-
-
-def test_who_insists_lets_others_begin_first_too(target: Target) -> None:
-    target.fail(5, draw=0.99)  # its own time is a little longer
-    target.wait(OPEN_S + 0.04)
-    assert not target.health.insist(target.now_s, 0.05)
-    target.wait(0.02)
-    assert target.health.insist(target.now_s, 0.05)
+def test_who_may_not_probe_is_no_prober() -> None:
+    told: list[HealthEvent] = []
+    health = TargetHealth(
+        "d-1.x",
+        HealthTimes(OPEN_S, QUARANTINE_S),
+        lambda _, event: told.append(event),
+        lambda _: False,
+    )
+    health.hear(HealthEvent("d-1.x", Block.CIRCUIT, 5.0, "code", 1), 0.0)
+    assert not health.claim(6.0)
+    assert not health.insist(100.0)
+    assert told == []
 
 
 @pytest.mark.parametrize(
