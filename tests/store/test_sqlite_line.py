@@ -73,14 +73,14 @@ async def test_who_waits_gives_up_and_the_transaction_is_undone_later(
 
 
 async def test_a_long_statement_that_makes_progress_is_waited_for(line: Line) -> None:
-    line.limit_s = 0.2
+    line.limit_s = 0.6
     count = (
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000000) "
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000000) "
         "SELECT COUNT(*) AS total FROM n"
     )
     async with open_session(line, "BEGIN") as session:
         (row,) = await session.fetch_all(count, {})
-    assert row["total"] == 4_000_000
+    assert row["total"] == 10_000_000
 
 
 async def test_a_caller_who_is_cancelled_does_not_wait_for_the_disk(line: Line, disk: Disk) -> None:
