@@ -103,9 +103,10 @@ class Caller:
 
     def _begin(self, exchange: Exchange, job: Job, wiring: Wiring, *, is_retry: bool) -> Attempt:
         exchange.attempts += 1
-        wiring.health.in_flight += 1
         show(exchange, wiring)
-        return Attempt(exchange, job, wiring, self._parts.clock.now_ms(), now_s(), is_retry)
+        run = Attempt(exchange, job, wiring, self._parts.clock.now_ms(), now_s(), is_retry)
+        wiring.health.in_flight += 1  # last: from here on `_settle` gives it back
+        return run
 
     async def _open(self, run: Attempt, *, fresh: bool) -> Attempt | Failure:
         outcome: Attempt | Failure | None = None

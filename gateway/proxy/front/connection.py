@@ -139,11 +139,9 @@ class ClientConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Treat a client that has closed its side as gone, once what it has coming is written.
 
-        A FIN is all that TCP says of a client that hung up, too: to keep serving after it would
-        let a provider generate, and be paid, for callers who gave up. No HTTP client we know
-        ends its requests so (curl, the SDKs, nginx and Envoy as proxies keep both sides open
-        until they have read the answer), and nginx and Go's server decide alike. A tool that
-        does (`nc -N`) gets what is answered at once: lists, refusals.
+        A FIN is all that TCP says of a client that hung up, too: to serve on would let a provider
+        generate, and be paid, for callers who gave up. No HTTP client we know ends its requests
+        so; a tool that does (`nc -N`) gets what is answered at once: lists, refusals.
         """
         return False
 
@@ -457,12 +455,8 @@ class ClientConnection(asyncio.Protocol):
         self._keep = False
         self._intake.wanted = -1  # what else comes is not looked at
         status, lines, body = self._front.render(error, self._buffer)
-        start = self._front.build_start(status)
-        self.transport.write(
-            b"".join(
-                (start, lines, b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body), body)
-            )
-        )
+        framing = b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body)
+        self.transport.write(self._front.build_start(status) + lines + framing + body)
         self._close()
 
     # --- for the listener -------------------------------------------------------------------
