@@ -14,7 +14,7 @@ from gateway.entities import EndpointLimits, Resilience
 from gateway.routing.health import IN_A_ROW, Block, HealthEvent, TargetHealth
 from gateway.routing.health_table import build_health_key, list_states
 from gateway.simulator import RunningSimulator
-from tests.proxy.rig import Answer, Endpoint, Model, Rig, chat_body, wait_for
+from tests.proxy.rig import Answer, Endpoint, Model, Rig, chat_body, messages_body, wait_for
 
 SHORT = {"circuit_open_ms": 150, "quarantine_ms": 150}
 SHORT_S = 0.17  # an interval with its jitter
@@ -360,6 +360,22 @@ async def test_refusals_go_on_only_where_the_endpoint_says_so(
     async with Rig(pair(sim, other, resilience=Resilience(fallback_on=(kind,)))) as rig:
         answer = await ask(rig, stream=stream)
     assert (answer.status, answer.own("model")) == (200, "two")
+
+
+async def test_a_refusal_says_its_code_where_the_provider_has_none(sim: RunningSimulator) -> None:
+    sim.set_fault("error=context")
+    async with Rig({"claude": Endpoint([Model(sim.url, provider="anthropic")])}) as rig:
+        answer = await rig.post("/v1/messages", messages_body("claude"))
+    assert (answer.status, answer.code) == (400, "context_window_exceeded")
+
+
+async def test_a_hedge_without_another_target_costs_nothing(sim: RunningSimulator) -> None:
+    async with Rig({"chat": Endpoint([Model(sim.url)], resilience=Resilience(hedge=True))}) as rig:
+        sim.set_fault("delay-ms=20", times=30)
+        await asyncio.gather(*(rig.chat() for _ in range(30)))
+        sim.set_fault("delay-ms=200")
+        answers = [await rig.chat() for _ in range(3)]
+    assert {(answer.status, answer.own("attempts")) for answer in answers} == {(200, "1")}
 
 
 @pytest.fixture(autouse=True)
