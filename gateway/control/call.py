@@ -22,7 +22,11 @@ class Policy(StrEnum):
     """Who may call an operation."""
 
     PUBLIC = "public"  # anybody who reaches the listener under an allowed Host
-    ADMIN = "admin"  # an admin token, or a session made with one
+    SELF = "self"  # whoever is known, about their own session
+    READ = "read"  # what is configured, what runs, what was used
+    AUDIT = "audit"  # who did what, and everything before
+    EDIT = "edit"  # changes of the configuration
+    ADMIN = "admin"  # who may do what, the vault's keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,7 @@ def _answer_options(request: web.Request, refusal: web.HTTPMethodNotAllowed) -> 
 
 async def _find_caller(request: web.Request, operation: Operation, auth: AdminAuth) -> Caller:
     actor = _NOBODY
-    if operation.policy is Policy.ADMIN:
+    if operation.policy is not Policy.PUBLIC:
         actor = (await auth.authenticate(request)).actor
     return Caller(
         actor=actor,

@@ -169,13 +169,13 @@ def _describe_answers(
 def list_error_statuses(row: Operation) -> set[int]:
     """List the statuses of failure that an operation can answer."""
     statuses = {400, 403, 422, 500, 503, *row.errors}
-    if row.policy is Policy.ADMIN:
+    if row.policy is not Policy.PUBLIC:
         statuses |= {401, 403}
     if _PATH_PARAMETER.search(row.path):
         statuses.add(404)
     if row.body is not None:
         statuses |= {408, 413, 415}
-    if row.writes and row.policy is Policy.ADMIN:
+    if row.writes and row.policy is not Policy.PUBLIC:
         statuses |= {409, 507}
     if "If-Match" in row.headers:
         statuses.add(412)
