@@ -19,6 +19,12 @@ from aiohttp import web
 from gateway import __version__
 from gateway.clock import SystemClock
 from gateway.control import ControlParts, build_control_app, may_read_metrics, render_problem
+from gateway.control.mlflow import (
+    MLFLOW_FAMILY,
+    MLFLOW_PATHS,
+    build_mlflow_app,
+    render_mlflow_error,
+)
 from gateway.control.ui import add_ui_routes
 from gateway.errors import DatabaseDamagedError, GatewayError, LockgateError
 from gateway.fleet import Alone, Fleet
@@ -256,6 +262,8 @@ def _build_apps(gateway: Gateway) -> None:
     add_ui_routes(admin_app)
     admin_app.router.add_get("/", _show_page, allow_head=False)  # HEAD / is the data plane's
     admin_app.add_subapp("/api/v1", build_control_app(control))
+    for path in MLFLOW_PATHS:
+        admin_app.add_subapp(path, build_mlflow_app(control))
     gateway.apps = (data_app, admin_app) if own_address else (data_app,)
 
 
@@ -269,6 +277,8 @@ def _build_root() -> web.Application:
 
 
 def _find_renderer(request: web.Request) -> Renderer:
+    if request.path.startswith(MLFLOW_FAMILY):
+        return render_mlflow_error
     if request.path.startswith(("/api/", "/ui")):
         return render_problem
     return find_renderer(request)

@@ -15,12 +15,14 @@
     │   ├── NotFoundError             404   ├── EndpointNotFoundError  404
     │   ├── MethodNotAllowedError     405
     │   ├── ConflictError             409   ├── InUseError             409
+    │   │   (and AlreadyExistsError: the name or key is taken)
     │   ├── CredentialRebindError     409   ├── StaleVersionError      412
     │   ├── PayloadTooLargeError      413   ├── UnsupportedMediaError  415
     │   ├── RequestTimeoutError       408   ├── HostNotAllowedError    403
     │   ├── ExpectationError          417
     │   ├── MethodUnknownError        501   ├── VersionUnsupportedError 505
-    │   └── InvalidValueError         422
+    │   ├── NotSupportedError         501
+    │   └── InvalidValueError         422   (and MissingReferenceError: an id of nothing)
     │       ├── UnknownFieldError     422   └── IdempotencyMismatchError 422
     ├── UpstreamError                 the model provider failed
     │   ├── UpstreamConnectError, UpstreamDnsError, UpstreamTlsError,
@@ -197,6 +199,10 @@ class ConflictError(RequestError):
     status = 409
 
 
+class AlreadyExistsError(ConflictError):
+    """There is a row of this name or key already."""
+
+
 class InUseError(ConflictError):
     """The row has users; `extra["users"]` lists up to 20 and `extra["count"]` counts them."""
 
@@ -265,11 +271,22 @@ class VersionUnsupportedError(RequestError):
     status = 505
 
 
+class NotSupportedError(RequestError):
+    """A path of another product's interface, for something that Lockgate does not have."""
+
+    code = "not_supported"
+    status = 501
+
+
 class InvalidValueError(RequestError):
     """Well-formed, but a value that cannot be; `field` names it."""
 
     code = "invalid_value"
     status = 422
+
+
+class MissingReferenceError(InvalidValueError):
+    """The body names a row that does not exist; `field` is where."""
 
 
 class UnknownFieldError(InvalidValueError):

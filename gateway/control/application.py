@@ -5,6 +5,8 @@ Rule: deny by default. A route without a row in the table stops the start.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aiohttp import web
 
 from gateway.control.call import Operation
@@ -15,7 +17,7 @@ from gateway.control.parts import ControlParts
 from gateway.control.problem import render_problem
 from gateway.control.routes import OPERATIONS
 from gateway.errors import InternalError
-from gateway.web import build_rescue
+from gateway.web import Renderer, build_rescue
 
 
 def build_control_app(parts: ControlParts) -> web.Application:
@@ -25,10 +27,22 @@ def build_control_app(parts: ControlParts) -> web.Application:
         InternalError: a route without a policy; also raised when the application starts, for
             routes that were added later.
     """
-    app = web.Application(middlewares=[build_rescue(lambda _: render_problem), build_guard(parts)])
+    app = build_operations_app(parts, OPERATIONS, render_problem)
     app[DOCUMENT] = build_document(OPERATIONS)
+    return app
+
+
+def build_operations_app(
+    parts: ControlParts, operations: Iterable[Operation], render: Renderer
+) -> web.Application:
+    """Build an application that answers a table of operations, errors in one shape.
+
+    Raises:
+        InternalError: as `build_control_app`.
+    """
+    app = web.Application(middlewares=[build_rescue(lambda _: render), build_guard(parts)])
     app[OPERATION_OF] = {}
-    for operation in OPERATIONS:
+    for operation in operations:
         _register(app, operation, parts)
     check_policies(app)
     app.on_startup.append(_check_at_start)

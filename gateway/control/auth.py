@@ -6,8 +6,9 @@ looked at, so that time tells nothing about which one it was.
 
 from __future__ import annotations
 
+import base64
 import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
@@ -33,7 +34,9 @@ SESSION_PURPOSE = "session"
 _REFRESH_S = 60.0  # how long a token that another process disabled may still work
 _RETRY_S = 1.0  # least time between reads that an unknown token can cause
 _SAFE_METHODS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
-_REFUSAL = "an admin token is needed: Authorization: Bearer <token>"
+_REFUSAL = (
+    "an admin token is needed: Authorization: Bearer <token>, or Basic with it as the password"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class AdminAuth:
         """
         authorization = request.headers.get(hdrs.AUTHORIZATION)
         if authorization is not None:
-            return await self._check_bearer(authorization)
+            return await self._check_authorization(authorization)
         cookie = request.cookies.get(COOKIE)
         if cookie is not None:
             return await self._check_cookie(request, cookie)
@@ -83,11 +86,13 @@ class AdminAuth:
             raise ForbiddenError("an api key is for the data plane: use an admin token")
         raise UnauthenticatedError("the admin token is not known")
 
-    async def _check_bearer(self, authorization: str) -> Identity:
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
+    async def _check_authorization(self, authorization: str) -> Identity:
+        scheme, _, given = authorization.partition(" ")
+        parse = _TOKEN_PARSERS.get(scheme.lower())
+        token = "" if parse is None else parse(given.strip())
+        if not token:
             raise UnauthenticatedError(_REFUSAL)
-        return await self.check_token(token.strip())
+        return await self.check_token(token)
 
     async def _check_cookie(self, request: web.Request, cookie: str) -> Identity:
         session = parse_session(self._session_key, cookie, self._parts.clock.now_ms())
@@ -136,6 +141,18 @@ class AdminAuth:
             return  # those of before still count; what they may change needs the database anyway
         cache.known = tuple((row.name, row.digest) for row in rows if not row.disabled)
         cache.read_at_s = parts.clock.monotonic_s()
+
+
+def _parse_password(given: str) -> str:
+    """Return the password of Basic credentials (RFC 7617), nothing where there is none."""
+    try:
+        return base64.b64decode(given, validate=True).decode().partition(":")[2]
+    except ValueError:  # not Base64, or not UTF-8 inside
+        return ""
+
+
+# No 401 asks for Basic, so that no browser ever keeps a token and sends it by itself.
+_TOKEN_PARSERS: Mapping[str, Callable[[str], str]] = {"bearer": str, "basic": _parse_password}
 
 
 def _find(known: Iterable[Identity], digest: bytes) -> Identity | None:

@@ -66,13 +66,14 @@ def build_document(operations: Iterable[Operation]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": BASE_PATH}],
-        "security": [{"adminToken": []}, {"session": []}],
+        "security": [{"adminToken": []}, {"adminPassword": []}, {"session": []}],
         "tags": [{"name": tag} for tag in dict.fromkeys(row.tag for row in rows)],
         "paths": paths,
         "components": {
             "schemas": definitions,
             "securitySchemes": {
                 "adminToken": {"type": "http", "scheme": "bearer"},
+                "adminPassword": {"type": "http", "scheme": "basic"},
                 "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
             },
         },

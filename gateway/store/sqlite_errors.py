@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gateway.errors import (
+    AlreadyExistsError,
     ConflictError,
     DatabaseDamagedError,
     InvalidValueError,
@@ -88,7 +89,7 @@ def _convert_constraint(code: int, message: str, references: str | None) -> Lock
         )
     field = _find_column(message)
     if code in {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}:
-        return ConflictError(f"Another row has this {field or 'key'} already.", field=field)
+        return AlreadyExistsError(f"Another row has this {field or 'key'} already.", field=field)
     return ConflictError(f"The value of {field or 'a column'} cannot be stored.", field=field)
 
 

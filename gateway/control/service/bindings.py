@@ -12,7 +12,7 @@ from gateway.control.represent import represent_binding
 from gateway.control.schema.bindings import BindingKey, BindingPut
 from gateway.control.service.change import Change, Stored
 from gateway.entities import EndpointId, GatewayEndpointBinding
-from gateway.errors import InvalidValueError, NotFoundError, StaleVersionError
+from gateway.errors import MissingReferenceError, NotFoundError, StaleVersionError
 
 _KIND = "binding"
 
@@ -78,7 +78,7 @@ async def _build(change: Change, body: BindingPut) -> GatewayEndpointBinding:
     try:
         endpoint = await change.tx.endpoints.get(EndpointId(body.endpoint_id))
     except NotFoundError:
-        raise InvalidValueError("there is no such endpoint", field="endpoint_id") from None
+        raise MissingReferenceError("there is no such endpoint", field="endpoint_id") from None
     return GatewayEndpointBinding(
         endpoint_id=endpoint.endpoint_id,
         resource_type=body.resource_type,

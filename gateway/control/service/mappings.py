@@ -18,7 +18,7 @@ from gateway.entities import (
     MappingId,
     ModelDefinitionId,
 )
-from gateway.errors import InvalidValueError, NotFoundError
+from gateway.errors import MissingReferenceError, NotFoundError
 from gateway.routing import MappingSpec, check_mappings, fill_fallback_orders
 
 FIELD = "model_mappings"
@@ -71,11 +71,11 @@ def build_spec(body: MappingCreate) -> MappingSpec:
 async def get_definition(
     change: Change, row_id: ModelDefinitionId, field: str
 ) -> GatewayModelDefinition:
-    """Return the model definition that a body names. Raises InvalidValueError."""
+    """Return the model definition that a body names. Raises MissingReferenceError."""
     try:
         return await change.tx.model_definitions.get(row_id)
     except NotFoundError:
-        raise InvalidValueError("there is no such model definition", field=field) from None
+        raise MissingReferenceError("there is no such model definition", field=field) from None
 
 
 def build_row(

@@ -18,7 +18,12 @@ from gateway.entities import (
     ModelDefinitionId,
     SecretId,
 )
-from gateway.errors import InUseError, InvalidValueError, NotFoundError
+from gateway.errors import (
+    InUseError,
+    InvalidValueError,
+    MissingReferenceError,
+    NotFoundError,
+)
 from gateway.providers import check_auth_config, get_provider
 
 _KIND = "model_definition"
@@ -61,7 +66,7 @@ async def _get_secret(change: Change, secret_id: SecretId) -> GatewaySecretInfo:
     try:
         return await change.tx.secrets.get(secret_id)
     except NotFoundError:
-        raise InvalidValueError("there is no such secret", field="secret_id") from None
+        raise MissingReferenceError("there is no such secret", field="secret_id") from None
 
 
 def _check_fit(provider: str, secret: GatewaySecretInfo) -> None:

@@ -1,0 +1,88 @@
+"""Errors in MLflow's shape: `error_code`, `message` and the status that MLflow gives the code.
+
+Rule: one table. Where MLflow has 500 for what the caller must change, the status is a 4xx:
+its clients repeat a call that ends with 500, seven times, for minutes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+from aiohttp import hdrs, web
+
+from gateway import errors
+from gateway.control.problem import SECURITY_HEADERS
+from gateway.errors import LockgateError
+from gateway.web import REQUEST_ID_HEADER, get_request_id, retry_after_header
+
+_STORE_RETRY_S: Final = "1"
+
+# The first class that fits decides; a status of None is the error's own.
+_ROWS: Final[tuple[tuple[type[LockgateError], str, int | None], ...]] = (
+    (errors.AlreadyExistsError, "RESOURCE_ALREADY_EXISTS", 400),
+    (errors.ConflictError, "INVALID_STATE", 409),
+    (errors.MissingReferenceError, "RESOURCE_DOES_NOT_EXIST", 404),
+    (errors.NotFoundError, "RESOURCE_DOES_NOT_EXIST", 404),
+    (errors.InvalidValueError, "INVALID_PARAMETER_VALUE", 400),
+    (errors.UnsupportedMediaError, "INVALID_PARAMETER_VALUE", 400),
+    (errors.UnauthenticatedError, "UNAUTHENTICATED", 401),
+    (errors.ForbiddenError, "PERMISSION_DENIED", 403),
+    (errors.HostNotAllowedError, "PERMISSION_DENIED", 403),
+    (errors.NotSupportedError, "NOT_IMPLEMENTED", 501),
+    (errors.RequestError, "BAD_REQUEST", None),
+    (errors.StorageFullError, "RESOURCE_EXHAUSTED", None),
+    (errors.InternalError, "INTERNAL_ERROR", 500),
+    (errors.LockgateError, "TEMPORARILY_UNAVAILABLE", 503),
+)
+_NO_PATH: Final = ("ENDPOINT_NOT_FOUND", 404)
+_RENAMED: Final = (("model_mappings", "model_configs"),)  # ours, and what MLflow calls it
+
+
+def render_mlflow_error(error: LockgateError, request: web.Request) -> web.Response:
+    """Answer an error as MLflow's clients read it."""
+    error_code, status = _classify(error, request)
+    headers = {
+        **SECURITY_HEADERS,
+        **retry_after_header(error),
+        REQUEST_ID_HEADER: get_request_id(request),
+    }
+    if isinstance(error, errors.StoreUnavailableError):
+        headers.setdefault(hdrs.RETRY_AFTER, _STORE_RETRY_S)
+    if isinstance(error, errors.UnauthenticatedError):
+        headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="lockgate"'
+    if isinstance(error, errors.MethodNotAllowedError):
+        headers[hdrs.ALLOW] = str(error.extra.get("allow", ""))
+    # A lone surrogate in a field's name cannot be written as UTF-8: it becomes a question mark.
+    message = _describe(error).encode(errors="replace").decode()
+    body = orjson.dumps({"error_code": error_code, "message": message})
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+
+
+def _classify(error: LockgateError, request: web.Request) -> tuple[str, int]:
+    refusal = request.match_info.http_exception
+    if isinstance(error, errors.NotFoundError) and refusal is not None:
+        return _NO_PATH
+    code, status = next((code, status) for kind, code, status in _ROWS if isinstance(error, kind))
+    return code, error.status if status is None else status
+
+
+def _describe(error: LockgateError) -> str:
+    if isinstance(error, errors.InUseError):
+        return _describe_users(error)
+    return error.detail if error.field is None else f"{_rename(error.field)}: {error.detail}"
+
+
+def _describe_users(error: errors.InUseError) -> str:
+    """Say who uses it, by name: MLflow's interface has no `force` that the detail speaks of."""
+    users = error.extra.get("users")
+    rows = users if isinstance(users, list) else []
+    names = ", ".join(f"{row['kind'].replace('_', ' ')} {row['name']!r}" for row in rows)
+    return f"it is in use, {error.extra.get('count')} times: {names}; detach it there first"
+
+
+def _rename(field: str) -> str:
+    for ours, theirs in _RENAMED:
+        if field.startswith(ours):
+            return theirs + field.removeprefix(ours)
+    return field

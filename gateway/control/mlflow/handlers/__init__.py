@@ -1,0 +1,1 @@
+"""Handlers of MLflow's methods, a module per entity."""

@@ -1,0 +1,98 @@
+"""What MLflow's page asks about the server: providers, models, vault, features.
+
+Rule: said from what is there; Lockgate carries no catalogue of the world's models.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from gateway.control.call import Answer, Call
+from gateway.control.mlflow.handlers import answers
+from gateway.control.service.change import list_all
+from gateway.errors import NotSupportedError
+from gateway.providers import PROVIDERS, get_provider
+from gateway.providers.table import Field
+
+_AUTH_MODE = "auth_mode"  # MLflow's page asks for it beside the fields, not as one of them
+_UNKNOWN = (  # MLflow's catalogue has them of each model
+    "mode",
+    "supports_function_calling",
+    "supports_vision",
+    "supports_reasoning",
+    "supports_prompt_caching",
+    "supports_response_schema",
+    "max_input_tokens",
+    "max_output_tokens",
+    "input_cost_per_token",
+    "output_cost_per_token",
+    "modality",
+    "deprecation_date",
+    "last_updated_at",
+)
+
+
+async def list_providers(_: Call) -> Answer:
+    """Answer with the names of the providers."""
+    return answers.answer("providers", sorted(PROVIDERS))
+
+
+async def list_models(call: Call) -> Answer:
+    """Answer with the models that the model definitions name, each once."""
+    provider = answers.get_filter(call.query, "provider")
+    async with call.parts.store.read() as tx:
+        rows = await list_all(lambda page: tx.model_definitions.list_page(page, provider=provider))
+    unknown = dict.fromkeys(_UNKNOWN)
+    found = dict.fromkeys((row.provider, row.model_name) for row in rows)
+    models = [{"model": name, "provider": vendor, **unknown} for vendor, name in found]
+    return answers.answer("models", models)
+
+
+async def get_provider_config(call: Call) -> Answer:
+    """Answer with the fields of a provider's credential."""
+    provider = get_provider(answers.get_required(call.query, "provider"))
+    config = [field for field in provider.config_fields if field.name != _AUTH_MODE]
+    modes = [
+        {
+            "mode": mode,
+            "display_name": mode.replace("_", " ").capitalize(),
+            "description": f"{provider.title}: {mode.replace('_', ' ')}",
+            "secret_fields": [_represent_field(field) for field in provider.secret_fields],
+            "config_fields": [_represent_field(field) for field in config],
+        }
+        for mode in provider.auth_modes
+    ]
+    value = {"auth_modes": modes, "default_mode": provider.auth_modes[0]}
+    return Answer(status=200, value=value)
+
+
+def _represent_field(field: Field) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "type": "string",
+        "description": field.help,
+        "required": field.required,
+        "default": field.default,
+    }
+
+
+async def get_secrets_config(_: Call) -> Answer:
+    """Answer that credentials are kept, under a key that is nobody's default."""
+    value = {"secrets_available": True, "using_default_passphrase": False}
+    return Answer(status=200, value=value)
+
+
+async def get_server_info(_: Call) -> Answer:
+    """Answer with what of MLflow's server is here: the gateway alone."""
+    value = {"workspaces_enabled": False, "features_enabled": {"gateway": True}}
+    return Answer(status=200, value=value)
+
+
+async def refuse_budgets(_: Call) -> NoReturn:
+    """Refuse: a spending limit that nobody enforces must not be accepted."""
+    raise NotSupportedError("Lockgate has no budget policies")
+
+
+async def refuse_guardrails(_: Call) -> NoReturn:
+    """Refuse: a guardrail that nobody runs must not be accepted."""
+    raise NotSupportedError("Lockgate has no guardrails")
