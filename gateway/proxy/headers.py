@@ -7,6 +7,7 @@ everything else passes unchanged.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -75,7 +76,6 @@ _ANSWER_DROPPED: Final = _HOP_BY_HOP | frozenset(
 )
 _ANSWER_DROPPED_PREFIXES: Final = (OWN_PREFIX, "proxy-", "access-control-")
 
-_BEARER: Final = "bearer "
 # Longer than any key we give out; hashing what a stranger sends has to be cheap.
 _MAX_CREDENTIAL: Final = 1024
 _KEPT_NAMES: Final = 4096  # spellings of header names; providers send some hundred
@@ -240,8 +240,9 @@ def build_own_lines(request_id: str, target: bytes, attempts: int, overhead_s: f
 def find_credential(headers: Sequence[tuple[str, str]], query: str) -> str | None:
     """Return the client's first credential, in a fixed order.
 
-    The order is `Authorization: Bearer`, `x-api-key`, `x-goog-api-key`, `api-key`, `?key=`.
-    Only the first one present counts: a wrong one is not made good by a right one after it.
+    The order is `Authorization` (Bearer, or the password of Basic, which MLflow's judges send),
+    `x-api-key`, `x-goog-api-key`, `api-key`, `?key=`. Only the first one present counts: a wrong
+    one is not made good by a right one after it.
     """
     first: dict[str, str] = {}
     for name, value in headers:
@@ -249,7 +250,7 @@ def find_credential(headers: Sequence[tuple[str, str]], query: str) -> str | Non
     for name in CLIENT_CREDENTIALS:
         value = first.get(name, "")
         if name == "authorization":
-            value = _parse_bearer(value)
+            value = _parse_authorization(value)
         if value:
             return value.strip()[:_MAX_CREDENTIAL]
     for part in query.split("&") if "key=" in query else ():
@@ -267,8 +268,22 @@ def drop_copies(headers: Sequence[tuple[str, str]], credential: str) -> tuple[tu
     )
 
 
-def _parse_bearer(value: str) -> str:
-    return value[len(_BEARER) :] if value[: len(_BEARER)].lower() == _BEARER else ""
+def _parse_authorization(value: str) -> str:
+    scheme, _, given = value.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return given
+        case "basic":
+            return _parse_password(given)
+        case _:
+            return ""
+
+
+def _parse_password(given: str) -> str:
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:  # not Base64, or not UTF-8 inside
+        return ""
 
 
 def _clean(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 from dataclasses import replace
 from types import SimpleNamespace
@@ -51,6 +52,16 @@ async def test_nobody_without_a_known_token(control: Any, authorization: Any) ->
         reply = await control.call(method, path, headers={"Authorization": authorization})
         assert (reply.status, reply.json["code"]) == (401, "unauthenticated")
         assert reply.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_a_token_may_be_the_password_of_any_user(control: Any) -> None:
+    for user in ("", "anybody", "a@b.example"):
+        given = base64.b64encode(f"{user}:{ADMIN_TOKEN}".encode()).decode()
+        reply = await control.get("/secrets", headers={"Authorization": f"basic {given}"})
+        assert reply.status == 200
+    given = base64.b64encode(f"{ADMIN_TOKEN}:".encode()).decode()
+    reply = await control.get("/secrets", headers={"Authorization": f"Basic {given}"})
+    assert reply.status == 401
 
 
 async def test_the_caller_is_checked_before_the_body(control: Any) -> None:
