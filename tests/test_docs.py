@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from gateway import errors
+from gateway.control.mlflow.handlers import discovery
+from gateway.control.mlflow.routes import OPERATIONS as MLFLOW_OPERATIONS
 from gateway.routing import Blame
 from gateway.routing.failure_classes import CLASSES, Decision
 from gateway.routing.failure_rows import FAULTS
@@ -123,3 +125,14 @@ def test_every_setting_is_documented_with_its_variable_and_default() -> None:
 
 def test_every_field_of_the_settings_has_a_row() -> None:
     assert {spec.name for spec in SPECS} == {field.name for field in dataclasses.fields(Settings)}
+
+
+def test_every_method_of_mlflows_gateway_is_documented_as_answered_or_refused() -> None:
+    refusals = (discovery.refuse_budgets, discovery.refuse_guardrails)
+    in_code = [
+        (row.method, row.path, "refused" if row.handler in refusals else "answered")
+        for row in MLFLOW_OPERATIONS
+    ]
+    rows = read_table("mlflow.md", "method")
+    documented = [(row["method"], row["path"], row["here"].split()[0].strip(",;:")) for row in rows]
+    assert documented == in_code

@@ -36,12 +36,14 @@ _ROWS: Final[tuple[tuple[type[LockgateError], str, int | None], ...]] = (
     (errors.LockgateError, "TEMPORARILY_UNAVAILABLE", 503),
 )
 _NO_PATH: Final = ("ENDPOINT_NOT_FOUND", 404)
+_ONLY_GATEWAY: Final = "there is no such path: of MLflow's server, Lockgate answers for the gateway"
 _RENAMED: Final = (("model_mappings", "model_configs"),)  # ours, and what MLflow calls it
 
 
 def render_mlflow_error(error: LockgateError, request: web.Request) -> web.Response:
     """Answer an error as MLflow's clients read it."""
-    error_code, status = _classify(error, request)
+    is_path = request.match_info.http_exception is None
+    error_code, status = _classify(error, is_path=is_path)
     headers = {
         **SECURITY_HEADERS,
         **retry_after_header(error),
@@ -54,20 +56,21 @@ def render_mlflow_error(error: LockgateError, request: web.Request) -> web.Respo
     if isinstance(error, errors.MethodNotAllowedError):
         headers[hdrs.ALLOW] = str(error.extra.get("allow", ""))
     # A lone surrogate in a field's name cannot be written as UTF-8: it becomes a question mark.
-    message = _describe(error).encode(errors="replace").decode()
+    message = _describe(error, is_path=is_path).encode(errors="replace").decode()
     body = orjson.dumps({"error_code": error_code, "message": message})
     return web.Response(body=body, status=status, headers=headers, content_type="application/json")
 
 
-def _classify(error: LockgateError, request: web.Request) -> tuple[str, int]:
-    refusal = request.match_info.http_exception
-    if isinstance(error, errors.NotFoundError) and refusal is not None:
+def _classify(error: LockgateError, *, is_path: bool) -> tuple[str, int]:
+    if isinstance(error, errors.NotFoundError) and not is_path:
         return _NO_PATH
     code, status = next((code, status) for kind, code, status in _ROWS if isinstance(error, kind))
     return code, error.status if status is None else status
 
 
-def _describe(error: LockgateError) -> str:
+def _describe(error: LockgateError, *, is_path: bool) -> str:
+    if isinstance(error, errors.NotFoundError) and not is_path:
+        return _ONLY_GATEWAY
     if isinstance(error, errors.InUseError):
         return _describe_users(error)
     return error.detail if error.field is None else f"{_rename(error.field)}: {error.detail}"
@@ -78,7 +81,7 @@ def _describe_users(error: errors.InUseError) -> str:
     users = error.extra.get("users")
     rows = users if isinstance(users, list) else []
     names = ", ".join(f"{row['kind'].replace('_', ' ')} {row['name']!r}" for row in rows)
-    return f"it is in use, {error.extra.get('count')} times: {names}; detach it there first"
+    return f"{error.extra.get('count')} use it: {names}; change or delete these first"
 
 
 def _rename(field: str) -> str:
