@@ -48,19 +48,31 @@ def build_problem(error: LockgateError, request_id: str) -> dict[str, Any]:
 
 def render_problem(error: LockgateError, request: web.Request) -> web.Response:
     """Answer an error as `application/problem+json` (RFC 9457)."""
-    request_id = get_request_id(request)
+    members = build_problem(error, get_request_id(request))
+    return error_response(error, request, members, status=error.status, content_type=PROBLEM_TYPE)
+
+
+def error_response(
+    error: LockgateError,
+    request: web.Request,
+    members: dict[str, Any],
+    *,
+    status: int,
+    content_type: str,
+) -> web.Response:
+    """Answer an error with these members, and with the headers that belong to its class."""
     headers = {
         **SECURITY_HEADERS,
         **(retry_after_header(error) or _default_retry_after(error)),
-        REQUEST_ID_HEADER: request_id,
+        REQUEST_ID_HEADER: get_request_id(request),
     }
     if isinstance(error, UnauthenticatedError):
         headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="lockgate"'
     if isinstance(error, MethodNotAllowedError):
         headers[hdrs.ALLOW] = str(error.extra.get("allow", ""))
     # A lone surrogate in a field's name cannot be written as UTF-8: it becomes a question mark.
-    body = orjson.dumps(_printable(build_problem(error, request_id)))
-    return web.Response(body=body, status=error.status, headers=headers, content_type=PROBLEM_TYPE)
+    body = orjson.dumps(_printable(members))
+    return web.Response(body=body, status=status, headers=headers, content_type=content_type)
 
 
 def _default_retry_after(error: LockgateError) -> dict[str, str]:

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-import orjson
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from gateway import errors
-from gateway.control.problem import SECURITY_HEADERS
+from gateway.control.problem import error_response
 from gateway.errors import LockgateError
-from gateway.web import REQUEST_ID_HEADER, get_request_id, retry_after_header
 
-_STORE_RETRY_S: Final = "1"
+_JSON: Final = "application/json"
 
 # The first class that fits decides; a status of None is the error's own.
 _ROWS: Final[tuple[tuple[type[LockgateError], str, int | None], ...]] = (
@@ -44,21 +42,8 @@ def render_mlflow_error(error: LockgateError, request: web.Request) -> web.Respo
     """Answer an error as MLflow's clients read it."""
     is_path = request.match_info.http_exception is None
     error_code, status = _classify(error, is_path=is_path)
-    headers = {
-        **SECURITY_HEADERS,
-        **retry_after_header(error),
-        REQUEST_ID_HEADER: get_request_id(request),
-    }
-    if isinstance(error, errors.StoreUnavailableError):
-        headers.setdefault(hdrs.RETRY_AFTER, _STORE_RETRY_S)
-    if isinstance(error, errors.UnauthenticatedError):
-        headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="lockgate"'
-    if isinstance(error, errors.MethodNotAllowedError):
-        headers[hdrs.ALLOW] = str(error.extra.get("allow", ""))
-    # A lone surrogate in a field's name cannot be written as UTF-8: it becomes a question mark.
-    message = _describe(error, is_path=is_path).encode(errors="replace").decode()
-    body = orjson.dumps({"error_code": error_code, "message": message})
-    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+    members = {"error_code": error_code, "message": _describe(error, is_path=is_path)}
+    return error_response(error, request, members, status=status, content_type=_JSON)
 
 
 def _classify(error: LockgateError, *, is_path: bool) -> tuple[str, int]:

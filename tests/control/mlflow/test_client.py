@@ -252,7 +252,7 @@ async def test_replacing_the_models_alone_keeps_the_fallback(client: Any, made: 
 # --- models of an endpoint ----------------------------------------------------------------
 
 
-async def test_an_attached_fallback_takes_effect(client: Any, made: Any) -> None:
+async def test_an_attached_fallback_takes_effect(client: Any, server: Any, made: Any) -> None:
     before = await client.get_gateway_endpoint(endpoint_id=made.endpoint_id)
     assert before.fallback_config is None
     first = await client.attach_model_to_endpoint(made.endpoint_id, config(made.large, FALLBACK))
@@ -263,6 +263,9 @@ async def test_an_attached_fallback_takes_effect(client: Any, made: Any) -> None
     after = await client.get_gateway_endpoint(endpoint_id=made.endpoint_id)
     assert after.fallback_config == FallbackConfig(FallbackStrategy.SEQUENTIAL, None)
     assert len(after.model_mappings) == 3
+    routed = await server.own("GET", f"/endpoints/{made.endpoint_id}/explain")
+    order = [(row["model_definition_name"], row["linkage_type"]) for row in routed["order"]]
+    assert order == [("mini", "PRIMARY"), ("large", "FALLBACK"), ("mini", "FALLBACK")]
 
 
 async def test_a_model_is_attached_once_in_each_way(client: Any, made: Any) -> None:

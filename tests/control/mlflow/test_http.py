@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 from typing import Any
 
 import pytest
@@ -168,6 +169,31 @@ async def test_a_wrong_body_is_named_by_its_field(
     found = await server.ask("POST", path, body)
     assert found.error == INVALID
     assert found.json["message"].startswith(said)
+
+
+WRONG: list[Any] = [None, 0, -1, 1e300, True, "", " x", "x" * 6000, "a\0b", [], [[]], {}, {"": {}}]
+
+
+@pytest.mark.parametrize("row", [row for row in OPERATIONS if row.body], ids=lambda row: row.path)
+async def test_no_wrong_value_of_any_field_is_a_fault_of_ours(
+    server: Any, made: Any, row: Any
+) -> None:
+    right = {
+        "secret_id": made.secret_id,
+        "model_definition_id": made.mini,
+        "endpoint_id": made.endpoint_id,
+        "model_config": {"model_definition_id": made.large, "linkage_type": "FALLBACK"},
+        "model_configs": [{"model_definition_id": made.large, "linkage_type": "PRIMARY"}],
+        "fallback_config": {"strategy": "SEQUENTIAL"},
+    }
+    names = [field.alias or name for name, field in row.body.model_fields.items()]
+    for name, wrong in itertools.product(names, WRONG):
+        body = {other: right[other] for other in names if other in right} | {name: wrong}
+        found = await server.call(row.method, f"/api/3.0/mlflow{row.path}", body)
+        assert found.status in (200, 400, 404, 409), (name, wrong, found.json)
+        if found.status != 200:
+            assert set(found.json) == {"error_code", "message"}
+            assert "SQL" not in found.json["message"].upper()
 
 
 async def test_a_body_that_is_no_json(server: Any) -> None:
