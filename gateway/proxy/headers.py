@@ -78,6 +78,8 @@ _ANSWER_DROPPED_PREFIXES: Final = (OWN_PREFIX, "proxy-", "access-control-")
 
 # Longer than any key we give out; hashing what a stranger sends has to be cheap.
 _MAX_CREDENTIAL: Final = 1024
+_BEARER: Final = "bearer "
+_BASIC: Final = "basic "
 _KEPT_NAMES: Final = 4096  # spellings of header names; providers send some hundred
 _KEPT_PLANS: Final = 1024  # a few per provider
 
@@ -269,14 +271,11 @@ def drop_copies(headers: Sequence[tuple[str, str]], credential: str) -> tuple[tu
 
 
 def _parse_authorization(value: str) -> str:
-    scheme, _, given = value.partition(" ")
-    match scheme.lower():
-        case "bearer":
-            return given
-        case "basic":
-            return _parse_password(given)
-        case _:
-            return ""
+    if value[: len(_BEARER)].lower() == _BEARER:  # what nearly every client sends
+        return value[len(_BEARER) :]
+    if value[: len(_BASIC)].lower() == _BASIC:
+        return _parse_password(value[len(_BASIC) :])
+    return ""
 
 
 def _parse_password(given: str) -> str:

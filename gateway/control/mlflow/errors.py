@@ -34,7 +34,10 @@ _ROWS: Final[tuple[tuple[type[LockgateError], str, int | None], ...]] = (
     (errors.LockgateError, "TEMPORARILY_UNAVAILABLE", 503),
 )
 _NO_PATH: Final = ("ENDPOINT_NOT_FOUND", 404)
-_ONLY_GATEWAY: Final = "there is no such path: of MLflow's server, Lockgate answers for the gateway"
+_ONLY_GATEWAY: Final = (
+    "there is no such path: of MLflow's interface, Lockgate answers what belongs to the gateway, "
+    "on the address of the control plane"
+)
 _RENAMED: Final = (("model_mappings", "model_configs"),)  # ours, and what MLflow calls it
 
 
