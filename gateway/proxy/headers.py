@@ -263,11 +263,23 @@ def find_credential(headers: Sequence[tuple[str, str]], query: str) -> str | Non
 
 def drop_copies(headers: Sequence[tuple[str, str]], credential: str) -> tuple[tuple[str, str], ...]:
     """Return the headers without those that hold the client's credential under another name."""
+    forms = (credential, *_list_packed(headers))
     return tuple(
         (name, value)
         for name, value in headers
-        if credential not in value or name.lower() in CLIENT_CREDENTIALS
+        if name.lower() in CLIENT_CREDENTIALS or not any(form in value for form in forms)
     )
+
+
+def _list_packed(headers: Sequence[tuple[str, str]]) -> list[str]:
+    """List what stands behind Basic: the credential in another spelling."""
+    return [
+        value[len(_BASIC) :].strip()
+        for name, value in headers
+        if name.lower() == "authorization"
+        and value[: len(_BASIC)].lower() == _BASIC
+        and _parse_password(value[len(_BASIC) :])
+    ]
 
 
 def _parse_authorization(value: str) -> str:

@@ -313,7 +313,9 @@ def _has_copies(raw: bytes, credential: str) -> bool:
     """Tell whether a credential may stand in a head in more than its own place."""
     if len(credential) < _KEY_CHARACTERS:
         return False
-    return raw.count(credential.encode("utf-8", "surrogateescape")) != 1
+    if raw.count(credential.encode("utf-8", "surrogateescape")) != 1:
+        return True
+    return b"basic " in raw.lower()  # its own place may be there, in another spelling
 
 
 def _find_coding(headers: list[tuple[str, str]]) -> bool:

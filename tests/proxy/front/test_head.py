@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import fields
 
@@ -225,6 +226,19 @@ def test_copies_of_the_clients_key_under_other_names_are_let_go() -> None:
     )
     assert [name for name, _ in head.headers] == ["Host", "Authorization", "X-Other"]
     assert head.query == "a=b"
+
+
+def test_copies_of_a_key_that_came_as_a_password_are_let_go_in_both_spellings() -> None:
+    key = b"lg-0123456789abcdef"
+    packed = base64.b64encode(b"user:" + key)
+    head = parse(
+        b"Authorization: BASIC " + packed,
+        b"X-Copy: " + key,
+        b"X-Forwarded-Authorization: Basic " + packed,
+        b"X-Other: 1",
+        start=b"POST /v1/messages HTTP/1.1\r\n" + HOST,
+    )
+    assert [name for name, _ in head.headers] == ["Host", "Authorization", "X-Other"]
 
 
 # --- the same head again --------------------------------------------------------------------
