@@ -5,6 +5,7 @@
     LockgateError
     ├── StartError                    the process cannot start; one line, exit 1
     │   ├── SettingsError             a flag, LOCKGATE_* name or file entry is wrong
+    │   ├── ManifestError             a configuration file is wrong; every fault with its line
     │   ├── InstallationError         data directory, key file, port, platform
     │   ├── DatabaseDamagedError      not a database, or its content contradicts itself
     │   ├── SchemaTooNewError         written by a newer Lockgate
@@ -18,6 +19,7 @@
     │   ├── CredentialRebindError     409   ├── StaleVersionError      412
     │   ├── PayloadTooLargeError      413   ├── UnsupportedMediaError  415
     │   ├── RequestTimeoutError       408   ├── HostNotAllowedError    403
+    │   ├── ReadOnlyError             403
     │   ├── ExpectationError          417
     │   ├── MethodUnknownError        501   ├── VersionUnsupportedError 505
     │   └── InvalidValueError         422
@@ -106,6 +108,23 @@ class SettingsError(StartError):
 
     code = "settings_invalid"
     source = Source.CLIENT
+
+
+class ManifestError(StartError):
+    """A configuration file cannot be used; nothing of it was.
+
+    Args:
+        faults: a line each, as ``FILE:LINE: PATH: MESSAGE``; at least one.
+        field: path of the first one, if it has one.
+    """
+
+    code = "manifest_invalid"
+    source = Source.CLIENT
+
+    def __init__(self, faults: tuple[str, ...], *, field: str | None = None) -> None:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        super().__init__(faults[0] + more, field=field)
+        self.faults = faults
 
 
 class InstallationError(StartError):
@@ -241,6 +260,13 @@ class HostNotAllowedError(RequestError):
     """The Host header is not on the control plane's allow-list."""
 
     code = "host_not_allowed"
+    status = 403
+
+
+class ReadOnlyError(RequestError):
+    """The configuration comes from a file, which is where it can be changed."""
+
+    code = "read_only"
     status = 403
 
 
