@@ -20,11 +20,8 @@ from gateway.cli.options import confirm, with_api, with_output, with_yes
 from gateway.cli.output import print_json, print_note
 from gateway.cli.plans import print_conflicts, print_plan
 from gateway.cli.refusal import Refused
-from gateway.manifest import Manifest, build_document, build_error, build_schema
-from gateway.manifest.document import Owned
+from gateway.manifest import Manifest, build_document, build_schema, check_unset
 from gateway.manifest.dump import dump_yaml, name_credentials
-from gateway.manifest.format import BASE_FIELD, VERSION, VERSION_FIELD
-from gateway.manifest.nodes import Fault
 from gateway.manifest.sources import STDIN, find_folder, read_credentials, read_manifest
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,7 +64,7 @@ def export(api: Api, file: str | None, secrets: str) -> None:
     reads them from, with --secrets stored apply leaves them as they are.
     """
     state = api.get(_PATH).body
-    document = {VERSION_FIELD: VERSION, BASE_FIELD: state["digest"], **state["document"]}
+    document = state["document"]
     if secrets == "env":
         document = name_credentials(document)
     text = dump_yaml(document)
@@ -110,10 +107,9 @@ def diff(api: Api, file: str, prune: bool, exit_code: bool, output: str) -> None
 def apply(api: Api, file: str, prune: bool, dry_run: bool, overwrite: bool, yes: bool) -> None:
     """Make the gateway's configuration that of a file, all of it or nothing.
 
-    On a terminal the changes are shown first, and you are asked. A file of
-    export names the state that it was made from: what was changed in the
-    gateway since is not overwritten, but told. Afterwards its `base:` is the
-    new state. A file without `base:` wins over the gateway.
+    On a terminal the changes are shown first, and you are asked. What somebody
+    changed in the gateway since the file was exported, or last applied, is not
+    overwritten but told, unless you say --overwrite.
     """
     manifest = read_manifest(file)
     options = {"prune": prune, "overwrite": overwrite}
@@ -152,39 +148,15 @@ def apply_manifest(
         confirm("Apply this?", yes=yes)
     applied = _send(api, "apply", manifest, document, options)
     print_plan(applied, done=True)
-    if applied["applied"]:
-        _advance(api, manifest, file, applied["epoch"])
 
 
 def _resolve(api: Api, manifest: Manifest, file: str) -> dict[str, Any]:
     """Return the document with its credentials; unset variables keep what is stored."""
     read = read_credentials(manifest, find_folder(file), os.environ)
     if read.unset:
-        _check_unset(manifest, read.unset, api.get(_PATH).body["document"])
+        for note in check_unset(manifest, read.unset, api.get(_PATH).body["document"]):
+            print_note(note)
     return build_document(manifest, read.values)
-
-
-def _check_unset(manifest: Manifest, unset: list[Owned], stored: Mapping[str, Any]) -> None:
-    secrets = {row["secret_name"]: row.get("secret_value", {}) for row in stored.get("secrets", [])}
-    keys = {row["name"] for row in stored.get("api_keys", [])}
-    faults = []
-    for owned in unset:
-        reference = owned.reference
-        if (
-            owned.owner in keys
-            if owned.part is None
-            else owned.part in secrets.get(owned.owner, ())
-        ):
-            print_note(
-                f"{reference.target} is not set: {owned.owner} keeps the value that is stored"
-            )
-        else:
-            message = (
-                f"the variable {reference.target} is not set, and the gateway has no value yet"
-            )
-            faults.append(Fault(reference.line, reference.path, message))
-    if faults:
-        raise build_error(manifest.name, faults)
 
 
 def _send(
@@ -214,22 +186,3 @@ def _refuse_conflicts(conflicts: list[Any]) -> None:
             f"{len(conflicts)} changed in the gateway since the file was exported, and nothing was "
             "applied: export again, or take the file's side with --overwrite"
         )
-
-
-def _advance(api: Api, manifest: Manifest, file: str, epoch: int) -> None:
-    """Put the new state's digest into the file, where it names one.
-
-    Not where somebody changed the gateway in between: the file does not know of that.
-    """
-    base = manifest.root.get(BASE_FIELD)
-    if base is None or base.text is None or file == STDIN:
-        return
-    state = api.get(_PATH).body
-    text = Path(file).read_bytes().decode()
-    line = text.split("\n")[base.line - 1]
-    if state["epoch"] != epoch or base.text not in line:
-        print_note(f"{file}: base is not advanced, as something was changed meanwhile")
-        return
-    lines = text.split("\n")
-    lines[base.line - 1] = line.replace(base.text, state["digest"])
-    write_whole(Path(file), "\n".join(lines))

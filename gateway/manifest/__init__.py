@@ -5,9 +5,15 @@ Rule: parsing and mapping are pure; `sources` alone reads files and the environm
 
 from __future__ import annotations
 
-from gateway.manifest.document import Manifest, build_document, iter_references, parse_manifest
+from gateway.manifest.document import (
+    Manifest,
+    build_document,
+    check_unset,
+    iter_references,
+    parse_manifest,
+)
 from gateway.manifest.format import SECTIONS, build_schema
-from gateway.manifest.nodes import Fault, Node, build_error, parse_yaml
+from gateway.yaml_nodes import Fault, Node, build_error, parse_yaml
 
 __all__ = [
     "SECTIONS",
@@ -17,6 +23,7 @@ __all__ = [
     "build_document",
     "build_error",
     "build_schema",
+    "check_unset",
     "iter_references",
     "parse_manifest",
     "parse_yaml",

@@ -7,15 +7,15 @@ leads back to its line.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.errors import ManifestError
 from gateway.manifest.format import DOCUMENT, SECTIONS, SETTINGS, VERSION, VERSION_FIELD
-from gateway.manifest.nodes import Fault, Node, build_error, build_plain, parse_yaml
 from gateway.manifest.references import STORED, Reference, parse_reference
 from gateway.secret import Secret
+from gateway.yaml_nodes import Fault, Node, build_error, build_plain, parse_yaml
 
 _STEP: Final = re.compile(r"\[([0-9]{1,9})\]|([^.\[\]]+)")
 
@@ -115,6 +115,33 @@ def build_document(manifest: Manifest, values: Mapping[str, Secret]) -> dict[str
         else:
             place[last] = STORED
     return document
+
+
+def check_unset(manifest: Manifest, unset: Sequence[Owned], stored: Mapping[str, Any]) -> list[str]:
+    """Return a line for each value that stays as it is, as its variable is not set.
+
+    `stored` is the gateway's configuration as a document.
+
+    Raises:
+        ManifestError: the gateway has no value yet.
+    """
+    secrets = {row["secret_name"]: row.get("secret_value", {}) for row in stored.get("secrets", ())}
+    keys = {row["name"] for row in stored.get("api_keys", ())}
+    notes, faults = [], []
+    for owned in unset:
+        reference = owned.reference
+        parts = secrets.get(owned.owner, {})
+        if owned.owner in keys if owned.part is None else owned.part in parts:
+            notes.append(
+                f"{manifest.name}:{reference.line}: {reference.path}: {reference.target} is not "
+                "set: the stored value stays"
+            )
+        else:
+            message = f"{reference.target} is not set, and the gateway has no value yet"
+            faults.append(Fault(reference.line, reference.path, message))
+    if faults:
+        raise build_error(manifest.name, faults)
+    return notes
 
 
 def _iter_items(manifest: Manifest, section: str) -> Iterator[tuple[int, Node]]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gateway.manifest.format import VERSION, VERSION_FIELD
-from gateway.manifest.nodes import Fault, Node
 from gateway.manifest.references import name_variable
+from gateway.yaml_nodes import Fault, Node
 
 _MAX_NAME: Final = 255
 _NOT_OF_A_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gateway.entities import FallbackStrategy, LinkageType, RefusalKind, RoutingStrategy
-from gateway.manifest.nodes import Fault, Node
 from gateway.manifest.references import KeyValueShape, ReferenceShape
 from gateway.manifest.shapes import (
     Choice,
@@ -23,14 +22,15 @@ from gateway.manifest.shapes import (
     Whole,
 )
 from gateway.providers import PROVIDERS
-from gateway.settings import SPECS
+from gateway.settings import MANAGED_SECTIONS, SPECS
+from gateway.yaml_nodes import Fault, Node
 
 VERSION: Final = 1
 VERSION_FIELD: Final = "lockgate"
 BASE_FIELD: Final = "base"
 SETTINGS: Final = "settings"
 # The sections of what a gateway routes, in the order in which one refers to those before it.
-SECTIONS: Final = ("secrets", "model_definitions", "endpoints", "bindings", "api_keys")
+SECTIONS: Final = MANAGED_SECTIONS
 SCHEMA_ID: Final = f"urn:lockgate:configuration:{VERSION}"
 
 _DAY_MS: Final = 86_400_000

@@ -15,7 +15,7 @@ from typing import Final
 from gateway.entities import RefusalKind
 from gateway.manifest.draft import Draft, Route
 from gateway.manifest.litellm_models import add_models
-from gateway.manifest.nodes import Fault, Node, build_error, join
+from gateway.yaml_nodes import Fault, Node, build_error, join
 
 _SECTIONS: Final = (
     "model_list",

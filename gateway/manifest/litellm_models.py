@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 from gateway.errors import InvalidValueError
 from gateway.manifest.draft import Draft
 from gateway.manifest.litellm_vendors import COMPATIBLE, VENDORS, Vendor, split_model
-from gateway.manifest.nodes import Node
 from gateway.manifest.references import name_variable
 from gateway.providers.origin import parse_base_url
+from gateway.yaml_nodes import Node
 
 _ENVIRON: Final = "os.environ/"
 _OPENAI_HOST: Final = "api.openai.com"

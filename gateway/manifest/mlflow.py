@@ -16,9 +16,9 @@ from typing import Final
 from gateway.errors import InvalidValueError
 from gateway.manifest.draft import Draft
 from gateway.manifest.litellm_vendors import COMPATIBLE
-from gateway.manifest.nodes import Fault, Node, build_error
 from gateway.manifest.references import name_variable
 from gateway.providers.origin import parse_base_url
+from gateway.yaml_nodes import Fault, Node, build_error
 
 _NONE: Final = "has no counterpart"
 

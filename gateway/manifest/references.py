@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from gateway.manifest.nodes import Fault, Node, join
 from gateway.manifest.shapes import Faults, Fields, Schema, Shape, Text
+from gateway.yaml_nodes import Fault, Node, join
 
 STORED: Final = "stored"
 _IN_CLEAR: Final = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Protocol
 
-from gateway.manifest.nodes import Fault, Node, join
+from gateway.yaml_nodes import Fault, Node, join
 
 Faults = list[Fault]
 Schema = dict[str, Any]

@@ -15,9 +15,9 @@ from typing import BinaryIO, Final
 
 from gateway.errors import ManifestError
 from gateway.manifest.document import Manifest, Owned, iter_references, parse_manifest
-from gateway.manifest.nodes import Fault, build_error
 from gateway.manifest.references import Place, Reference
 from gateway.secret import Secret
+from gateway.yaml_nodes import Fault, build_error
 
 MAX_FILE_BYTES: Final = 32 << 20  # 50,000 endpoints; more is no file that somebody wrote
 _MAX_SECRET_BYTES: Final = 64 << 10  # eight times what a credential may have
