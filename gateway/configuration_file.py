@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -45,7 +45,7 @@ class ConfigurationFile:
 
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self.path = path
-        self.sections: frozenset[str] = frozenset()
+        self.sections: Collection[str] = ()
         self.faults: Sequence[str] = ()
         self.applied_at: int | None = None
         self._environ = dict(environ)  # what is forgotten below is needed again
@@ -72,7 +72,7 @@ class ConfigurationFile:
             epoch = await target.apply(document, manifest.name)
         except RequestError as error:
             raise manifest.build_fault(error.field or "", error.detail) from None
-        self.sections = frozenset(manifest.sections)
+        self.sections = manifest.sections
         self.applied_at = now_ms
         self._done = self._tried
         self._forget(manifest)

@@ -127,12 +127,12 @@ _ENDPOINT: Final = Fields(
     {
         "name": _ENDPOINT_NAME,
         "model_mappings": ListOf(_MAPPING, _MAPPINGS_MOST, 1),
-        "tags": MapOf(_NAME, Text(5_000), _TAGS_MOST),
         "routing_strategy": Nullable(Choice(tuple(RoutingStrategy))),
         "fallback_config": Nullable(_FALLBACK),
         "usage_tracking": Flag("Default true."),
         "limits": Nullable(_LIMITS),
         "resilience": Nullable(_RESILIENCE),
+        "tags": MapOf(_NAME, Text(5_000), _TAGS_MOST),
     },
     ("name", "model_mappings"),
     "The public name that applications call, and what stands behind it.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.control.call import Operation, Policy
-from gateway.control.handlers import configuration
+from gateway.control.handlers import configuration, document
 from gateway.control.schema import configuration as schema
 from gateway.control.schema.base import Accepted
 
@@ -17,6 +17,16 @@ CONFIGURATION = (
         policy=Policy.READ,
         handler=configuration.get_configuration,
         answers={200: schema.Configuration},
+    ),
+    Operation(
+        method="GET",
+        path="/configuration/schema",
+        name="getConfigurationSchema",
+        summary="Read the JSON Schema of the configuration file",
+        tag="configuration",
+        policy=Policy.PUBLIC,  # it says nothing about an installation; editors read it
+        handler=document.get_file_schema,
+        answers={200: document.FileSchema},
     ),
     Operation(
         method="POST",

@@ -16,12 +16,21 @@ from gateway.control.call import Caller
 from gateway.control.etag import build_etag, check_if_match
 from gateway.control.parts import ControlParts
 from gateway.entities import AuditRow, Author, Page, PageRequest
+from gateway.errors import ReadOnlyError
 from gateway.ports import Transaction
 from gateway.snapshots import read_snapshot
 
 ResultT = TypeVar("ResultT")
 RowT = TypeVar("RowT")
 MASKED = "***"
+# Kinds of entities and the sections of a configuration file that they stand in.
+_SECTIONS = {
+    "secret": "secrets",
+    "model_definition": "model_definitions",
+    "endpoint": "endpoints",
+    "binding": "bindings",
+    "api_key": "api_keys",
+}
 _PAGE_ROWS = 500
 
 # A task that nobody refers to may be collected in the middle of its work.
@@ -97,7 +106,12 @@ class Change:
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
     ) -> None:
-        """Write the audit row of one changed entity."""
+        """Write the audit row of one changed entity.
+
+        Raises:
+            ReadOnlyError: such entities come from a file.
+        """
+        self._check_writable(entity_type)
         self.audited += 1
         await self.tx.admin.insert_audit(
             AuditRow(
@@ -113,6 +127,14 @@ class Change:
                 source_address=self.caller.source_address,
             )
         )
+
+    def _check_writable(self, entity_type: str) -> None:
+        source = self.parts.source
+        if source is not None and _SECTIONS.get(entity_type) in source.sections:
+            raise ReadOnlyError(
+                f"the {entity_type.replace('_', ' ')}s of this gateway come from its file "
+                f"{source.path}: change them there"
+            )
 
 
 @dataclass(frozen=True, slots=True)
