@@ -27,6 +27,7 @@ from gateway.manifest.sources import STDIN, find_folder, read_credentials, read_
 F = TypeVar("F", bound=Callable[..., Any])
 _PATH: Final = "/configuration"
 _CONFLICT: Final = "configuration_conflict"
+_IN_USE: Final = "in_use"
 _HINTS: Final = {
     "secret_value_required": "; set the variable, or give its value as {file: PATH}",
     "credential_rebind_required": "; set the variable, or give its value as {file: PATH}",
@@ -172,6 +173,8 @@ def _send(
         problem = declined.problem
         if problem["code"] == _CONFLICT:
             _refuse_conflicts(problem.get("conflicts") or [])
+        if problem["code"] == _IN_USE:
+            raise Refused(f"{problem.get('detail')}: change or leave out both") from None
         field = problem.get("field")
         if not isinstance(field, str):
             raise

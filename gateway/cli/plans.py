@@ -24,9 +24,7 @@ def print_plan(plan: Mapping[str, Any], *, done: bool) -> None:
         sign, colour = _SIGNS[change["action"]]
         click.secho(f"{sign} {clean(_name(change))}", fg=colour)
         for field in change["fields"] if change["action"] == "update" else ():
-            print_line_indented(
-                f"{field['field']}: {_show(field['before'])} -> {_show(field['after'])}"
-            )
+            _print_field(field["field"], field["before"], field["after"])
     print_line(_count(plan, done=done))
 
 
@@ -47,9 +45,27 @@ def print_conflicts(conflicts: Sequence[Mapping[str, Any]], *, err: bool) -> Non
             click.echo(f"    {clean(field['field'])}: {clean(values)}", err=err)
 
 
-def print_line_indented(text: str) -> None:
-    """Print one line below another."""
-    click.echo(f"    {clean(text)}")
+def _print_field(name: str, before: Any, after: Any) -> None:
+    """Print a changed field; of a list or mapping only the entries that differ."""
+    if isinstance(before, list) and isinstance(after, list):
+        _print_items(name, before, after)
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in dict.fromkeys((*before, *after)):
+            if before.get(key) != after.get(key):
+                _print_field(f"{name}.{key}", before.get(key), after.get(key))
+        return
+    click.echo(f"    {clean(name)}: {clean(_show(before))} -> {clean(_show(after))}")
+
+
+def _print_items(name: str, before: list[Any], after: list[Any]) -> None:
+    gone = [item for item in before if item not in after]
+    come = [item for item in after if item not in before]
+    order = "" if gone or come else " in another order"
+    click.echo(f"    {clean(name)}:{order}")
+    for sign, items, colour in (("-", gone, "red"), ("+", come, "green")):
+        for item in items:
+            click.secho(f"      {sign} {clean(_show(item))}", fg=colour)
 
 
 def _name(change: Mapping[str, Any]) -> str:
@@ -59,7 +75,10 @@ def _name(change: Mapping[str, Any]) -> str:
 def _show(value: Any) -> str:
     if value is None:
         return "-"
-    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    if isinstance(value, dict) and value:
+        text = ", ".join(f"{key} {_show(inner)}" for key, inner in value.items())
+    else:
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
     return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
 
 

@@ -133,8 +133,8 @@ def check_unset(manifest: Manifest, unset: Sequence[Owned], stored: Mapping[str,
         parts = secrets.get(owned.owner, {})
         if owned.owner in keys if owned.part is None else owned.part in parts:
             notes.append(
-                f"{manifest.name}:{reference.line}: {reference.path}: {reference.target} is not "
-                "set: the stored value stays"
+                f"{manifest.name}:{reference.line}: {reference.target} is not set: "
+                f"{reference.path} stays as it is stored"
             )
         else:
             message = f"{reference.target} is not set, and the gateway has no value yet"
