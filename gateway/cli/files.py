@@ -23,6 +23,8 @@ def write_whole(path: Path, text: str) -> None:
         Refused: it cannot be written; what was there is as it was.
     """
     target = Path(os.path.realpath(path))  # a link stays one
+    if target.is_dir():
+        raise Refused(f"{path} is a folder; give the name of a file in it")
     draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
         mode = target.stat().st_mode & 0o7777 if target.exists() else _PRIVATE

@@ -13,7 +13,7 @@ from gateway.manifest.document import (
     parse_manifest,
 )
 from gateway.manifest.format import SECTIONS, build_schema
-from gateway.yaml_nodes import Fault, Node, build_error, parse_yaml
+from gateway.yaml_nodes import Fault, Node, build_error, build_plain, parse_yaml
 
 __all__ = [
     "SECTIONS",
@@ -22,6 +22,7 @@ __all__ = [
     "Node",
     "build_document",
     "build_error",
+    "build_plain",
     "build_schema",
     "check_unset",
     "iter_references",

@@ -68,6 +68,7 @@ _SECRET: Final = Fields(
             _union("secret_fields", lambda help_: ReferenceShape(stored=True, help=help_)),
             help="Where each of the credential's fields is, never the value itself. "
             "Left out: as the gateway has it.",
+            delicate=True,
         ),
     },
     ("secret_name",),

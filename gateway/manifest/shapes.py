@@ -264,11 +264,12 @@ class MapOf:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A mapping whose fields are known."""
+    """A mapping whose fields are known; of a `delicate` one no unknown name is repeated."""
 
     fields: Mapping[str, Shape]
     required: tuple[str, ...] = ()
     help: str = ""
+    delicate: bool = False
 
     def check(self, node: Node, path: str, faults: Faults) -> None:
         """Add what is wrong with a node."""
@@ -280,6 +281,10 @@ class Fields:
             shape = self.fields.get(name)
             if shape is not None:
                 shape.check(child, join(path, name), faults)
+                continue
+            if self.delicate:  # the name may be a credential that slipped
+                message = f"has a field that is none; known: {', '.join(self.fields)}"
+                faults.append(Fault(child.line, path, message))
                 continue
             nearest = get_close_matches(name, list(self.fields), n=1)
             guessed.update(nearest)
