@@ -124,7 +124,8 @@ class ConfigurationFile:
         except ManifestError as error:
             self._done = self._tried  # not again until it changes
             self._report(error.faults)
-        except LockgateError as error:  # it is tried again with the next look
+        except LockgateError as error:
+            self._done = ()  # again with the next look
             self._report((f"{self.path}: {error.detail}",))
         else:
             self._report(())
