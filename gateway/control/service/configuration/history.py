@@ -73,7 +73,7 @@ async def read_diff(parts: ControlParts, epoch: int, against: int | None) -> dic
         old = await tx.history.read_at(epoch)
         new = await tx.history.read_at(last)
     steps = await compare_states(old, new)
-    return {"epoch": epoch, "against": last, "changes": describe_steps(steps)}
+    return {"epoch": epoch, "against": last, "changes": await describe_steps(steps)}
 
 
 async def compare_states(old: ConfigurationState, new: ConfigurationState) -> tuple[Step, ...]:

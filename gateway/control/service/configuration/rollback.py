@@ -59,7 +59,7 @@ async def roll_back(change: Change, epoch: int, request: RollbackRequest) -> dic
         await write_steps(change, steps, target.values, ids)
     return {
         "applied": bool(steps) and not request.dry_run,
-        "changes": describe_steps(steps),
+        "changes": await describe_steps(steps),
         "left": target.left,
         "missing": target.missing,
         "needed": sorted(target.needed),
