@@ -88,3 +88,10 @@ def test_an_editor_underlines_what_the_command_refuses(old: str, new: str) -> No
         is_right = True
     validator = jsonschema.Draft202012Validator(build_schema())
     assert validator.is_valid(yaml.safe_load(text)) == is_right
+
+
+def test_the_example_of_the_documentation_is_right() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    example = page.split("```yaml\n", 1)[1].split("```", 1)[0]
+    whole = example.replace("sha256:5a19...", f"sha256:{'0' * 64}")
+    assert parse_manifest(whole.encode(), "configuration.md").sections == SECTIONS
