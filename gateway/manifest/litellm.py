@@ -29,6 +29,7 @@ _NONE: Final = "has no counterpart"
 _INSTEAD: Final[Mapping[str, str]] = {
     "master_key": "is not taken over: the admin's token is LOCKGATE_ADMIN_TOKEN, and applications "
     "get keys of their own with lockgate keys create",
+    "include": "is not read: import each of these files by itself",
     "database_url": "is not taken over: Lockgate keeps its own database in its data directory",
     "store_model_in_db": "is not needed: everything is in the database here",
     "routing_strategy": "is not mapped: requests are split by weight",
@@ -98,7 +99,7 @@ def import_litellm(root: Node, name: str, environ: Mapping[str, str]) -> Draft:
         if handler is not None:
             handler(job, node, section)
         elif section not in ("model_list", "credential_list"):
-            draft.note(node, section, _NONE)
+            draft.note(node, section, _INSTEAD.get(section, _NONE))
     _add_aliases(job)
     _add_fallbacks(job)
     return draft
