@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "endpoints": "endpoints",
     "bindings": "bindings",
     "keys": "keys",
+    "history": "history",
     "usage": "usage",
     "explain": "explain",
     "status": "reports",
