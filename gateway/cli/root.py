@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "apply": "configuration",
     "schema": "configuration",
     "import": "imports:import_",
+    "history": "history",
     "usage": "usage",
     "explain": "explain",
     "status": "reports",
