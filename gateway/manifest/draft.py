@@ -88,6 +88,18 @@ class Draft:
         """Tell that something was not mapped, or not as it was."""
         self.notes.append(Fault(node.line, path, reason))
 
+    def list_items(self, node: Node | None, path: str) -> list[Node]:
+        """Return the items of a list; tell of what is there and is none."""
+        if node is not None and not isinstance(node.value, list | None):
+            self.note(node, path, "is not mapped: it is no list")
+        return [] if node is None else node.items
+
+    def list_fields(self, node: Node, path: str) -> list[tuple[str, Node]]:
+        """Return the fields of a mapping; tell of what is there and is none."""
+        if not isinstance(node.value, dict | None):
+            self.note(node, path, "is not mapped: it is no mapping")
+        return list(node.fields.items())
+
     def add_secret(
         self,
         wanted: str,

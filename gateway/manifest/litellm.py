@@ -88,7 +88,9 @@ def import_litellm(root: Node, name: str, environ: Mapping[str, str]) -> Draft:
         message = "is no configuration of LiteLLM's proxy: it has no model_list"
         raise build_error(name, [Fault(root.line, "", message)])
     draft = Draft()
-    add_models(draft, root, environ)
+    own = root.get("environment_variables") or Node({}, root.line)  # LiteLLM sets them itself
+    known = {key: node.text for key, node in own.fields.items() if node.text} | dict(environ)
+    add_models(draft, root, known)
     job = _Import(draft, {}, {}, [])
     for section in ("router_settings", "litellm_settings"):  # fallbacks may name them
         aliases = root.get(section, _ALIASES)
@@ -109,7 +111,7 @@ def import_litellm(root: Node, name: str, environ: Mapping[str, str]) -> Draft:
 
 
 def _take_settings(job: _Import, section: Node, path: str) -> None:
-    for name, node in section.fields.items():
+    for name, node in job.draft.list_fields(section, path):
         where = join(path, name)
         if name in _FALLBACKS:
             _take_fallbacks(job, node, where, _FALLBACKS[name])
@@ -120,12 +122,12 @@ def _take_settings(job: _Import, section: Node, path: str) -> None:
 
 
 def _take_general(job: _Import, section: Node, path: str) -> None:
-    for name, node in section.fields.items():
+    for name, node in job.draft.list_fields(section, path):
         job.draft.note(node, join(path, name), _INSTEAD.get(name, _NONE))
 
 
 def _take_environment(job: _Import, section: Node, path: str) -> None:
-    for name, node in section.fields.items():
+    for name, node in job.draft.list_fields(section, path):
         reason = "is not taken over: set it in the environment of lockgate apply"
         job.draft.note(node, join(path, name), reason)
 
@@ -162,7 +164,7 @@ def _take_retries(job: _Import, node: Node, path: str) -> None:
 
 
 def _take_default(job: _Import, node: Node, path: str) -> None:
-    for index, item in enumerate(node.items):
+    for index, item in enumerate(job.draft.list_items(node, path)):
         if item.text is None:
             job.draft.note(item, f"{path}[{index}]", "is not mapped: no name of a model group")
         else:
@@ -170,7 +172,7 @@ def _take_default(job: _Import, node: Node, path: str) -> None:
 
 
 def _take_aliases(job: _Import, node: Node, path: str) -> None:
-    for name, target in node.fields.items():
+    for name, target in job.draft.list_fields(node, path):
         model = target.get("model")
         group = target.text if model is None else model.text
         if group is None or group not in job.draft.routes:
@@ -192,9 +194,11 @@ _SETTINGS: Final[Mapping[str, Callable[[_Import, Node, str], None]]] = {
 
 
 def _take_fallbacks(job: _Import, node: Node, path: str, kind: RefusalKind | None) -> None:
-    for index, entry in enumerate(node.items):
-        for group, targets in entry.fields.items():
-            where = f"{path}[{index}].{group}"
+    for index, entry in enumerate(job.draft.list_items(node, path)):
+        for group, targets in job.draft.list_fields(entry, f"{path}[{index}]"):
+            where = f"{path}[{index}].{group[:64]}"
+            if not targets.items:
+                job.draft.note(targets, where, "is not mapped: it is no list of model groups")
             names = [item.text for item in targets.items if item.text is not None]
             if len(names) < len(targets.items):
                 job.draft.note(targets, where, "holds fallbacks with parameters: not mapped")

@@ -28,6 +28,7 @@ _USED: Final = frozenset(
         *("custom_llm_provider", "weight", "rpm", "tpm", "order", "timeout"),
     ]
 )
+_NUMBERS: Final = ("weight", "order", "timeout")
 _MOST: Final = 1e15  # of a number that a float keeps exactly
 _DAY_S: Final = 86_400
 _SHARES: Final = ("weight", "rpm", "tpm")  # what LiteLLM's simple-shuffle draws by, in its order
@@ -71,8 +72,7 @@ def add_models(draft: Draft, root: Node, environ: Mapping[str, str]) -> None:
     """Add secrets, model definitions and endpoints of a configuration's models."""
     reader = _Reader(draft, environ, _index_credentials(draft, root))
     groups: dict[str, list[Deployment]] = {}
-    listed = root.get("model_list")
-    for index, entry in enumerate([] if listed is None else listed.items):
+    for index, entry in enumerate(draft.list_items(root.get("model_list"), "model_list")):
         path = f"model_list[{index}]"
         group = entry.get("model_name")
         params = entry.get("litellm_params")
@@ -94,8 +94,8 @@ def add_models(draft: Draft, root: Node, environ: Mapping[str, str]) -> None:
 
 def _index_credentials(draft: Draft, root: Node) -> dict[str, Node]:
     found: dict[str, Node] = {}
-    listed = root.get("credential_list")
-    for index, entry in enumerate([] if listed is None else listed.items):
+    listed = draft.list_items(root.get("credential_list"), "credential_list")
+    for index, entry in enumerate(listed):
         name = entry.get("credential_name")
         values = entry.get("credential_values")
         if name is None or name.text is None or values is None:
@@ -137,7 +137,9 @@ def _add_deployment(reader: _Reader, group: str, params: Node, path: str) -> Dep
     deployment = Deployment(definition, params, path, 0)
     deployment.order = int(deployment.find_number("order") or 0)
     for name, node in params.fields.items():
-        if name not in _USED:
+        if name in _NUMBERS and deployment.find_number(name) is None:
+            reader.draft.note(node, f"{path}.{name}", "is not mapped: it is no number of 0 or more")
+        elif name not in _USED:
             reason = _INSTEAD.get(name, "is not mapped: a body passes as the application sends it")
             reader.draft.note(node, f"{path}.{name}", reason)
     return deployment

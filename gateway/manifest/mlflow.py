@@ -67,8 +67,7 @@ def import_mlflow(root: Node, name: str) -> Draft:
         if section not in ("endpoints", "routes"):
             draft.note(node, section, _NONE)
     for section in ("endpoints", "routes"):
-        listed = root.get(section)
-        for index, entry in enumerate([] if listed is None else listed.items):
+        for index, entry in enumerate(draft.list_items(root.get(section), section)):
             path = f"{section}[{index}]"
             try:
                 _add_entry(draft, entry, path)

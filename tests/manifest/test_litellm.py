@@ -225,8 +225,21 @@ def test_another_file_is_refused(text: str) -> None:
         "model_list: []\ncredential_list: [3, {credential_name: 1}]",
     ],
 )
-def test_rubbish_maps_to_nothing(text: str) -> None:
-    assert parse(text).build()["endpoints"] == []
+def test_rubbish_maps_to_nothing_and_is_told(text: str) -> None:
+    draft = parse(text)
+    assert draft.build()["endpoints"] == []
+    assert draft.notes
+
+
+def test_a_base_url_may_stand_among_the_variables_of_the_file() -> None:
+    draft = parse(
+        "environment_variables: {BASE: 'https://one.example/v1'}\n"
+        "model_list:\n"
+        "- model_name: a\n"
+        "  litellm_params: {model: openai/x, api_base: os.environ/BASE}\n"
+    )
+    (secret,) = draft.build()["secrets"]
+    assert secret["auth_config"] == {"api_base": "https://one.example/v1"}
 
 
 def test_two_keys_of_one_model_are_two_secrets() -> None:

@@ -76,7 +76,7 @@ def test_routes_of_before_are_endpoints() -> None:
 def test_rubbish_maps_to_nothing_and_is_told(text: str) -> None:
     draft = parse(text)
     assert draft.build()["endpoints"] == []
-    assert draft.notes or text == "endpoints: 3"
+    assert draft.notes
 
 
 def test_another_file_is_refused() -> None:
