@@ -142,11 +142,11 @@ def _convert(error: ValidationError, model: type[BaseModel], value: Any) -> Lock
     # An unknown field first: the missing one beside it is often its right spelling.
     found = error.errors(include_url=False, include_input=False, include_context=True)
     first = next((row for row in found if row["type"] == "extra_forbidden"), found[0])
-    if first["loc"] and first["loc"][-1] == "[key]":  # the key itself may be a slipped credential
-        return InvalidValueError("has an entry whose name cannot be", field=_parent(first["loc"]))
     loc = first["loc"]
     if issubclass(model, Strict) and len(loc) > 1 and loc[0] == model.root:
         loc, value, model = _descend(loc, value, model)
+    if loc and loc[-1] == "[key]":  # the key itself may be a slipped credential
+        return InvalidValueError("has an entry whose name cannot be", field=_parent(loc))
     path = dump_path(loc)
     if first["type"] == "extra_forbidden":
         return _convert_extra(loc, path, model, value)

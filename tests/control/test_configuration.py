@@ -235,6 +235,11 @@ async def test_an_api_key_keeps_its_id_under_a_new_value(control: Control) -> No
 MAPPING = {"model_definition": "mini"}
 WRONG = [
     ({"lockgate": 2}, "lockgate"),
+    ({"lockgate": True}, "lockgate"),
+    (
+        {"secrets": [{"secret_name": "n", "secret_value": {"sk-slipped": "stored"}}]},
+        "secrets[0].secret_value",
+    ),
     ({"endpoint": []}, "endpoint"),
     ({"secrets": [{"secret_name": "new", "secret_value": {"api_key": "stored"}}]}, None),
     ({"secrets": [{"secret_name": "new"}]}, "secrets[0].secret_value"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     Field,
     PlainValidator,
     StringConstraints,
@@ -59,6 +60,12 @@ def _check_field(given: Any) -> FieldGiven:
             raise ValueError(f"its value must have 1 to {_MAX_VALUE} characters")
         return FieldGiven(given["value"])
     raise ValueError('must be "stored" or an object with the one field `value`')
+
+
+def _check_format(version: int) -> int:
+    if version != 1:
+        raise ValueError("is a version of the format that this Lockgate does not know; it knows 1")
+    return version
 
 
 FieldSource = Annotated[
@@ -161,7 +168,7 @@ class DocumentApiKey(Strict):
 class ConfigurationDocument(Strict):
     """The configuration, or some sections of it. A section left out is not touched."""
 
-    lockgate: Literal[1]
+    lockgate: Annotated[int, AfterValidator(_check_format), WithJsonSchema({"const": 1})]
     """Version of the format."""
     base: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
     """Digest of the state that it was made from."""

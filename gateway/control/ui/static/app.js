@@ -9,6 +9,7 @@ import { Bindings } from "./pages/bindings.js";
 import { EndpointPage } from "./pages/endpoint.js";
 import { EndpointEditor } from "./pages/endpoint_editor.js";
 import { Endpoints } from "./pages/endpoints.js";
+import { History } from "./pages/history.js";
 import { Models } from "./pages/models.js";
 import { Overview } from "./pages/overview.js";
 import { Secrets } from "./pages/secrets.js";
@@ -24,6 +25,7 @@ const PAGES = {
   keys: ApiKeys,
   bindings: Bindings,
   usage: Usage,
+  history: History,
   audit: Audit,
 };
 
