@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +19,14 @@ from aiohttp import web
 
 from gateway import __version__
 from gateway.clock import SystemClock
-from gateway.control import ControlParts, build_control_app, may_read_metrics, render_problem
+from gateway.configuration_file import ConfigurationFile
+from gateway.control import (
+    ControlParts,
+    DeclaredConfiguration,
+    build_control_app,
+    may_read_metrics,
+    render_problem,
+)
 from gateway.control.mlflow import (
     MLFLOW_FAMILY,
     MLFLOW_PATHS,
@@ -26,7 +34,7 @@ from gateway.control.mlflow import (
     render_mlflow_error,
 )
 from gateway.control.ui import add_ui_routes
-from gateway.errors import DatabaseDamagedError, GatewayError, LockgateError
+from gateway.errors import DatabaseDamagedError, GatewayError, LockgateError, ManifestError
 from gateway.fleet import Alone, Fleet
 from gateway.installation import Installation, open_installation
 from gateway.ports import Clock, Store
@@ -77,6 +85,8 @@ class Gateway:
     refresher: Refresher
     started_at: int
     fleet: Fleet
+    file: ConfigurationFile | None = None
+    declared: DeclaredConfiguration | None = None
     apps: tuple[web.Application, ...] = ()  # data plane first; then the control plane's own
 
     @property
@@ -86,6 +96,8 @@ class Gateway:
 
     async def close(self) -> None:
         """Stop the background work, flush the ledger, close the database."""
+        if self.file is not None:
+            await self.file.stop()
         await self.refresher.stop()
         await self.usage.stop()
         await self.installation.store.close()
@@ -195,12 +207,34 @@ async def build_gateway(settings: Settings, fleet: Fleet | None = None) -> Gatew
             refresher=Refresher(installation.store, serving, clock),
             started_at=clock.now_ms(),
             fleet=fleet,
+            file=_build_file(settings),
         )
         _build_apps(gateway)
+        await _load_file(gateway)
     except BaseException:
         await installation.store.close()
         raise
     return gateway
+
+
+def _build_file(settings: Settings) -> ConfigurationFile | None:
+    path = settings.configuration_file
+    return None if path is None else ConfigurationFile(path, os.environ)
+
+
+async def _load_file(gateway: Gateway) -> None:
+    if gateway.file is None or gateway.declared is None:
+        return
+    try:
+        await gateway.file.load(gateway.declared, gateway.clock.now_ms())
+    except ManifestError as error:
+        if gateway.admin_token is None:
+            raise
+        hint = (
+            f"{gateway.settings.data} was made by this start, and its admin token was not shown: "
+            "remove it before the next one, or set LOCKGATE_ADMIN_TOKEN"
+        )
+        raise ManifestError((*error.faults, hint), field=error.field) from None
 
 
 def _build_spool(settings: Settings) -> Spool | None:
@@ -210,6 +244,7 @@ def _build_spool(settings: Settings) -> Spool | None:
 
 def _build_apps(gateway: Gateway) -> None:
     control = _build_control(gateway)
+    gateway.declared = DeclaredConfiguration(control)
     data_app = _build_root()
     gateway.metrics.watch(
         "ledger_backlog", "Usage rows in memory, not yet stored", lambda: gateway.usage.backlog
@@ -236,6 +271,11 @@ def _build_apps(gateway: Gateway) -> None:
         "quarantined_credentials",
         "Stored credentials that do not open",
         lambda: len(_list_quarantined(gateway)),
+    )
+    gateway.metrics.watch(
+        "configuration_file_faults",
+        "What is wrong with the newest version of the configuration file",
+        lambda: 0 if gateway.file is None else len(gateway.file.faults),
     )
     gateway.metrics.watch_table(
         "target_blocked",
@@ -323,6 +363,7 @@ def _build_control(gateway: Gateway) -> ControlParts:
         publish=publish,
         status=status,
         usage_flush=flush,
+        source=gateway.file,
     )
 
 
@@ -389,6 +430,8 @@ def _background(gateway: Gateway) -> Any:
     async def run(_: web.Application) -> Any:
         gateway.usage.start()
         gateway.refresher.start()
+        if gateway.file is not None and gateway.declared is not None:
+            gateway.file.start(gateway.declared, gateway.clock.now_ms)
         yield
 
     return run

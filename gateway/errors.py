@@ -5,6 +5,7 @@
     LockgateError
     ├── StartError                    the process cannot start; one line, exit 1
     │   ├── SettingsError             a flag, LOCKGATE_* name or file entry is wrong
+    │   ├── ManifestError             a configuration file is wrong; every fault with its line
     │   ├── InstallationError         data directory, key file, port, platform
     │   ├── DatabaseDamagedError      not a database, or its content contradicts itself
     │   ├── SchemaTooNewError         written by a newer Lockgate
@@ -17,8 +18,10 @@
     │   ├── ConflictError             409   ├── InUseError             409
     │   │   (and AlreadyExistsError: the name or key is taken)
     │   ├── CredentialRebindError     409   ├── StaleVersionError      412
+    │   ├── ConfigurationConflictError 409  ├── SecretValueRequiredError 409
     │   ├── PayloadTooLargeError      413   ├── UnsupportedMediaError  415
     │   ├── RequestTimeoutError       408   ├── HostNotAllowedError    403
+    │   ├── ReadOnlyError             403
     │   ├── ExpectationError          417
     │   ├── MethodUnknownError        501   ├── VersionUnsupportedError 505
     │   ├── NotSupportedError         501
@@ -108,6 +111,23 @@ class SettingsError(StartError):
 
     code = "settings_invalid"
     source = Source.CLIENT
+
+
+class ManifestError(StartError):
+    """A configuration file cannot be used; nothing of it was.
+
+    Args:
+        faults: a line each, as ``FILE:LINE: PATH: MESSAGE``; at least one.
+        field: path of the first one, if it has one.
+    """
+
+    code = "manifest_invalid"
+    source = Source.CLIENT
+
+    def __init__(self, faults: tuple[str, ...], *, field: str | None = None) -> None:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        super().__init__(faults[0] + more, field=field)
+        self.faults = faults
 
 
 class InstallationError(StartError):
@@ -215,6 +235,18 @@ class CredentialRebindError(ConflictError):
     code = "credential_rebind_required"
 
 
+class ConfigurationConflictError(ConflictError):
+    """What a document changes was changed meanwhile: `extra["conflicts"]` says by whom."""
+
+    code = "configuration_conflict"
+
+
+class SecretValueRequiredError(ConflictError):
+    """A secret was deleted and comes back only with its value; `extra["secrets"]` names it."""
+
+    code = "secret_value_required"
+
+
 class StaleVersionError(RequestError):
     """`If-Match` names a version that is no longer the current one."""
 
@@ -247,6 +279,13 @@ class HostNotAllowedError(RequestError):
     """The Host header is not on the control plane's allow-list."""
 
     code = "host_not_allowed"
+    status = 403
+
+
+class ReadOnlyError(RequestError):
+    """The configuration comes from a file, which is where it can be changed."""
+
+    code = "read_only"
     status = 403
 
 

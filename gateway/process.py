@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 
 _PR_SET_DUMPABLE = 4  # <linux/prctl.h>
@@ -56,7 +57,13 @@ def count_descriptors() -> int:
 
 def forget_passphrase_variable() -> None:
     """Remove the passphrase from the environment, so that no child process inherits it."""
-    os.environ.pop(PASSPHRASE_VARIABLE, None)
+    forget_variables((PASSPHRASE_VARIABLE,))
+
+
+def forget_variables(names: Iterable[str]) -> None:
+    """Remove variables that hold secrets from the environment, so that no child inherits them."""
+    for name in names:
+        os.environ.pop(name, None)
 
 
 def _forbid_core_dumps() -> bool:

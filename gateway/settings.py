@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
-from gateway.errors import SettingsError
+from gateway.errors import ManifestError, SettingsError
 from gateway.secret import Secret
+from gateway.yaml_nodes import Node, build_plain, parse_yaml
 
 ENV_PREFIX = "LOCKGATE_"
+# Sections of a configuration file that say what the gateway routes; `gateway.manifest` reads them.
+MANAGED_SECTIONS = ("secrets", "model_definitions", "endpoints", "bindings", "api_keys")
+FILE_SECTIONS = ("lockgate", "base", "settings", *MANAGED_SECTIONS)
 _MAX_PORT = 65535
 _DAY_MS = 86_400_000
 _GIB = 1 << 30
@@ -104,6 +106,7 @@ class Settings:
     max_lag_ms: int = 250  # an answer takes about three such turns: still within a second
     max_connections: int = 0
     max_connections_per_source: int = 8192  # a load balancer is one source
+    configuration_file: Path | None = None  # the file itself, where it says what is routed
 
 
 # --- parsers of single values -------------------------------------------------------------
@@ -161,7 +164,8 @@ def _parse_words(text: str) -> tuple[str, ...]:
 
 
 def _parse_bool(text: str) -> bool:
-    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    words = dict.fromkeys(("true", "1", "yes", "on"), True)
+    words |= dict.fromkeys(("false", "0", "no", "off"), False)
     if text.strip().lower() not in words:
         raise ValueError("must be true or false")
     return words[text.strip().lower()]
@@ -369,40 +373,42 @@ def _read_environ(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
-    loaded = _load_yaml(path)
-    unknown = next((str(name) for name in loaded if name != "settings"), None)
+    root = _load_yaml(path)
+    unknown = next((name for name in root.fields if name not in FILE_SECTIONS), None)
     if unknown is not None:
-        raise SettingsError(f"{path}: {unknown}: is no section; known: settings:", field=unknown)
-    section = loaded.get("settings", {})
-    if not isinstance(section, dict):
-        raise SettingsError(f"{path}: settings: must be a mapping", field="settings")
-    values = {}
-    for name, value in section.items():
+        nearest = difflib.get_close_matches(unknown, FILE_SECTIONS, n=1)
+        known = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(FILE_SECTIONS)}"
+        where = f"{path}:{root.fields[unknown].line}: {unknown}"
+        raise SettingsError(f"{where}: is no section; {known}", field=unknown)
+    section = root.fields.get("settings", Node({}, root.line))
+    if not isinstance(section.value, dict | None):
+        raise SettingsError(f"{path}:{section.line}: settings: must be a mapping", field="settings")
+    values: dict[str, Any] = {}
+    if any(name in MANAGED_SECTIONS for name in root.fields):
+        values["configuration_file"] = path
+    for name, node in section.fields.items():
+        where = f"{path}:{node.line}: settings"
         if name not in _BY_NAME:
-            raise _unknown(str(name), _BY_NAME, where=f"{path}: settings: ")
+            raise _unknown(name, _BY_NAME, where=f"{where}: ")
         spec = _BY_NAME[name]
         if spec.secret:
             raise SettingsError(
-                f"{path}: settings.{name} is a secret: give it as {spec.variable}", field=name
+                f"{where}.{name} is a secret: give it as {spec.variable}", field=name
             )
-        values[name] = _parse(spec, _to_text(value), f"{path}: settings.{name}")
+        values[name] = _parse(spec, _to_text(build_plain(node)), f"{where}.{name}")
     return values
 
 
-def _load_yaml(path: Path) -> dict[str, Any]:
+def _load_yaml(path: Path) -> Node:
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        root = parse_yaml(path.read_bytes(), str(path))
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}", field=str(path)) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", None)
-        where = "" if line is None else f", line {line + 1}"
-        raise SettingsError(f"{path}{where}: is not valid YAML", field=str(path)) from None
-    if loaded is None:
-        return {}
-    if not isinstance(loaded, dict):
+    except ManifestError as error:
+        raise SettingsError(error.detail, field=str(path)) from None
+    if not isinstance(root.value, dict | None):
         raise SettingsError(f"{path}: must be a mapping at its top level", field=str(path))
-    return loaded
+    return root
 
 
 def _to_text(value: Any) -> str:

@@ -124,7 +124,9 @@ def test_every_setting_is_documented_with_its_variable_and_default() -> None:
 
 
 def test_every_field_of_the_settings_has_a_row() -> None:
-    assert {spec.name for spec in SPECS} == {field.name for field in dataclasses.fields(Settings)}
+    # The file itself is what --config names, not an entry of it.
+    fields = {field.name for field in dataclasses.fields(Settings)} - {"configuration_file"}
+    assert {spec.name for spec in SPECS} == fields
 
 
 def test_every_method_of_mlflows_gateway_is_documented_as_answered_or_refused() -> None:

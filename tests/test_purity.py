@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 GATEWAY = Path(__file__).resolve().parents[1] / "gateway"
-PURE = ("providers", "routing", "dialects")
+PURE = ("providers", "routing", "dialects", "manifest")
+EDGES = {"manifest/sources.py"}  # the one module of a package that is there to read
 FORBIDDEN_MODULES = frozenset(
     [
         "aiohttp",
@@ -52,7 +53,11 @@ def find_impurities(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("package", PURE)
 def test_pure_packages_are_pure(package: str) -> None:
-    paths = sorted((GATEWAY / package).rglob("*.py"))
+    paths = [
+        path
+        for path in sorted((GATEWAY / package).rglob("*.py"))
+        if path.relative_to(GATEWAY).as_posix() not in EDGES
+    ]
     assert paths
     found = {path.name: list(find_impurities(ast.parse(path.read_bytes()))) for path in paths}
     assert {name: faults for name, faults in found.items() if faults} == {}

@@ -34,7 +34,16 @@ _HINTS: Final = {
     "unauthenticated": "; set LOCKGATE_ADMIN_TOKEN or give --token-file",
     "credential_rebind_required": "; add --new-value, --value-file or --value-stdin",
     "in_use": "; --force does so",
+    "secret_value_required": "; --values-file or --values-stdin",
 }
+
+
+class Declined(Refused):
+    """The control plane answered with an error; `problem` is its body (RFC 9457)."""
+
+    def __init__(self, problem: Mapping[str, Any]) -> None:
+        super().__init__(_dump_problem(problem))
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,8 @@ class Api:
         """Make one call; query parameters that are None are left out.
 
         Raises:
-            Refused: nobody answers, or the answer is an error.
+            Refused: nobody answers.
+            Declined: the answer is an error.
         """
         return self._runner.run(self._call(method, path, query or {}, body, if_match))
 
@@ -163,7 +173,7 @@ class Api:
             return Answer(status, body, headers)
         if not isinstance(body, dict) or "code" not in body:
             raise self._refuse_stranger(status)
-        raise Refused(_dump_problem(body))
+        raise Declined(body)
 
     def _refuse_stranger(self, status: int) -> Refused:
         return Refused(

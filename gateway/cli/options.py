@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
-from gateway.cli.client import open_api
+from gateway.cli.client import Api, open_api
 from gateway.cli.refusal import Refused
 from gateway.secret import Secret
 from gateway.settings import Settings, parse_settings
@@ -34,13 +34,17 @@ def with_api(command: Callable[..., None]) -> Callable[..., None]:
     )
     @functools.wraps(command)
     def connected(*args: Any, url: str | None, token_file: Path | None, **options: Any) -> None:
-        settings = parse_settings({"url": url}, os.environ)
-        api = click.get_current_context().with_resource(
-            open_api(settings.url, _read_token(settings, token_file))
-        )
-        command(api, *args, **options)
+        command(connect(url, token_file), *args, **options)
 
     return connected
+
+
+def connect(url: str | None, token_file: Path | None) -> Api:
+    """Open the control plane's client for the rest of the command. Raises Refused."""
+    settings = parse_settings({"url": url}, os.environ)
+    return click.get_current_context().with_resource(
+        open_api(settings.url, _read_token(settings, token_file))
+    )
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,10 +1,12 @@
 """How a command says no.
 
-Rule: a refusal is one line on stderr, free of control characters, and an exit code.
+Rule: a refusal is one line on stderr, free of control characters, and an exit code; a file with
+several faults gets a line for each.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import IO, Any, ClassVar
 
 import click
@@ -18,6 +20,19 @@ class Refused(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the one line."""
         click.echo(f"error: {clean(self.format_message())}", file=file, err=file is None)
+
+
+class RefusedFile(Refused):
+    """A file was refused: a line for each thing that is wrong with it."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__(faults[0])
+        self._faults = tuple(faults)
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the lines."""
+        for fault in self._faults:
+            click.echo(f"error: {clean(fault)}", file=file, err=file is None)
 
 
 class Interrupted(click.ClickException):

@@ -16,11 +16,12 @@ from typing import Any, Final, NoReturn
 import click
 
 import gateway
-from gateway.cli.refusal import Interrupted, Refused
-from gateway.errors import LockgateError, SettingsError
+from gateway.cli.refusal import Interrupted, Refused, RefusedFile
+from gateway.errors import LockgateError, ManifestError, SettingsError
 
 PROGRAM: Final = "lockgate"
-# Name -> module under gateway.cli; the module holds the command under its own name.
+# Name -> module under gateway.cli; the module holds the command under its own name, or under the
+# one behind the colon where Python has that name for itself.
 COMMANDS: Final = {
     "demo": "demo",
     "serve": "serve",
@@ -29,6 +30,12 @@ COMMANDS: Final = {
     "endpoints": "endpoints",
     "bindings": "bindings",
     "keys": "keys",
+    "export": "configuration",
+    "diff": "configuration",
+    "apply": "configuration",
+    "schema": "configuration",
+    "import": "imports:import_",
+    "history": "history",
     "usage": "usage",
     "explain": "explain",
     "status": "reports",
@@ -52,10 +59,10 @@ class Root(click.Group):
         """Load and return the command of this name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"gateway.cli.{COMMANDS[cmd_name]}")
-        command = getattr(module, cmd_name)
+        where, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(f"gateway.cli.{where}"), name or cmd_name)
         if not isinstance(command, click.Command):
-            raise TypeError(f"gateway.cli.{COMMANDS[cmd_name]} holds no command {cmd_name}")
+            raise TypeError(f"gateway.cli.{where} holds no command {cmd_name}")
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -84,6 +91,8 @@ class Root(click.Group):
 def _refuse(error: LockgateError) -> click.ClickException:
     if isinstance(error, SettingsError) and (error.field or "").startswith("--"):
         return click.UsageError(error.detail)
+    if isinstance(error, ManifestError):
+        return RefusedFile(error.faults)
     return Refused(error.detail)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.client import show_once
+from gateway.manifest.sources import read_manifest
 from gateway.settings import parse_settings
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--listen", metavar="HOST:PORT", help="Address of the data plane [127.0.0.1:8700].")
 @click.option("--admin-listen", metavar="HOST:PORT", help="Control plane's own address.")
 @click.option("--workers", metavar="N", help="Worker processes [one per core].")
-@click.option("--config", type=_FILE, help="YAML file with a settings: section.")
+@click.option(
+    "--config", type=_FILE, help="YAML file of settings and, if it has more, of what is routed."
+)
 def serve(
     data: str | None,
     listen: str | None,
@@ -40,9 +43,16 @@ def serve(
     The first start makes the data directory, the root key (unless a passphrase
     is given) and an admin token, which is printed once. Every option has its
     LOCKGATE_* variable, and docs/settings.md lists the rest of them.
+
+    A --config that has more than a settings: section is where the configuration
+    comes from: it is applied now and whenever it changes, and what it has
+    cannot be changed over REST (docs/configuration.md).
     """
     flags = {"data": data, "listen": listen, "admin_listen": admin_listen, "workers": workers}
     settings = parse_settings(flags, os.environ, config)
+    if settings.configuration_file is not None:
+        # A file that is wrong in itself is told before there is a data directory.
+        read_manifest(str(settings.configuration_file))
     # Late: they load everything that there is.
     if os.name == "posix":
         from gateway.workers.parent import run_parent

@@ -6,12 +6,14 @@ sealed credential.
 
 from gateway.control.application import build_control_app
 from gateway.control.auth import may_read_metrics
+from gateway.control.declared import DeclaredConfiguration
 from gateway.control.parts import BASE_PATH, ControlParts
 from gateway.control.problem import render_problem
 
 __all__ = [
     "BASE_PATH",
     "ControlParts",
+    "DeclaredConfiguration",
     "build_control_app",
     "may_read_metrics",
     "render_problem",

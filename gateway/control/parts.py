@@ -5,9 +5,10 @@ Rule: a `Sealer`, never an `Opener`: nothing in this package can read a credenti
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from gateway.ports import Clock, KeyDeriver, Sealer, Store
 from gateway.routing.snapshot import Snapshot, SnapshotHolder
@@ -24,13 +25,26 @@ class TokenCache:
     read_at_s: float = 0.0
 
 
+class ConfigurationSource(Protocol):
+    """The file that the configuration comes from."""
+
+    path: Path
+    sections: Collection[str]
+    """What it has, by the names of the configuration document."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the operator may know of it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ControlParts:
     """The control plane's surroundings.
 
     `publish` serves a snapshot everywhere and returns the names of workers that did not
     follow in time; `status` gives the server's own facts; `usage_flush` writes the ledger's
-    waiting rows, so that a read shows what was just booked.
+    waiting rows, so that a read shows what was just booked. What `source` has, if there is one,
+    nobody else writes.
     """
 
     store: Store
@@ -42,4 +56,5 @@ class ControlParts:
     publish: Callable[[Snapshot], Awaitable[Sequence[str]]]
     status: Callable[[], Awaitable[dict[str, Any]]]
     usage_flush: Callable[[], Awaitable[None]]
+    source: ConfigurationSource | None = None
     tokens: TokenCache = field(default_factory=TokenCache)

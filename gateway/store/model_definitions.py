@@ -5,6 +5,7 @@ Rule: `secret_name` is joined on reading and never stored twice.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from gateway.entities import (
@@ -16,7 +17,7 @@ from gateway.entities import (
     Users,
 )
 from gateway.store import sql
-from gateway.store.rows import change_row, fetch_page, fetch_users, fetch_value
+from gateway.store.rows import build_sliced, change_row, fetch_page, fetch_users, fetch_value
 from gateway.store.session import Row, Session
 
 
@@ -67,6 +68,13 @@ class SqlModelDefinitionRows:
         key = {"model_definition_id": model_definition_id}
         return await fetch_value(self._session, sql.MODEL_GET, key, build_model_definition)
 
+    async def list_of(
+        self, ids: Collection[ModelDefinitionId]
+    ) -> tuple[GatewayModelDefinition, ...]:
+        """List those of these ids that there are."""
+        rows = await self._session.fetch_in(sql.MODEL_OF_IDS, sorted(ids))
+        return await build_sliced(build_model_definition, rows)
+
     async def list_page(
         self,
         page: PageRequest,
@@ -84,6 +92,11 @@ class SqlModelDefinitionRows:
     async def insert(self, row: GatewayModelDefinition) -> None:
         """Insert one. Raises ConflictError for a taken name or an unknown secret."""
         await self._session.execute(sql.MODEL_INSERT, _dump(row), references="secret_id")
+
+    async def insert_many(self, rows: Sequence[GatewayModelDefinition]) -> None:
+        """Insert several. Raises as `insert`."""
+        params = map(_dump, rows)
+        await self._session.execute_many(sql.MODEL_INSERT, params, references="secret_id")
 
     async def update(self, row: GatewayModelDefinition) -> None:
         """Update one. Raises NotFoundError, or ConflictError as `insert` does."""

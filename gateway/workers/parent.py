@@ -82,7 +82,9 @@ class RunningParent:
 
 
 def run_parent(settings: Settings, announce: Callable[[RunningParent], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then end the process with 0; SIGHUP replaces the workers.
+    """Serve until SIGTERM or SIGINT, then end the process with 0.
+
+    SIGHUP has the configuration file read again, if there is one, and replaces the workers.
 
     `announce` is called once all workers serve.
 
@@ -102,12 +104,16 @@ async def _serve(settings: Settings, announce: Callable[[RunningParent], None]) 
         for supervisor in supervisors:
             supervisor.kill()
 
-    def replace_workers() -> None:
+    def reload() -> None:
+        # Workers follow whatever the file changes, new ones and old ones alike.
+        if running is not None and running.gateway.file is not None:
+            running.gateway.file.wake()
         for supervisor in supervisors:
             supervisor.reload()
 
+    running: RunningParent | None = None
     stopped = stop_event(kill_workers)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, replace_workers)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
     starting = asyncio.create_task(start_parent(settings, supervisors))
     waiting = asyncio.create_task(stopped.wait())
     await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)

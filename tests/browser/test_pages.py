@@ -18,6 +18,7 @@ VIEWS = {
     "bindings": "Bindings",
     "usage": "Usage",
     "usage?group_by=api_key&range=7d": "Usage",
+    "history": "History",
     "audit": "Audit",
 }
 
@@ -43,7 +44,7 @@ async def test_markup_in_names_is_shown_as_text_on_every_page(admin: Admin) -> N
         await expect(admin.page.get_by_role("heading", name=heading, level=1)).to_be_visible()
         await expect(admin.page.locator("[aria-busy=true]")).to_have_count(0)
         assert await admin.page.locator("main img").count() == 0, view
-    for view in ("models", "secrets", "keys", "bindings", "endpoints", "audit"):
+    for view in ("models", "secrets", "keys", "bindings", "endpoints", "history", "audit"):
         await admin.open(view)
         shown = admin.page.locator("main tbody").get_by_text(PROBE)
         await expect(shown.first).to_be_visible()

@@ -5,6 +5,7 @@ import signal
 import socket
 import stat
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,58 @@ def test_a_misspelt_section_of_the_file_is_refused(tmp_path: Path) -> None:
     message = refused(serve("--data", str(tmp_path / "data"), "--config", str(config)))
     assert "setings" in message
     assert not (tmp_path / "data").exists()
+
+
+FILE = """\
+lockgate: 1
+settings: {workers: 1}
+secrets:
+- secret_name: prod
+  provider: openai
+  secret_value: {api_key: {env: SERVED_KEY}}
+model_definitions:
+- {name: mini, provider: openai, model_name: gpt-4o-mini, secret_name: prod}
+endpoints:
+- name: chat
+  model_mappings:
+  - {model_definition: mini, weight: 80}
+"""
+
+
+def test_a_gateway_can_come_from_a_file(tmp_path: Path) -> None:
+    file, data = tmp_path / "prod.yaml", tmp_path / "data"
+    file.write_text(FILE)
+    environ = {"LOCKGATE_ADMIN_TOKEN": TOKEN, "SERVED_KEY": "made-up-key-of-the-file"}
+    with start_gateway(data, "--config", str(file), **environ) as server:
+        run = Cli({"LOCKGATE_URL": server.url, "LOCKGATE_ADMIN_TOKEN": TOKEN})
+        assert [row["name"] for row in run.json("endpoints", "list")] == ["chat"]
+        refused = run("endpoints", "delete", "chat", "--yes")
+        assert (refused.exit_code, "prod.yaml" in refused.stderr) == (1, True)
+        run.ok("keys", "create", "app")
+        epoch = run.json("status")["epoch"]
+        # SIGHUP: the file is read at once, and the workers are replaced.
+        file.write_text(FILE.replace("name: chat", "name: talk"))
+        server.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 30
+        while run.json("status")["epoch"] == epoch and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert [row["name"] for row in run.json("endpoints", "list")] == ["talk"]
+    # Without the variable what is stored stays, and a start that changes nothing makes no epoch.
+    with start_gateway(data, "--config", str(file), LOCKGATE_ADMIN_TOKEN=TOKEN) as server:
+        run = Cli({"LOCKGATE_URL": server.url, "LOCKGATE_ADMIN_TOKEN": TOKEN})
+        assert run.json("status")["epoch"] == epoch + 1
+        assert run.json("status")["configuration_file"]["faults"] == []
+
+
+def test_a_file_that_cannot_be_served_stops_the_start(tmp_path: Path) -> None:
+    file, data = tmp_path / "prod.yaml", tmp_path / "data"
+    arguments = ("--data", str(data), "--config", str(file))
+    file.write_text(FILE.replace("weight: 80", "weight: x"))
+    assert f"{file}:12: endpoints[0].model_mappings[0].weight: " in refused(serve(*arguments))
+    assert not data.exists()
+    file.write_text(FILE)
+    done = serve(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    first, second = done.stderr.splitlines()
+    assert "SERVED_KEY is not set, and the gateway has no value yet" in first
+    assert "its admin token was not shown" in second

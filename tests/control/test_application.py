@@ -16,7 +16,7 @@ from gateway.control.routes import OPERATIONS
 from gateway.errors import InternalError
 
 # What anybody may call; a change of this list is a decision, not an accident.
-PUBLIC = {("GET", "/openapi.json"), ("POST", "/session")}
+PUBLIC = {("GET", "/configuration/schema"), ("GET", "/openapi.json"), ("POST", "/session")}
 
 
 async def test_a_route_without_a_policy_stops_the_start(control: Any) -> None:

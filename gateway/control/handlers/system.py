@@ -45,6 +45,7 @@ async def get_status(call: Call) -> Answer:
             "active_term": parts.sealer.active_term,
             "records": {str(term): count for term, count in stored.records.items()},
         },
+        "configuration_file": parts.source and parts.source.describe(),
         "ledger_backlog": 0,
         "ledger_spool_rows": 0,
         "ledger_spool_bytes": 0,

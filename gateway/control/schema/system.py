@@ -36,6 +36,17 @@ class TargetState(Entity):
     """How often in a row it was taken out."""
 
 
+class ConfigurationFile(Entity):
+    """The file that the configuration comes from."""
+
+    path: str
+    sections: list[str]
+    """What it has; what it has not, REST can change."""
+    applied_at: int | None
+    faults: list[str]
+    """What is wrong with its newest version; the last good one is served."""
+
+
 class Status(BaseModel):
     """The running gateway; it may know more than is listed here."""
 
@@ -56,6 +67,8 @@ class Status(BaseModel):
     endpoints: int
     api_keys: int
     vault: VaultStatus
+    configuration_file: ConfigurationFile | None
+    """Where the configuration comes from, if it is not written over REST."""
     database_fault: str | None
     """What is wrong with the database, as far as its last use showed; requests are served."""
     ledger_backlog: int

@@ -15,13 +15,22 @@ from typing import Any, Generic, TypeVar
 from gateway.control.call import Caller
 from gateway.control.etag import build_etag, check_if_match
 from gateway.control.parts import ControlParts
-from gateway.entities import AuditRow, Page, PageRequest
+from gateway.entities import AuditRow, Author, Page, PageRequest
+from gateway.errors import ReadOnlyError
 from gateway.ports import Transaction
 from gateway.snapshots import read_snapshot
 
 ResultT = TypeVar("ResultT")
 RowT = TypeVar("RowT")
 MASKED = "***"
+# Kinds of entities and the sections of a configuration file that they stand in.
+_SECTIONS = {
+    "secret": "secrets",
+    "model_definition": "model_definitions",
+    "endpoint": "endpoints",
+    "binding": "bindings",
+    "api_key": "api_keys",
+}
 _PAGE_ROWS = 500
 
 # A task that nobody refers to may be collected in the middle of its work.
@@ -55,7 +64,7 @@ class Change:
     caller: Caller
     now_ms: int
     if_match: str | None = None
-    audited: int = 0
+    audit: list[AuditRow] = field(default_factory=list)  # written at the end, all at once
 
     @property
     def actor(self) -> str:
@@ -97,9 +106,13 @@ class Change:
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
     ) -> None:
-        """Write the audit row of one changed entity."""
-        self.audited += 1
-        await self.tx.admin.insert_audit(
+        """Make the audit row of one changed entity; the end of the change writes it.
+
+        Raises:
+            ReadOnlyError: such entities come from a file.
+        """
+        self._check_writable(entity_type)
+        self.audit.append(
             AuditRow(
                 at=self.now_ms,
                 actor=self.actor,
@@ -114,12 +127,21 @@ class Change:
             )
         )
 
+    def _check_writable(self, entity_type: str) -> None:
+        source = self.parts.source
+        if source is not None and _SECTIONS.get(entity_type) in source.sections:
+            raise ReadOnlyError(
+                f"the {entity_type.replace('_', ' ')}s of this gateway come from its file "
+                f"{source.path}: change them there"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[ResultT]):
-    """What a change gave, and which workers do not serve it yet."""
+    """What a change gave, the epoch in force, and which workers do not serve it yet."""
 
     result: ResultT
+    epoch: int
     stragglers: tuple[str, ...] = ()
 
 
@@ -161,11 +183,14 @@ async def _commit(
             tx=tx, parts=parts, caller=caller, now_ms=parts.clock.now_ms(), if_match=if_match
         )
         result = await work(change)
-        if not change.audited:
-            return Outcome(result)
-        await tx.bump_epoch()
+        if not change.audit:
+            return Outcome(result, await tx.get_epoch())
+        await tx.admin.insert_audits(change.audit)
+        epoch = await tx.bump_epoch(
+            Author(at=change.now_ms, actor=caller.actor, request_id=caller.request_id)
+        )
         snapshot = await read_snapshot(tx, parts.snapshots.current)
-    return Outcome(result, tuple(await parts.publish(snapshot)))
+    return Outcome(result, epoch, tuple(await parts.publish(snapshot)))
 
 
 async def list_all(fetch: Callable[[PageRequest], Awaitable[Page[RowT]]]) -> list[RowT]:

@@ -12,6 +12,7 @@ from tests.store.conformance.models import ApiKeys, Bindings, ModelDefinitions
 from tests.store.conformance.paging import Paging
 from tests.store.conformance.secrets import Secrets, Vault
 from tests.store.conformance.transactions import Transactions
+from tests.store.conformance.versions import Versions
 
 __all__ = [
     "Admin",
@@ -26,4 +27,5 @@ __all__ = [
     "Transactions",
     "Usage",
     "Vault",
+    "Versions",
 ]

@@ -1,5 +1,5 @@
 // The page's frame: the session, the navigation and the current view.
-import { closeSession, findSession, watchSession } from "./api.js";
+import { closeSession, findSession, read, watchSession } from "./api.js";
 import { LoadProblem, NoticeHost } from "./components/feedback.js";
 import { Navigation, VIEWS } from "./components/navigation.js";
 import { SignIn } from "./components/session.js";
@@ -9,6 +9,7 @@ import { Bindings } from "./pages/bindings.js";
 import { EndpointPage } from "./pages/endpoint.js";
 import { EndpointEditor } from "./pages/endpoint_editor.js";
 import { Endpoints } from "./pages/endpoints.js";
+import { History } from "./pages/history.js";
 import { Models } from "./pages/models.js";
 import { Overview } from "./pages/overview.js";
 import { Secrets } from "./pages/secrets.js";
@@ -24,7 +25,17 @@ const PAGES = {
   keys: ApiKeys,
   bindings: Bindings,
   usage: Usage,
+  history: History,
   audit: Audit,
+};
+
+// Views, and the sections of a configuration file that they show.
+const SECTIONS = {
+  endpoints: "endpoints",
+  models: "model_definitions",
+  secrets: "secrets",
+  keys: "api_keys",
+  bindings: "bindings",
 };
 
 function pickPage(view, id, action) {
@@ -34,11 +45,14 @@ function pickPage(view, id, action) {
 }
 
 /** The view that the address names; a new thing is a new view, with nothing left of the old. */
-function Content({ route }) {
+function Content({ route, file }) {
   const [view, id, action] = route.parts;
   const Page = pickPage(view, id, action);
   const key = Page === PAGES[view] ? view : `${view}/${id}/${action}`;
-  return html`<main class="content" id="content"><${Page} key=${key} id=${id} query=${route.query} /></main>`;
+  const fixed = file !== null && file.sections.includes(SECTIONS[view]);
+  return html`<main class="content ${fixed ? "read-only" : ""}" id="content">
+    ${fixed && html`<p class="source">What is shown here comes from the file <code>${file.path}</code>: change it there.</p>`}
+    <${Page} key=${key} id=${id} query=${route.query} /></main>`;
 }
 
 function readRoute(route) {
@@ -51,6 +65,7 @@ function App() {
   const [session, setSession] = useState(undefined); // undefined: not known yet
   const [ended, setEnded] = useState(false);
   const [error, setError] = useState(null);
+  const [file, setFile] = useState(null); // that the configuration comes from
   const route = readRoute(useRoute());
 
   const resume = useCallback(() => {
@@ -64,6 +79,9 @@ function App() {
     });
     resume();
   }, []);
+  useEffect(() => {
+    if (session) read("/status").then((status) => setFile(status.configuration_file), () => {});
+  }, [session]);
   const signIn = (opened) => {
     setEnded(false);
     setSession(opened);
@@ -84,7 +102,7 @@ function App() {
   return html`<div class="frame">
     <a class="skip" href="#content" onClick=${skip}>Skip to content</a>
     <${Navigation} current=${route.parts[0]} session=${session} onSignOut=${signOut} />
-    <${Content} route=${route} />
+    <${Content} route=${route} file=${file} />
     <${NoticeHost} />
   </div>`;
 }

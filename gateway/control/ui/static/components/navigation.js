@@ -11,6 +11,7 @@ export const VIEWS = [
   ["keys", "API keys"],
   ["bindings", "Bindings"],
   ["usage", "Usage"],
+  ["history", "History"],
   ["audit", "Audit"],
 ];
 

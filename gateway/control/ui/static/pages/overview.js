@@ -2,7 +2,7 @@
 import { read } from "../api.js";
 import { Badge, Facts } from "../components/badge.js";
 import { Checklist } from "../components/checklist.js";
-import { LoadProblem, Problem, Skeleton } from "../components/feedback.js";
+import { LoadProblem, notify, Problem, Skeleton } from "../components/feedback.js";
 import { PageHead, Section } from "../components/page.js";
 import { ShareSummary } from "../components/shares.js";
 import { Table } from "../components/table.js";
@@ -66,6 +66,7 @@ function Loaded({ status, sums, endpoints, counts, range, since }) {
 function listWarnings(status) {
   const warnings = [];
   if (status.database_fault) warnings.push(`The database does not answer: ${status.database_fault}. Traffic flows from the last known configuration; changes have to wait.`);
+  for (const fault of status.configuration_file?.faults ?? []) warnings.push(`The configuration file is not applied, its last good version is served: ${fault}`);
   if (status.stored_epoch > status.epoch) warnings.push("A change is stored that this process does not serve yet.");
   return warnings;
 }
@@ -148,9 +149,23 @@ function Installation({ status }) {
     ["Ledger", backlog ? `${formatPlural(backlog, "row")} waiting` : "up to date"],
     ["Database", status.database_fault ? "does not answer" : "answers"],
     ["Configuration", `epoch ${formatCount(status.epoch)}`],
+    status.configuration_file && ["Comes from", html`<span class="breakable">${status.configuration_file.path}</span>`],
     ["Workers", formatCount(status.workers)],
     ["Running for", formatUptime(status.uptime_ms / 1000)],
     ["Version", status.version],
-  ];
-  return html`<${Section} title="Gateway"><${Facts} rows=${rows} /><//>`;
+  ].filter(Boolean);
+  const action = html`<button type="button" class="button button-small" onClick=${exportDocument}>Export</button>`;
+  return html`<${Section} title="Gateway" action=${action}><${Facts} rows=${rows} /><//>`;
+}
+
+/** Save the configuration as a file that `lockgate apply` takes: YAML reads JSON. */
+async function exportDocument() {
+  try {
+    const { document: content } = await read("/configuration");
+    const address = URL.createObjectURL(new Blob([JSON.stringify(content, null, 2)], { type: "application/json" }));
+    Object.assign(document.createElement("a"), { href: address, download: "lockgate.json" }).click();
+    URL.revokeObjectURL(address);
+  } catch (error) {
+    notify(error.message, "bad");
+  }
 }
