@@ -20,7 +20,8 @@ from gateway.cli.refusal import Interrupted, Refused
 from gateway.errors import LockgateError, SettingsError
 
 PROGRAM: Final = "lockgate"
-# Name -> module under gateway.cli; the module holds the command under its own name.
+# Name -> module under gateway.cli; the module holds the command under its own name, or under the
+# one behind the colon where Python has that name for itself.
 COMMANDS: Final = {
     "demo": "demo",
     "serve": "serve",
@@ -29,6 +30,7 @@ COMMANDS: Final = {
     "endpoints": "endpoints",
     "bindings": "bindings",
     "keys": "keys",
+    "import": "imports:import_",
     "usage": "usage",
     "explain": "explain",
     "status": "reports",
@@ -52,10 +54,10 @@ class Root(click.Group):
         """Load and return the command of this name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"gateway.cli.{COMMANDS[cmd_name]}")
-        command = getattr(module, cmd_name)
+        where, _, name = COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(f"gateway.cli.{where}"), name or cmd_name)
         if not isinstance(command, click.Command):
-            raise TypeError(f"gateway.cli.{COMMANDS[cmd_name]} holds no command {cmd_name}")
+            raise TypeError(f"gateway.cli.{where} holds no command {cmd_name}")
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
