@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Generic, NamedTuple, NewType, TypeVar
+from typing import Any, Generic, NamedTuple, NewType, TypeAlias, TypeVar
 
 SecretId = NewType("SecretId", str)  # "s-" and 32 hex digits
 ModelDefinitionId = NewType("ModelDefinitionId", str)  # "d-"
@@ -82,7 +82,8 @@ class GatewaySecretInfo:
 class SealedSecret:
     """A credential as it is stored, with what its record is bound to.
 
-    `secret_version` counts values, `version` of the row counts changes of any kind.
+    `secret_version` counts values, `version` of the row counts changes of any kind. `value_mac`
+    tells whether a given value is the stored one (keyed; null for what is older than it).
     """
 
     secret_id: SecretId
@@ -92,6 +93,7 @@ class SealedSecret:
     secret_version: int
     kek_term: int
     record: bytes = field(repr=False)
+    value_mac: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +257,42 @@ class ConfigurationChanges:
     gone_endpoints: frozenset[EndpointId]
     gone_secrets: frozenset[SecretId]
     gone_api_keys: frozenset[ApiKeyId]
+
+
+# All of it by kind and row id. A content has the fields of a document, but ids in place of the
+# names of other entities: renaming one changes no other.
+ConfigurationState: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who made an epoch, when, and with which request."""
+
+    at: int
+    actor: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationEpoch:
+    """One numbered state of the configuration that can be read again."""
+
+    epoch: int
+    at: int
+    actor: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityVersion:
+    """That an entity became another one with an epoch; `new` and `gone` say how."""
+
+    kind: str
+    row_id: str
+    epoch: int
+    name: str
+    new: bool
+    gone: bool
 
 
 # --- vault rows ---------------------------------------------------------------------------

@@ -16,6 +16,7 @@
     │   ├── MethodNotAllowedError     405
     │   ├── ConflictError             409   ├── InUseError             409
     │   ├── CredentialRebindError     409   ├── StaleVersionError      412
+    │   ├── ConfigurationConflictError 409  ├── SecretValueRequiredError 409
     │   ├── PayloadTooLargeError      413   ├── UnsupportedMediaError  415
     │   ├── RequestTimeoutError       408   ├── HostNotAllowedError    403
     │   ├── ExpectationError          417
@@ -207,6 +208,18 @@ class CredentialRebindError(ConflictError):
     """The origin of a stored credential would change: it has to be typed in again."""
 
     code = "credential_rebind_required"
+
+
+class ConfigurationConflictError(ConflictError):
+    """What a document changes was changed meanwhile: `extra["conflicts"]` says by whom."""
+
+    code = "configuration_conflict"
+
+
+class SecretValueRequiredError(ConflictError):
+    """A secret was deleted and comes back only with its value; `extra["secrets"]` names it."""
+
+    code = "secret_value_required"
 
 
 class StaleVersionError(RequestError):

@@ -16,9 +16,13 @@ from gateway.entities import (
     AdminToken,
     ApiKeyId,
     AuditRow,
+    Author,
     Configuration,
     ConfigurationChanges,
+    ConfigurationEpoch,
+    ConfigurationState,
     EndpointId,
+    EntityVersion,
     GatewayApiKey,
     GatewayEndpoint,
     GatewayEndpointBinding,
@@ -117,6 +121,7 @@ class SecretRows(Protocol):
     """Rows of provider credentials."""
 
     async def get(self, secret_id: SecretId) -> GatewaySecretInfo: ...
+    async def list_of(self, ids: Collection[SecretId]) -> tuple[GatewaySecretInfo, ...]: ...
     async def get_sealed(self, secret_id: SecretId) -> SealedSecret: ...
     async def list_page(
         self, page: PageRequest, *, name: str | None = None, provider: str | None = None
@@ -133,6 +138,9 @@ class ModelDefinitionRows(Protocol):
     """Rows of model definitions."""
 
     async def get(self, model_definition_id: ModelDefinitionId) -> GatewayModelDefinition: ...
+    async def list_of(
+        self, ids: Collection[ModelDefinitionId]
+    ) -> tuple[GatewayModelDefinition, ...]: ...
     async def list_page(
         self,
         page: PageRequest,
@@ -151,6 +159,7 @@ class EndpointRows(Protocol):
     """Rows of endpoints with their mappings and tags."""
 
     async def get(self, endpoint_id: EndpointId) -> GatewayEndpoint: ...
+    async def list_of(self, ids: Collection[EndpointId]) -> tuple[GatewayEndpoint, ...]: ...
     async def list_page(
         self,
         page: PageRequest,
@@ -237,11 +246,13 @@ class ApiKeyRows(Protocol):
     """Rows of clients' credentials."""
 
     async def get(self, key_id: ApiKeyId) -> GatewayApiKey: ...
+    async def list_of(self, ids: Collection[ApiKeyId]) -> tuple[GatewayApiKey, ...]: ...
     async def list_page(
         self, page: PageRequest, *, name: str | None = None
     ) -> Page[GatewayApiKey]: ...
     async def insert(self, row: StoredApiKey) -> None: ...
     async def update(self, row: GatewayApiKey) -> None: ...
+    async def update_value(self, row: StoredApiKey) -> None: ...
     async def delete(self, key_id: ApiKeyId) -> None: ...
 
 
@@ -327,6 +338,33 @@ class UsageRows(Protocol):
         ...
 
 
+class HistoryRows(Protocol):
+    """States of the configuration, now and at earlier epochs, and what documents applied."""
+
+    async def read_current(self) -> ConfigurationState:
+        """Read the state that the transaction sees, in a constant number of queries."""
+        ...
+
+    async def read_at(self, epoch: int) -> ConfigurationState: ...
+    async def get(self, epoch: int) -> ConfigurationEpoch: ...
+    async def list_page(self, page: PageRequest) -> Page[ConfigurationEpoch]:
+        """List newest first; `after` is (epoch, any text)."""
+        ...
+
+    async def list_versions(
+        self, first: int, last: int, limit: int
+    ) -> tuple[EntityVersion, ...]: ...
+    async def note_digest(self, epoch: int, digest: str) -> bool: ...
+    async def find_digest(self, digest: str) -> int | None: ...
+    async def list_authors(
+        self, names: Collection[str]
+    ) -> Mapping[tuple[str, str], ConfigurationEpoch]: ...
+    async def list_macs(self, secret_ids: Collection[str]) -> Mapping[str, bytes]: ...
+    async def list_applied(self) -> Mapping[tuple[str, str], str]: ...
+    async def put_applied(self, digests: Mapping[tuple[str, str], str]) -> None: ...
+    async def delete_applied(self, keys: Collection[tuple[str, str]]) -> None: ...
+
+
 class Transaction(Protocol):
     """One transaction; reads see one state of the database."""
 
@@ -338,10 +376,14 @@ class Transaction(Protocol):
     vault: VaultRows
     admin: AdminRows
     usage: UsageRows
+    history: HistoryRows
 
     async def get_epoch(self) -> int: ...
-    async def bump_epoch(self) -> int:
-        """Raise the epoch by one and return it. Part of every change of configuration."""
+    async def bump_epoch(self, author: Author = ...) -> int:
+        """Raise the epoch by one and return it. Part of every change of configuration.
+
+        What the transaction has changed becomes a state of the history, by `author`.
+        """
         ...
 
     async def read_configuration(self) -> Configuration:

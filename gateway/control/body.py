@@ -28,7 +28,6 @@ from gateway.errors import (
     UnsupportedMediaError,
 )
 
-MAX_BODY_BYTES = 1 << 20  # an endpoint with all its mappings and tags at their limits fits
 _IDLE_S = 10  # a caller that is silent for longer has gone, or means harm
 _MAX_NAME = 64  # of a field that is repeated in an error
 
@@ -50,8 +49,8 @@ _SENTENCES = {
 }
 
 
-async def read_body(request: web.Request) -> bytes:
-    """Read a JSON body of at most `MAX_BODY_BYTES`.
+async def read_body(request: web.Request, max_bytes: int) -> bytes:
+    """Read a JSON body of at most `max_bytes`.
 
     Raises:
         UnsupportedMediaError: another content type, or an encoded body.
@@ -61,8 +60,8 @@ async def read_body(request: web.Request) -> bytes:
     """
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise UnsupportedMediaError("encoded bodies are not accepted", field="Content-Encoding")
-    if request.content_length is not None and request.content_length > MAX_BODY_BYTES:
-        raise _too_large()
+    if request.content_length is not None and request.content_length > max_bytes:
+        raise _too_large(max_bytes)
     if not request.can_read_body:
         raise MalformedRequestError("a JSON body is required")
     if request.content_type != "application/json":
@@ -70,8 +69,8 @@ async def read_body(request: web.Request) -> bytes:
     raw = bytearray()
     while chunk := await _read_chunk(request):
         raw += chunk
-        if len(raw) > MAX_BODY_BYTES:
-            raise _too_large()
+        if len(raw) > max_bytes:
+            raise _too_large(max_bytes)
     return bytes(raw)
 
 
@@ -83,8 +82,8 @@ async def _read_chunk(request: web.Request) -> bytes:
         raise RequestTimeoutError(f"no more of the body came for {_IDLE_S} s") from None
 
 
-def _too_large() -> PayloadTooLargeError:
-    return PayloadTooLargeError(f"the body may have at most {MAX_BODY_BYTES} bytes")
+def _too_large(max_bytes: int) -> PayloadTooLargeError:
+    return PayloadTooLargeError(f"the body may have at most {max_bytes} bytes")
 
 
 def parse_body(
@@ -145,11 +144,23 @@ def _convert(error: ValidationError, model: type[BaseModel], value: Any) -> Lock
     first = next((row for row in found if row["type"] == "extra_forbidden"), found[0])
     if first["loc"] and first["loc"][-1] == "[key]":  # the key itself may be a slipped credential
         return InvalidValueError("has an entry whose name cannot be", field=_parent(first["loc"]))
-    path = dump_path(first["loc"])
+    loc = first["loc"]
+    if issubclass(model, Strict) and len(loc) > 1 and loc[0] == model.root:
+        loc, value, model = _descend(loc, value, model)
+    path = dump_path(loc)
     if first["type"] == "extra_forbidden":
-        return _convert_extra(first["loc"], path, model, value)
+        return _convert_extra(loc, path, model, value)
     sentence = _SENTENCES.get(first["type"]) or _shorten(first["msg"])
     return InvalidValueError(sentence, field=path or None)
+
+
+def _descend(
+    loc: tuple[int | str, ...], value: Any, model: type[Strict]
+) -> tuple[tuple[int | str, ...], Any, type[BaseModel]]:
+    """Look at an error from the field whose content paths are in."""
+    inner = model.model_fields[str(loc[0])].annotation
+    found = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else model
+    return loc[1:], value[loc[0]], found
 
 
 def _convert_extra(

@@ -17,6 +17,8 @@ from pydantic import BaseModel
 from gateway.control.parts import ControlParts
 from gateway.control.query import Parameter
 
+MAX_BODY_BYTES = 1 << 20  # an endpoint with all its mappings and tags at their limits fits
+
 
 class Policy(StrEnum):
     """Who may call an operation."""
@@ -80,6 +82,7 @@ class Operation:
     body: type[BaseModel] | None = None
     array_body: type[BaseModel] | None = None  # accepted in place of `body` where it is an array
     body_required: bool = True
+    max_body_bytes: int = MAX_BODY_BYTES
     query: tuple[Parameter, ...] = ()
     headers: tuple[str, ...] = ()  # request headers that change what it does
     errors: frozenset[int] = frozenset()

@@ -6,6 +6,7 @@ looks at.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from pydantic import BaseModel
 
 from gateway.control.auth import AdminAuth
 from gateway.control.body import parse_body, read_body
-from gateway.control.call import Answer, Call, Caller, Operation, Policy
+from gateway.control.call import MAX_BODY_BYTES, Answer, Call, Caller, Operation, Policy
 from gateway.control.etag import is_not_modified
 from gateway.control.hosts import check_host
 from gateway.control.keys import OPERATION_OF
@@ -105,8 +106,10 @@ def build_handler(
 async def _read(request: web.Request, operation: Operation) -> tuple[bytes, BaseModel | None]:
     if operation.body is None or (not operation.body_required and not request.can_read_body):
         return b"", None
-    raw = await read_body(request)
-    return raw, parse_body(raw, operation.body, operation.array_body)
+    raw = await read_body(request, operation.max_body_bytes)
+    if len(raw) <= MAX_BODY_BYTES:
+        return raw, parse_body(raw, operation.body, operation.array_body)
+    return raw, await asyncio.to_thread(parse_body, raw, operation.body, operation.array_body)
 
 
 def _render(request: web.Request, answer: Answer) -> web.Response:

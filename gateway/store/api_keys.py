@@ -1,15 +1,23 @@
 """Rows of clients' credentials.
 
-Rule: of the value only its digest and mask are stored, and neither changes.
+Rule: of the value only its digest and mask are stored, and both change only together.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from gateway.entities import ApiKeyId, GatewayApiKey, Page, PageRequest, StoredApiKey
 from gateway.store import sql
-from gateway.store.rows import change_row, dump_json, fetch_page, fetch_value, parse_json
+from gateway.store.rows import (
+    build_sliced,
+    change_row,
+    dump_json,
+    fetch_page,
+    fetch_value,
+    parse_json,
+)
 from gateway.store.session import Row, Session
 
 
@@ -62,6 +70,11 @@ class SqlApiKeyRows:
         key = {"key_id": key_id}
         return await fetch_value(self._session, sql.API_KEY_GET, key, build_api_key)
 
+    async def list_of(self, ids: Collection[ApiKeyId]) -> tuple[GatewayApiKey, ...]:
+        """List those of these ids that there are."""
+        rows = await self._session.fetch_in(sql.API_KEY_OF_IDS, sorted(ids))
+        return await build_sliced(build_api_key, rows)
+
     async def list_page(self, page: PageRequest, *, name: str | None = None) -> Page[GatewayApiKey]:
         """List by creation."""
         filters = {"name": name}
@@ -75,6 +88,15 @@ class SqlApiKeyRows:
     async def update(self, row: GatewayApiKey) -> None:
         """Update all but value and mask. Raises NotFoundError, ConflictError."""
         await change_row(self._session, sql.API_KEY_UPDATE, _dump(row), key="key_id")
+
+    async def update_value(self, row: StoredApiKey) -> None:
+        """Give one another value. Raises NotFoundError; ConflictError where another has it."""
+        params = {
+            "key_id": row.key.key_id,
+            "masked_value": row.key.masked_value,
+            "digest": row.digest,
+        }
+        await change_row(self._session, sql.API_KEY_UPDATE_VALUE, params, key="key_id")
 
     async def delete(self, key_id: ApiKeyId) -> None:
         """Delete one. Raises NotFoundError."""

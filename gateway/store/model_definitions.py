@@ -5,6 +5,7 @@ Rule: `secret_name` is joined on reading and never stored twice.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from gateway.entities import (
@@ -16,7 +17,7 @@ from gateway.entities import (
     Users,
 )
 from gateway.store import sql
-from gateway.store.rows import change_row, fetch_page, fetch_users, fetch_value
+from gateway.store.rows import build_sliced, change_row, fetch_page, fetch_users, fetch_value
 from gateway.store.session import Row, Session
 
 
@@ -66,6 +67,13 @@ class SqlModelDefinitionRows:
         """Get one. Raises NotFoundError."""
         key = {"model_definition_id": model_definition_id}
         return await fetch_value(self._session, sql.MODEL_GET, key, build_model_definition)
+
+    async def list_of(
+        self, ids: Collection[ModelDefinitionId]
+    ) -> tuple[GatewayModelDefinition, ...]:
+        """List those of these ids that there are."""
+        rows = await self._session.fetch_in(sql.MODEL_OF_IDS, sorted(ids))
+        return await build_sliced(build_model_definition, rows)
 
     async def list_page(
         self,

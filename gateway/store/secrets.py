@@ -6,6 +6,7 @@ bound into it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from gateway.entities import (
@@ -18,6 +19,7 @@ from gateway.entities import (
 )
 from gateway.store import sql
 from gateway.store.rows import (
+    build_sliced,
     change_row,
     dump_json,
     fetch_page,
@@ -54,6 +56,7 @@ def build_sealed_secret(row: Row) -> SealedSecret:
         secret_version=row["secret_version"],
         kek_term=row["kek_term"],
         record=bytes(row["record"]),
+        value_mac=None if row["value_mac"] is None else bytes(row["value_mac"]),
     )
 
 
@@ -77,6 +80,7 @@ def _dump_sealed(sealed: SealedSecret) -> dict[str, Any]:
         "secret_version": sealed.secret_version,
         "kek_term": sealed.kek_term,
         "record": sealed.record,
+        "value_mac": sealed.value_mac,
     }
 
 
@@ -94,6 +98,11 @@ class SqlSecretRows:
         """Get one. Raises NotFoundError."""
         key = {"secret_id": secret_id}
         return await fetch_value(self._session, sql.SECRET_GET, key, build_secret_info)
+
+    async def list_of(self, ids: Collection[SecretId]) -> tuple[GatewaySecretInfo, ...]:
+        """List those of these ids that there are."""
+        rows = await self._session.fetch_in(sql.SECRET_OF_IDS, sorted(ids))
+        return await build_sliced(build_secret_info, rows)
 
     async def get_sealed(self, secret_id: SecretId) -> SealedSecret:
         """Get one with its record. Raises NotFoundError."""

@@ -48,7 +48,8 @@ def build_list(query: ListQuery, filters: Collection[str], *, resume: bool) -> s
     return f"{query.select}{where} ORDER BY {order} LIMIT :row_limit"
 
 
-def _insert(table: str, columns: str) -> str:
+def insert(table: str, columns: str) -> str:
+    """Return the text that inserts one row."""
     values = ", ".join(f":{column}" for column in columns.split(", "))
     return f"INSERT INTO {table} ({columns}) VALUES ({values})"
 
@@ -69,7 +70,7 @@ MIGRATIONS_CREATE = (
     "applied_at BIGINT NOT NULL)"
 )
 MIGRATIONS_LIST = "SELECT version, name, checksum FROM schema_migrations ORDER BY version"
-MIGRATION_INSERT = _insert("schema_migrations", "version, name, checksum, applied_at")
+MIGRATION_INSERT = insert("schema_migrations", "version, name, checksum, applied_at")
 
 EPOCH_GET = "SELECT value FROM epoch WHERE id = 1"
 EPOCH_BUMP = "UPDATE epoch SET value = value + 1 WHERE id = 1"
@@ -86,12 +87,13 @@ _SECRET_INFO = (
 )
 _SECRET_SEALED = (
     "SELECT s.secret_id, s.secret_name, s.provider, s.auth_config, s.secret_version, "
-    "s.kek_term, s.record, s.created_at FROM secrets s"
+    "s.kek_term, s.record, s.value_mac, s.created_at FROM secrets s"
 )
 _SECRET_ORDER = ("s.created_at", "s.secret_id")
 
 SECRET_GET = _SECRET_INFO + " WHERE s.secret_id = :secret_id"
 SECRET_GET_SEALED = _SECRET_SEALED + " WHERE s.secret_id = :secret_id"
+SECRET_OF_IDS = _SECRET_INFO + " WHERE s.secret_id IN (:ids)"
 SECRET_LIST = ListQuery(
     select=_SECRET_INFO,
     order=_SECRET_ORDER,
@@ -100,15 +102,15 @@ SECRET_LIST = ListQuery(
 SECRET_LIST_SEALED = ListQuery(select=_SECRET_SEALED, order=_SECRET_ORDER)
 SECRET_ALL_SEALED = _SECRET_SEALED
 SECRET_SEALED_OF_IDS = _SECRET_SEALED + " WHERE s.secret_id IN (:ids)"
-SECRET_INSERT = _insert(
+SECRET_INSERT = insert(
     "secrets",
     "secret_id, secret_name, masked_values, provider, auth_config, secret_version, kek_term, "
-    "record, " + _TRAIL,
+    "record, value_mac, " + _TRAIL,
 )
 SECRET_UPDATE = _update("secrets", "masked_values, provider, auth_config, " + _CHANGE, "secret_id")
 SECRET_UPDATE_SEALED = _update(
     "secrets",
-    "masked_values, provider, auth_config, secret_version, kek_term, record, " + _CHANGE,
+    "masked_values, provider, auth_config, secret_version, kek_term, record, value_mac, " + _CHANGE,
     "secret_id",
 )
 SECRET_DELETE = "DELETE FROM secrets WHERE secret_id = :secret_id"
@@ -137,11 +139,12 @@ MODEL_LIST = ListQuery(
     },
 )
 MODEL_ALL = _MODEL
+MODEL_OF_IDS = _MODEL + " WHERE d.model_definition_id IN (:ids)"
 MODEL_OF_ENDPOINTS = (
     _MODEL + " WHERE d.model_definition_id IN (SELECT m.model_definition_id "
     "FROM endpoint_model_mappings m WHERE m.endpoint_id IN (:ids))"
 )
-MODEL_INSERT = _insert(
+MODEL_INSERT = insert(
     "model_definitions", "model_definition_id, name, secret_id, provider, model_name, " + _TRAIL
 )
 MODEL_UPDATE = _update(
@@ -208,7 +211,7 @@ MAPPING_OF_ENDPOINTS = (
 )
 TAG_ALL = "SELECT t.endpoint_id, t.key, t.value FROM endpoint_tags t"
 TAG_OF_ENDPOINTS = TAG_ALL + " WHERE t.endpoint_id IN (:ids)"
-ENDPOINT_INSERT = _insert(
+ENDPOINT_INSERT = insert(
     "endpoints",
     "endpoint_id, name, routing_strategy, fallback_config, usage_tracking, limits, resilience, "
     + _TRAIL,
@@ -225,14 +228,14 @@ ENDPOINT_USERS = (
     "WHERE endpoint_id = :id ORDER BY created_at, resource_type, resource_id LIMIT :row_limit"
 )
 ENDPOINT_USERS_COUNT = "SELECT COUNT(*) AS total FROM endpoint_bindings WHERE endpoint_id = :id"
-MAPPING_INSERT = _insert(
+MAPPING_INSERT = insert(
     "endpoint_model_mappings",
     "mapping_id, endpoint_id, model_definition_id, position, weight, linkage_type, "
     "fallback_order, created_at, created_by",
 )
 MAPPING_DELETE = "DELETE FROM endpoint_model_mappings WHERE mapping_id = :mapping_id"
 MAPPING_DELETE_ALL = "DELETE FROM endpoint_model_mappings WHERE endpoint_id = :endpoint_id"
-TAG_INSERT = _insert("endpoint_tags", "endpoint_id, key, value")
+TAG_INSERT = insert("endpoint_tags", "endpoint_id, key, value")
 TAG_PUT = TAG_INSERT + " ON CONFLICT (endpoint_id, key) DO UPDATE SET value = excluded.value"
 TAG_DELETE = "DELETE FROM endpoint_tags WHERE endpoint_id = :endpoint_id AND key = :key"
 TAG_DELETE_ALL = "DELETE FROM endpoint_tags WHERE endpoint_id = :endpoint_id"
@@ -262,7 +265,7 @@ BINDING_LIST = ListQuery(
     },
 )
 BINDING_PUT = (
-    _insert(
+    insert(
         "endpoint_bindings",
         "endpoint_id, resource_type, resource_id, display_name, " + _TRAIL,
     )
@@ -289,25 +292,26 @@ API_KEY_LIST = ListQuery(
 )
 API_KEY_ALL = _API_KEY
 API_KEY_OF_IDS = _API_KEY + " WHERE k.key_id IN (:ids)"
-API_KEY_INSERT = _insert(
+API_KEY_INSERT = insert(
     "api_keys",
     "key_id, name, masked_value, digest, allowed_endpoints, expires_at, disabled, " + _TRAIL,
 )
 API_KEY_UPDATE = _update(
     "api_keys", "name, allowed_endpoints, expires_at, disabled, " + _CHANGE, "key_id"
 )
+API_KEY_UPDATE_VALUE = _update("api_keys", "masked_value, digest", "key_id")
 API_KEY_DELETE = "DELETE FROM api_keys WHERE key_id = :key_id"
 
 # --- vault --------------------------------------------------------------------------------
 
 _META = "root_kind, kdf, kdf_params, salt, root_check, wrapped_root"
 META_GET = "SELECT installation_id, created_at, " + _META + " FROM vault_meta WHERE id = 1"
-META_INSERT = _insert("vault_meta", "id, installation_id, created_at, " + _META)
+META_INSERT = insert("vault_meta", "id, installation_id, created_at, " + _META)
 META_UPDATE = _update("vault_meta", _META, "id")
 TERM_LIST = (
     "SELECT term, state, wrapped_key, check_value, wraps, created_at FROM kek_terms ORDER BY term"
 )
-TERM_INSERT = _insert("kek_terms", "term, state, wrapped_key, check_value, wraps, created_at")
+TERM_INSERT = insert("kek_terms", "term, state, wrapped_key, check_value, wraps, created_at")
 TERM_UPDATE_KEY = _update("kek_terms", "wrapped_key", "term")
 TERM_SET_STATE = _update("kek_terms", "state", "term")
 TERM_ADD_WRAPS = (
@@ -322,12 +326,12 @@ TOKEN_LIST = (
     "SELECT token_id, name, digest, created_at, disabled FROM admin_tokens "
     "ORDER BY created_at, token_id"
 )
-TOKEN_INSERT = _insert("admin_tokens", "token_id, name, digest, created_at, disabled")
+TOKEN_INSERT = insert("admin_tokens", "token_id, name, digest, created_at, disabled")
 _AUDIT = (
     "at, actor, action, entity_type, entity_id, entity_name, before_change, after_change, "
     "request_id, source_address"
 )
-AUDIT_INSERT = _insert("audit", _AUDIT)
+AUDIT_INSERT = insert("audit", _AUDIT)
 AUDIT_LIST = ListQuery(
     select="SELECT audit_id, " + _AUDIT + " FROM audit",
     order=("at", "audit_id"),
@@ -347,5 +351,5 @@ ANSWER_FIND = (
     "SELECT " + _ANSWER + " FROM idempotent_answers "
     "WHERE key = :key AND caller = :caller AND route = :route"
 )
-ANSWER_INSERT = _insert("idempotent_answers", _ANSWER)
+ANSWER_INSERT = insert("idempotent_answers", _ANSWER)
 ANSWER_DELETE_BEFORE = "DELETE FROM idempotent_answers WHERE created_at < :created_at"

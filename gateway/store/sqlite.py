@@ -27,6 +27,7 @@ from gateway.errors import (
 from gateway.ports import Clock, Transaction
 from gateway.store import sql
 from gateway.store.facets import KnownFacets
+from gateway.store.history import start_history
 from gateway.store.migrate import load_migrations, migrate
 from gateway.store.sqlite_errors import RETRY_AFTER_S, converted
 from gateway.store.sqlite_files import (
@@ -345,8 +346,16 @@ async def open_sqlite(
         if pending and not read_only:
             await migrate(store.write_session, known, clock.now_ms)
             await store.changed()  # our own migrations are no news
+        if not read_only:
+            await _start_history(store, clock.now_ms())
         opened.pop_all()
     return store
+
+
+async def _start_history(store: SqliteStore, now_ms: int) -> None:
+    async with store.write_session() as session:
+        epoch = await SqlTransaction(session, KnownFacets()).get_epoch()
+        await start_history(session, epoch, now_ms)
 
 
 async def restore_sqlite(source: Path, target: Path, *, replace: bool = False) -> None:

@@ -5,13 +5,14 @@ Rule: what is read in one transaction is of one state, and all of it of one epoc
 
 from __future__ import annotations
 
-from gateway.entities import Configuration, ConfigurationChanges
+from gateway.entities import Author, Configuration, ConfigurationChanges
 from gateway.errors import DatabaseDamagedError
 from gateway.ports import (
     AdminRows,
     ApiKeyRows,
     BindingRows,
     EndpointRows,
+    HistoryRows,
     ModelDefinitionRows,
     SecretRows,
     UsageRows,
@@ -24,11 +25,14 @@ from gateway.store.bindings import SqlBindingRows
 from gateway.store.configuration import read_changes, read_configuration, trim_changes
 from gateway.store.endpoints import SqlEndpointRows
 from gateway.store.facets import KnownFacets
+from gateway.store.history import SqlHistoryRows, write_versions
 from gateway.store.model_definitions import SqlModelDefinitionRows
 from gateway.store.secrets import SqlSecretRows
 from gateway.store.session import Session
 from gateway.store.usage import SqlUsageRows
 from gateway.store.vault_rows import SqlVaultRows
+
+_NOBODY = Author(at=0, actor="", request_id="")
 
 
 class SqlTransaction:
@@ -44,6 +48,7 @@ class SqlTransaction:
         self.vault: VaultRows = SqlVaultRows(session)
         self.admin: AdminRows = SqlAdminRows(session)
         self.usage: UsageRows = SqlUsageRows(session, facets)
+        self.history: HistoryRows = SqlHistoryRows(session)
 
     async def get_epoch(self) -> int:
         """Return the number of the configuration. Raises DatabaseDamagedError."""
@@ -52,10 +57,11 @@ class SqlTransaction:
             raise DatabaseDamagedError("The database has lost its epoch row; restore a backup.")
         return int(row["value"])
 
-    async def bump_epoch(self) -> int:
-        """Raise the epoch by one and return it."""
+    async def bump_epoch(self, author: Author = _NOBODY) -> int:
+        """Raise the epoch by one, write its versions into the history, and return it."""
         await self._session.execute(sql.EPOCH_BUMP, {})
         epoch = await self.get_epoch()
+        await write_versions(self._session, epoch, author)
         await trim_changes(self._session, epoch)
         return epoch
 

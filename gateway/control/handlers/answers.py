@@ -99,6 +99,14 @@ async def delete(call: Call, work: Callable[[Change], Awaitable[None]]) -> Answe
     return Answer(status=_NO_CONTENT)
 
 
+def outcome_answer(outcome: Outcome[Any], value: Mapping[str, Any]) -> Answer:
+    """Answer with what a change gave; 202 with the stragglers, if any."""
+    if outcome.stragglers:
+        named = dict(value) | {"stragglers": list(outcome.stragglers)}
+        return Answer(status=_ACCEPTED, value=named)
+    return Answer(status=_OK, value=value)
+
+
 def entity_answer(
     stored: Stored,
     stragglers: tuple[str, ...],

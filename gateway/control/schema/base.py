@@ -25,6 +25,7 @@ class Strict(BaseModel):
         use_attribute_docstrings=True,
     )
     immutable: ClassVar[frozenset[str]] = frozenset()  # fields of the entity that a PATCH refuses
+    root: ClassVar[str | None] = None  # the field that paths in errors are told from
 
     def given(self, name: str) -> bool:
         """Tell whether the body has this field."""

@@ -31,14 +31,15 @@ def _describe_fields(part: str, value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-SecretFields = Annotated[
+FieldValues = Annotated[
     dict[FieldName, FieldValue],
-    Field(min_length=1, max_length=16, repr=False),
+    Field(min_length=1, max_length=16),
     WithJsonSchema(
         _describe_fields("secret_fields", {"type": "string", "minLength": 1, "maxLength": 8_000})
         | {"minProperties": 1}
     ),
 ]
+SecretFields = Annotated[FieldValues, Field(repr=False)]
 AuthConfig = Annotated[
     dict[FieldName, Content | None],
     Field(max_length=32),

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from gateway.control.call import Caller
 from gateway.control.etag import build_etag, check_if_match
 from gateway.control.parts import ControlParts
-from gateway.entities import AuditRow, Page, PageRequest
+from gateway.entities import AuditRow, Author, Page, PageRequest
 from gateway.ports import Transaction
 from gateway.snapshots import read_snapshot
 
@@ -117,9 +117,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[ResultT]):
-    """What a change gave, and which workers do not serve it yet."""
+    """What a change gave, the epoch in force, and which workers do not serve it yet."""
 
     result: ResultT
+    epoch: int
     stragglers: tuple[str, ...] = ()
 
 
@@ -162,10 +163,12 @@ async def _commit(
         )
         result = await work(change)
         if not change.audited:
-            return Outcome(result)
-        await tx.bump_epoch()
+            return Outcome(result, await tx.get_epoch())
+        epoch = await tx.bump_epoch(
+            Author(at=change.now_ms, actor=caller.actor, request_id=caller.request_id)
+        )
         snapshot = await read_snapshot(tx, parts.snapshots.current)
-    return Outcome(result, tuple(await parts.publish(snapshot)))
+    return Outcome(result, epoch, tuple(await parts.publish(snapshot)))
 
 
 async def list_all(fetch: Callable[[PageRequest], Awaitable[Page[RowT]]]) -> list[RowT]:

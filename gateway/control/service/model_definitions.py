@@ -6,7 +6,9 @@ them there is always a base URL.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from gateway.control.represent import represent_model_definition, represent_users
 from gateway.control.schema.model_definitions import ModelDefinitionCreate, ModelDefinitionPatch
@@ -41,7 +43,7 @@ async def create_model_definition(change: Change, body: ModelDefinitionCreate) -
         ConflictError: the name is taken.
     """
     secret = await _get_secret(change, SecretId(body.secret_id))
-    _check_fit(body.provider, secret)
+    check_fit(body.provider, secret.provider, secret.auth_config)
     row = GatewayModelDefinition(
         model_definition_id=ModelDefinitionId(new_id("d-")),
         name=body.name,
@@ -64,14 +66,17 @@ async def _get_secret(change: Change, secret_id: SecretId) -> GatewaySecretInfo:
         raise InvalidValueError("there is no such secret", field="secret_id") from None
 
 
-def _check_fit(provider: str, secret: GatewaySecretInfo) -> None:
+def check_fit(
+    provider: str, secret_provider: str | None, auth_config: Mapping[str, Any] | None
+) -> None:
+    """Check that a definition of `provider` can use a secret. Raises InvalidValueError."""
     get_provider(provider)
-    if secret.provider not in (None, provider):
+    if secret_provider not in (None, provider):
         raise InvalidValueError(
-            f"the secret is one of {secret.provider}, not of {provider}", field="provider"
+            f"the secret is one of {secret_provider}, not of {provider}", field="provider"
         )
     try:
-        check_auth_config(provider, secret.auth_config)
+        check_auth_config(provider, auth_config)
     except InvalidValueError as error:
         raise InvalidValueError(
             f"the secret does not fit {provider}: its {error.field} {error.detail}",
@@ -100,7 +105,7 @@ async def update_model_definition(
         secret_name=secret.secret_name,
         **change.stamp_updated(row.version),
     )
-    _check_fit(new.provider, secret)
+    check_fit(new.provider, secret.provider, secret.auth_config)
     await change.tx.model_definitions.update(new)
     stored = describe(new)
     await change.record(

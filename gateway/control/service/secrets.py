@@ -6,12 +6,14 @@ record is bound to needs the credential again.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
+from gateway.control.parts import ControlParts
 from gateway.control.represent import represent_secret, represent_users
 from gateway.control.schema.secrets import SecretCreate, SecretPatch
 from gateway.control.service.change import MASKED, Change, Stored, new_id
@@ -29,15 +31,17 @@ from gateway.secret import Secret, mask
 from gateway.vault.envelope import check_wraps, secret_context
 
 _KIND = "secret"
+_MAC_PURPOSE = "secret-value"
 _API_BASE = "auth_config.api_base"
 
 
 @dataclass(frozen=True, slots=True)
-class _Credential:
+class Credential:
     """A credential on its way into the vault."""
 
     value: Secret
     masked: dict[str, str]
+    mac: bytes
 
 
 def describe(info: GatewaySecretInfo) -> Stored:
@@ -55,17 +59,18 @@ async def create_secret(change: Change, body: SecretCreate) -> Stored:
         ConflictError: the name is taken.
     """
     check_secret(body.provider, body.secret_value, body.auth_config)
-    _check_origin(change, body.provider, body.auth_config)
-    credential = _wrap(body.secret_value)
+    check_origin(change.parts, body.provider, body.auth_config)
+    secret_id = SecretId(new_id("s-"))
+    credential = wrap(change, secret_id, body.secret_value)
     info = GatewaySecretInfo(
-        secret_id=SecretId(new_id("s-")),
+        secret_id=secret_id,
         secret_name=body.secret_name,
         masked_values=credential.masked,
         provider=body.provider,
         auth_config=body.auth_config,
         **change.stamp_created(),
     )
-    sealed = await _seal(change, info, credential.value, secret_version=1)
+    sealed = await seal(change, info, credential, secret_version=1)
     await change.tx.secrets.insert(info, sealed)
     stored = describe(info)
     after = stored.representation | {"secret_value": MASKED}
@@ -73,19 +78,32 @@ async def create_secret(change: Change, body: SecretCreate) -> Stored:
     return stored
 
 
-def _wrap(fields: Mapping[str, str]) -> _Credential:
-    return _Credential(
-        Secret(orjson.dumps(dict(fields))), {name: mask(value) for name, value in fields.items()}
+def wrap(change: Change, secret_id: SecretId, fields: Mapping[str, str]) -> Credential:
+    """Wrap the fields of a credential before anything else happens to them."""
+    return Credential(
+        Secret(orjson.dumps(dict(fields))),
+        {name: mask(value) for name, value in fields.items()},
+        compute_mac(change.parts, secret_id, fields),
     )
 
 
-def _check_origin(
-    change: Change, provider: str | None, auth_config: Mapping[str, Any] | None
+def compute_mac(parts: ControlParts, secret_id: str, fields: Mapping[str, str]) -> bytes:
+    """Compute what tells whether a value is the stored one: keyed, and bound to the secret."""
+    content = orjson.dumps([secret_id, dict(fields)], option=orjson.OPT_SORT_KEYS)
+    return hmac.digest(parts.deriver.derive(_MAC_PURPOSE), content, "sha256")
+
+
+def check_origin(
+    parts: ControlParts, provider: str | None, auth_config: Mapping[str, Any] | None
 ) -> None:
+    """Check that the operator lets a credential go where its `api_base` says.
+
+    Raises InvalidValueError.
+    """
     if (auth_config or {}).get("api_base") is None:
         return
     origin = allowed_origin(provider, auth_config)
-    settings = change.parts.settings
+    settings = parts.settings
     ports = PUBLIC_PORTS.union(settings.allowed_ports)
     if not is_origin_allowed(origin, settings.allowed_private_origins, ports):
         raise InvalidValueError(
@@ -95,9 +113,10 @@ def _check_origin(
         )
 
 
-async def _seal(
-    change: Change, info: GatewaySecretInfo, value: Secret, *, secret_version: int
+async def seal(
+    change: Change, info: GatewaySecretInfo, credential: Credential, *, secret_version: int
 ) -> SealedSecret:
+    """Seal a credential for its row. Raises ConflictError where the key term has no wraps left."""
     sealer = change.parts.sealer
     empty = SealedSecret(
         secret_id=info.secret_id,
@@ -107,10 +126,11 @@ async def _seal(
         secret_version=secret_version,
         kek_term=sealer.active_term,
         record=b"",
+        value_mac=credential.mac,
     )
     check_wraps(await change.tx.vault.add_wraps(empty.kek_term, 1))
     context = secret_context(empty, allowed_origin(info.provider, info.auth_config))
-    return replace(empty, record=sealer.seal(context, value))
+    return replace(empty, record=sealer.seal(context, credential.value))
 
 
 async def update_secret(change: Change, secret_id: SecretId, body: SecretPatch) -> Stored:
@@ -135,8 +155,8 @@ async def update_secret(change: Change, secret_id: SecretId, body: SecretPatch) 
     if body.given("secret_value"):
         check_secret(new.provider, body.secret_value, new.auth_config)
     else:
-        _check_binding(info, new)
-    _check_origin(change, new.provider, new.auth_config)
+        check_binding_of((info.provider, info.auth_config), (new.provider, new.auth_config))
+    check_origin(change.parts, new.provider, new.auth_config)
     await _check_definitions(change, info, new)
     stored = await _store(change, new, body)
     after = stored.representation
@@ -148,17 +168,24 @@ async def update_secret(change: Change, secret_id: SecretId, body: SecretPatch) 
     return stored
 
 
-def _check_binding(old: GatewaySecretInfo, new: GatewaySecretInfo) -> None:
-    if new.provider != old.provider:
+def check_binding_of(
+    old: tuple[str | None, Mapping[str, Any] | None],
+    new: tuple[str | None, Mapping[str, Any] | None],
+) -> None:
+    """Check that a credential which stays goes nowhere else: provider and settings, old and new.
+
+    Raises:
+        CredentialRebindError: another provider or origin may see it only if it is given again.
+        InvalidValueError: the new settings cannot be.
+    """
+    if new[0] != old[0]:
         raise CredentialRebindError(
             "another provider may see the credential only if it is given again: "
             "send secret_value too",
             field="provider",
         )
-    check_auth_config(new.provider, new.auth_config)
-    if allowed_origin(new.provider, new.auth_config) != allowed_origin(
-        old.provider, old.auth_config
-    ):
+    check_auth_config(*new)
+    if allowed_origin(*new) != allowed_origin(*old):
         raise CredentialRebindError(
             "another origin may see the credential only if it is given again: "
             "send secret_value too",
@@ -194,10 +221,10 @@ async def _store(change: Change, new: GatewaySecretInfo, body: SecretPatch) -> S
     if not body.given("secret_value"):
         await change.tx.secrets.update(new, None)
         return describe(new)
-    credential = _wrap(body.secret_value)
+    credential = wrap(change, new.secret_id, body.secret_value)
     new = replace(new, masked_values=credential.masked)
     known = await change.tx.secrets.get_sealed(new.secret_id)
-    sealed = await _seal(change, new, credential.value, secret_version=known.secret_version + 1)
+    sealed = await seal(change, new, credential, secret_version=known.secret_version + 1)
     await change.tx.secrets.update(new, sealed)
     return describe(new)
 
