@@ -20,7 +20,7 @@ NOW_MS = 1_790_000_000_000
 
 
 @functools.cache
-def _derive(passphrase: str, version: int) -> Secret:
+def derive(passphrase: str, version: int) -> Secret:
     return derive_kek(Secret(passphrase), version)
 
 
@@ -79,7 +79,7 @@ class MlflowDatabase:
                 "secret_id": f"s-{name}",
                 "secret_name": name,
                 "encrypted_value": seal(dek, json.dumps(fields).encode(), aad),
-                "wrapped_dek": seal(_derive(self.passphrase, version), _reveal(dek)),
+                "wrapped_dek": seal(derive(self.passphrase, version), _reveal(dek)),
                 "kek_version": version,
                 "masked_value": "{}",
                 "provider": provider,

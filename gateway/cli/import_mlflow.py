@@ -109,7 +109,7 @@ def move_gateway(
             f"nothing was written: {_dump_names(taken)} {'is' if len(taken) == 1 else 'are'} here "
             "already and different; rename or delete what is here, or give --overwrite"
         )
-    print_note(_conclude(plan, dry_run=dry_run))
+    print_note(_conclude(plan, draft, dry_run=dry_run))
 
 
 def parse_database(url: str) -> Path:
@@ -195,10 +195,12 @@ def _describe(row: Mapping[str, Any], *, is_taken: bool) -> tuple[str, str]:
     return ("conflict" if is_taken else "update"), f"here already, with another {fields}"
 
 
-def _conclude(plan: Mapping[str, Any], *, dry_run: bool) -> str:
-    count = len(plan["changes"])
-    done = "to be made; nothing was written" if dry_run else "made"
-    return f"{count} {done}, {plan['unchanged']} here already"
+def _conclude(plan: Mapping[str, Any], draft: Draft, *, dry_run: bool) -> str:
+    done = "nothing was written: to be made are" if dry_run else "made:"
+    return (
+        f"{done} {len(plan['changes'])}, here already {plan['unchanged']}, "
+        f"left out {len(draft.left_out)}"
+    )
 
 
 def _dump_names(names: Sequence[str]) -> str:

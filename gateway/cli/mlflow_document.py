@@ -31,6 +31,7 @@ _CONTENT: Final = TypeAdapter[str](Content)
 _TAGS: Final = TypeAdapter[dict[str, str]](Tags)
 _FIELD: Final = "api_key"  # the one field of every provider here
 _NO_PRIMARY: Final = "no PRIMARY with a weight above 0 is left"
+_ENDPOINT_RULE: Final = "1 to 255 of A-Z a-z 0-9 _ . -; rename it in MLflow"
 _ENDPOINT_LOST: Final = "its endpoint does not move"
 
 
@@ -194,7 +195,7 @@ def _add_endpoints(draft: Draft, gateway: MlflowGateway, models: Mapping[str, st
 def _build_endpoint(
     draft: Draft, endpoint: MlflowEndpoint, models: Mapping[str, str], names: Mapping[str, str]
 ) -> dict[str, Any]:
-    _check(_ENDPOINT_NAME, endpoint.name, "its name")
+    _check(_ENDPOINT_NAME, endpoint.name, "its name", _ENDPOINT_RULE)
     kept: list[MlflowMapping] = []
     lost: list[tuple[str, str]] = []
     for mapping in endpoint.mappings:
@@ -287,10 +288,10 @@ def _build_binding(binding: MlflowBinding, endpoint: str) -> dict[str, Any]:
     return entry
 
 
-def _check(rule: TypeAdapter[Any], value: object, what: str) -> None:
+def _check(rule: TypeAdapter[Any], value: object, what: str, allowed: str = "") -> None:
     try:
         rule.validate_python(value, strict=True)
     except ValidationError as error:
         words = error.errors(include_input=False, include_url=False)[0]["msg"]
         reason = words.removeprefix("Value error, ").removeprefix("String ")
-        raise NotMapped(f"{what} is none of Lockgate's: {reason}") from None
+        raise NotMapped(f"{what} cannot be one here: {allowed or reason}") from None
