@@ -130,7 +130,7 @@ class DataPlane:
             exchange.answer(200, _JSON_LINE, dump_model(exchange.spec.vendor, entry))
         elif route.service is Service.CLOSED:
             raise NotFoundError(
-                "this path is not passed through to a provider; what calls a model is"
+                "this path is not passed through to a provider: only calls of models are"
             )
         else:
             raise MethodNotAllowedError(
