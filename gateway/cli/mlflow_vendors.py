@@ -26,16 +26,18 @@ class Vendor:
         provider: its name here.
         api_base: where it lives, where that has to be said.
         takes_base: MLflow sends to the secret's own `api_base`; else it does not look at it.
+        base_end: what a base ends with there and not here: it is put behind it here.
     """
 
     provider: str
     api_base: str | None = None
     takes_base: bool = True
+    base_end: str = ""
 
 
 VENDORS: Final[Mapping[str, Vendor]] = {
     "openai": Vendor("openai"),
-    "anthropic": Vendor("anthropic"),
+    "anthropic": Vendor("anthropic", base_end="/v1"),
     "gemini": Vendor("gemini", takes_base=False),
     "mistral": Vendor(_COMPATIBLE, "https://api.mistral.ai/v1", takes_base=False),
     "togetherai": Vendor(_COMPATIBLE, "https://api.together.xyz/v1"),
@@ -78,6 +80,10 @@ def map_settings(
     given = {key: value for key, value in auth_config.items() if key != "auth_mode"}
     settings: dict[str, Any] = {}
     base = given.pop("api_base", None) if vendor.takes_base else None
+    if base and not str(base).rstrip("/").endswith(vendor.base_end):
+        raise NotMapped(
+            f"its api_base does not end with {vendor.base_end}, which is put behind it here"
+        )
     if base or vendor.api_base:
         settings["api_base"] = base or vendor.api_base
     for name in _KEPT if vendor.provider in ("openai", _COMPATIBLE) else ():

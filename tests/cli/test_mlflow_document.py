@@ -171,6 +171,12 @@ def test_a_whole_gateway(tmp_path: Path) -> None:
             {"api_base": "https://llm.corp.example.com/v1"},
         ),
         ("anthropic", {"api_base": None}, "anthropic", None),
+        (
+            "anthropic",
+            {"api_base": "https://llm.corp.example.com/a/v1"},
+            "anthropic",
+            {"api_base": "https://llm.corp.example.com/a/v1"},
+        ),
         ("gemini", {}, "gemini", None),
         ("mistral", {}, "openai_compatible", {"api_base": "https://api.mistral.ai/v1"}),
         ("xai", {}, "openai_compatible", {"api_base": "https://api.x.ai/v1"}),
@@ -201,6 +207,7 @@ def test_providers_and_settings_are_mapped(
         ("openai", {"auth_mode": "oauth"}, "no auth_mode 'oauth'"),
         ("openai", {"api_type": "azure"}, "no Azure OpenAI"),
         ("openai", {"api_base": "nonsense"}, "auth_config.api_base must"),
+        ("anthropic", {"api_base": "https://llm.corp.example.com/a"}, "does not end with /v1"),
         (None, {}, "of no provider"),
     ],
 )
