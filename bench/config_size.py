@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import gc
 import hashlib
+import io
 import statistics
 import tempfile
 import time
@@ -232,6 +233,15 @@ class Admin:
             if answer.status >= 300:
                 raise SystemExit(f"{method} {path}: {answer.status} {await answer.text()}")
             return await answer.json() if answer.status != 204 else {}
+
+    async def send(self, method: str, path: str, data: io.BytesIO | None) -> None:
+        """Send bytes of JSON; the answer is read, not parsed."""
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+        url = f"{self._url}/api/v1{path}"
+        async with self._http.request(method, url, data=data, headers=headers) as answer:
+            raw = await answer.read()
+            if answer.status >= 300:
+                raise SystemExit(f"{method} {path}: {answer.status} {raw[:500]!r}")
 
 
 @asynccontextmanager

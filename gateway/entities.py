@@ -285,7 +285,7 @@ class ConfigurationEpoch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityVersion:
-    """That an entity became another one with an epoch; `new` and `gone` say how."""
+    """That an entity became another one with an epoch, as `total` did; `new` and `gone` say how."""
 
     kind: str
     row_id: str
@@ -293,6 +293,7 @@ class EntityVersion:
     name: str
     new: bool
     gone: bool
+    total: int
 
 
 # --- vault rows ---------------------------------------------------------------------------

@@ -34,6 +34,7 @@ _HINTS: Final = {
     "unauthenticated": "; set LOCKGATE_ADMIN_TOKEN or give --token-file",
     "credential_rebind_required": "; add --new-value, --value-file or --value-stdin",
     "in_use": "; --force does so",
+    "secret_value_required": "; --values-file or --values-stdin",
 }
 
 

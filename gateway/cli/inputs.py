@@ -65,7 +65,7 @@ def read_secret_value(
     if file is not None:
         return _split_fields(fields, read_secret_file(file, "value"))
     if from_stdin:
-        return _split_fields(fields, _read_stdin())
+        return _split_fields(fields, read_stdin())
     if not sys.stdin.isatty():
         raise Refused("no value: give --value-file or --value-stdin, or run this on a terminal")
     return {
@@ -74,7 +74,12 @@ def read_secret_value(
     }
 
 
-def _read_stdin() -> str:
+def read_stdin() -> str:
+    """Read text from stdin, without the newline at its end.
+
+    Raises:
+        Refused: it is no UTF-8.
+    """
     try:
         text = sys.stdin.buffer.read().decode()
     except UnicodeDecodeError:

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "bindings": "bindings",
     "keys": "keys",
     "import": "imports:import_",
+    "history": "history",
     "usage": "usage",
     "explain": "explain",
     "status": "reports",

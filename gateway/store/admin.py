@@ -5,6 +5,7 @@ Rule: audit rows are only ever added.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.entities import AdminToken, AuditRow, IdempotentAnswer, Page, PageRequest
@@ -104,6 +105,10 @@ class SqlAdminRows:
     async def insert_audit(self, row: AuditRow) -> None:
         """Insert one; the store gives it its number."""
         await self._session.execute(sql.AUDIT_INSERT, _dump_audit(row))
+
+    async def insert_audits(self, rows: Sequence[AuditRow]) -> None:
+        """Insert several, in their order."""
+        await self._session.execute_many(sql.AUDIT_INSERT, map(_dump_audit, rows))
 
     async def list_audit(
         self,

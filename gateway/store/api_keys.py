@@ -5,7 +5,7 @@ Rule: of the value only its digest and mask are stored, and both change only tog
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from gateway.entities import ApiKeyId, GatewayApiKey, Page, PageRequest, StoredApiKey
@@ -84,6 +84,11 @@ class SqlApiKeyRows:
         """Insert one. Raises ConflictError for a taken name."""
         params = _dump(row.key) | {"digest": row.digest}
         await self._session.execute(sql.API_KEY_INSERT, params)
+
+    async def insert_many(self, rows: Sequence[StoredApiKey]) -> None:
+        """Insert several. Raises as `insert`."""
+        params = (_dump(row.key) | {"digest": row.digest} for row in rows)
+        await self._session.execute_many(sql.API_KEY_INSERT, params)
 
     async def update(self, row: GatewayApiKey) -> None:
         """Update all but value and mask. Raises NotFoundError, ConflictError."""

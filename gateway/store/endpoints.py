@@ -273,9 +273,13 @@ class SqlEndpointRows:
 
     async def insert(self, row: GatewayEndpoint) -> None:
         """Insert one with mappings and tags. Raises ConflictError."""
-        await self._session.execute(sql.ENDPOINT_INSERT, _dump_endpoint(row))
-        await self._insert_mappings(row.endpoint_id, row.model_mappings)
-        await self._insert_tags(row.endpoint_id, row.tags)
+        await self.insert_many((row,))
+
+    async def insert_many(self, rows: Sequence[GatewayEndpoint]) -> None:
+        """Insert several, in as many statements as one. Raises ConflictError."""
+        await self._session.execute_many(sql.ENDPOINT_INSERT, map(_dump_endpoint, rows))
+        await self._insert_mappings({row.endpoint_id: row.model_mappings for row in rows})
+        await self._insert_tags({row.endpoint_id: row.tags for row in rows})
 
     async def update(self, row: GatewayEndpoint) -> None:
         """Update the endpoint's own columns. Raises NotFoundError, ConflictError."""
@@ -291,7 +295,7 @@ class SqlEndpointRows:
         """
         await self._require(endpoint_id)
         await self._session.execute(sql.MAPPING_DELETE_ALL, {"endpoint_id": endpoint_id})
-        await self._insert_mappings(endpoint_id, rows)
+        await self._insert_mappings({endpoint_id: rows})
 
     async def delete_mapping(self, mapping_id: MappingId) -> None:
         """Delete one mapping. Raises NotFoundError."""
@@ -313,7 +317,7 @@ class SqlEndpointRows:
         """Make `tags` the endpoint's tags. Raises NotFoundError."""
         await self._require(endpoint_id)
         await self._session.execute(sql.TAG_DELETE_ALL, {"endpoint_id": endpoint_id})
-        await self._insert_tags(endpoint_id, tags)
+        await self._insert_tags({endpoint_id: tags})
 
     async def delete(self, endpoint_id: EndpointId) -> None:
         """Delete one with mappings and tags. Raises NotFoundError, ConflictError when bound."""
@@ -332,17 +336,23 @@ class SqlEndpointRows:
             raise not_found(key)
 
     async def _insert_mappings(
-        self, endpoint_id: EndpointId, rows: Sequence[GatewayEndpointModelMapping]
+        self, rows_of: Mapping[EndpointId, Sequence[GatewayEndpointModelMapping]]
     ) -> None:
-        params = [_dump_mapping(row, endpoint_id, place) for place, row in enumerate(rows)]
+        params = [
+            _dump_mapping(row, endpoint_id, place)
+            for endpoint_id, rows in rows_of.items()
+            for place, row in enumerate(rows)
+        ]
         if params:
             await self._session.execute_many(
                 sql.MAPPING_INSERT, params, references="model_definition_id"
             )
 
-    async def _insert_tags(self, endpoint_id: EndpointId, tags: Mapping[str, str]) -> None:
+    async def _insert_tags(self, tags_of: Mapping[EndpointId, Mapping[str, str]]) -> None:
         params = [
-            {"endpoint_id": endpoint_id, "key": key, "value": value} for key, value in tags.items()
+            {"endpoint_id": endpoint_id, "key": key, "value": value}
+            for endpoint_id, tags in tags_of.items()
+            for key, value in tags.items()
         ]
         if params:
             await self._session.execute_many(sql.TAG_INSERT, params)

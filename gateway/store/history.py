@@ -46,6 +46,7 @@ def _build_version(row: Row) -> EntityVersion:
         name=row["name"],
         new=bool(row["new"]),
         gone=bool(row["gone"]),
+        total=row["total"],
     )
 
 
@@ -154,9 +155,9 @@ class SqlHistoryRows:
         more = len(rows) > page.limit
         return Page(items=items, next_after=(items[-1].epoch, "") if more else None)
 
-    async def list_versions(self, first: int, last: int, limit: int) -> tuple[EntityVersion, ...]:
-        """List what became another with the epochs from `first` to `last`, at most so many."""
-        params = {"first": first, "last": last, "row_limit": limit}
+    async def list_versions(self, first: int, last: int, each: int) -> tuple[EntityVersion, ...]:
+        """List what became another with the epochs from `first` to `last`, so many of each."""
+        params = {"first": first, "last": last, "each": each}
         rows = await self._session.fetch_all(history_sql.VERSIONS_OF_EPOCHS, params)
         return tuple(map(_build_version, rows))
 

@@ -43,11 +43,14 @@ _LAST = (
 VERSIONS_AT = _LAST.format(condition="epoch <= :epoch") + " WHERE v.content IS NOT NULL"
 VERSIONS_LAST_OF = _LAST.format(condition="row_id IN (:ids)")
 VERSIONS_OF_EPOCHS = (
-    "SELECT v.kind, v.row_id, v.epoch, v.name, v.content IS NULL AS gone, "
-    "NOT EXISTS (SELECT 1 FROM configuration_versions b WHERE b.row_id = v.row_id "
-    "AND b.epoch < v.epoch AND b.content IS NOT NULL) AS new "
-    "FROM configuration_versions v WHERE v.epoch >= :first AND v.epoch <= :last "
-    "ORDER BY v.epoch, v.kind, v.name LIMIT :row_limit"
+    "SELECT kind, row_id, epoch, name, gone, total, "
+    "COALESCE((SELECT b.content IS NULL FROM configuration_versions b WHERE b.row_id = v.row_id "
+    "AND b.epoch < v.epoch ORDER BY b.epoch DESC LIMIT 1), 1) AS new "
+    "FROM (SELECT kind, row_id, epoch, name, content IS NULL AS gone, "
+    "COUNT(*) OVER (PARTITION BY epoch) AS total, "
+    "ROW_NUMBER() OVER (PARTITION BY epoch ORDER BY kind, name) AS place "
+    "FROM configuration_versions WHERE epoch >= :first AND epoch <= :last) v "
+    "WHERE place <= :each ORDER BY epoch, place"
 )
 AUTHORS_OF_NAMES = (
     "SELECT v.kind, v.name, e.epoch, e.at, e.actor, e.request_id FROM configuration_versions v "

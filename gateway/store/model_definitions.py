@@ -5,7 +5,7 @@ Rule: `secret_name` is joined on reading and never stored twice.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from gateway.entities import (
@@ -92,6 +92,11 @@ class SqlModelDefinitionRows:
     async def insert(self, row: GatewayModelDefinition) -> None:
         """Insert one. Raises ConflictError for a taken name or an unknown secret."""
         await self._session.execute(sql.MODEL_INSERT, _dump(row), references="secret_id")
+
+    async def insert_many(self, rows: Sequence[GatewayModelDefinition]) -> None:
+        """Insert several. Raises as `insert`."""
+        params = map(_dump, rows)
+        await self._session.execute_many(sql.MODEL_INSERT, params, references="secret_id")
 
     async def update(self, row: GatewayModelDefinition) -> None:
         """Update one. Raises NotFoundError, or ConflictError as `insert` does."""

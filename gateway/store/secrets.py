@@ -6,7 +6,7 @@ bound into it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from gateway.entities import (
@@ -125,6 +125,11 @@ class SqlSecretRows:
         """Insert one. Raises ConflictError for a taken name or an unknown KEK term."""
         params = _dump_info(info) | _dump_sealed(sealed)
         await self._session.execute(sql.SECRET_INSERT, params, references="kek_term")
+
+    async def insert_many(self, rows: Sequence[tuple[GatewaySecretInfo, SealedSecret]]) -> None:
+        """Insert several. Raises as `insert`."""
+        params = (_dump_info(info) | _dump_sealed(sealed) for info, sealed in rows)
+        await self._session.execute_many(sql.SECRET_INSERT, params, references="kek_term")
 
     async def update(self, info: GatewaySecretInfo, sealed: SealedSecret | None) -> None:
         """Update what is shown and, with `sealed`, the record. Raises NotFoundError."""

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from tests.control.conftest import CANARY, Control, Reply
+import orjson
+import pytest
+
+from tests.control.conftest import CANARY, Control, Reply, run_control
 
 VALUE = {"api_key": {"value": CANARY}}
 
@@ -62,3 +68,279 @@ async def test_an_export_says_the_same_again(control: Control) -> None:
     again = await apply(control, found["document"])
     assert again.status == 200, again.json
     assert (again.json["applied"], again.json["unchanged"]) == (False, 5)
+
+
+async def test_ids_stay_and_mappings_keep_theirs(control: Control) -> None:
+    await apply(control, build_document())
+    (before,) = (await control.get("/endpoints")).json["items"]
+    other = build_document()["model_definitions"][0] | {"name": "other"}
+    changed = build_document(
+        model_definitions=[*build_document()["model_definitions"], other],
+        endpoints=[
+            {
+                "name": "chat",
+                "model_mappings": [
+                    {"model_definition": "mini", "weight": 80},
+                    {"model_definition": "other", "linkage_type": "FALLBACK"},
+                ],
+                "tags": {"team": "search"},
+            }
+        ],
+    )
+    assert (await apply(control, changed)).status == 200
+    (after,) = (await control.get("/endpoints")).json["items"]
+    assert after["endpoint_id"] == before["endpoint_id"]
+    assert after["model_mappings"][0]["mapping_id"] == before["model_mappings"][0]["mapping_id"]
+    assert after["model_mappings"][1]["fallback_order"] == 0
+    exported = (await read(control))["document"]["endpoints"][0]
+    assert exported["model_mappings"] == [
+        {"model_definition": "mini", "weight": 80},
+        {"model_definition": "other", "linkage_type": "FALLBACK", "fallback_order": 0},
+    ]
+
+
+async def test_a_change_by_hand_is_a_conflict_that_says_whose_it_is(control: Control) -> None:
+    await apply(control, build_document())
+    (endpoint,) = (await control.get("/endpoints")).json["items"]
+    path = f"/endpoints/{endpoint['endpoint_id']}"
+    await control.call("PATCH", path, {"tags": {"by": "hand"}})
+    wanted = build_document()
+    wanted["endpoints"][0]["usage_tracking"] = False
+    planned = await control.call("POST", "/configuration/plan", {"document": wanted})
+    refused = await apply(control, wanted)
+    assert (refused.status, refused.json["code"]) == (409, "configuration_conflict")
+    (found,) = refused.json["conflicts"]
+    assert planned.json["conflicts"] == refused.json["conflicts"]
+    assert (found["kind"], found["name"], found["action"]) == ("endpoint", "chat", "update")
+    assert (found["changed_by"], found["epoch"]) == ("admin", 2)
+    assert found["changed_at"] == control.clock.ms
+    assert {"field": "tags", "base": None, "current": {"by": "hand"}, "desired": None} in found[
+        "fields"
+    ]
+    assert (await control.get("/endpoints")).json["items"][0]["tags"] == {"by": "hand"}
+    taken = await apply(control, wanted, overwrite=True)
+    assert (taken.status, taken.json["applied"]) == (200, True)
+    assert (await control.get("/endpoints")).json["items"][0]["tags"] == {}
+
+
+async def test_a_document_made_from_an_export_may_change_what_it_saw(control: Control) -> None:
+    await control.add_endpoint("chat")
+    document = (await read(control))["document"]
+    document["endpoints"][0]["tags"] = {"team": "search"}
+    found = await apply(control, document)
+    assert (found.status, found.json["applied"]) == (200, True), found.json
+    assert found.json["base_epoch"] is not None
+    nameless = {key: value for key, value in document.items() if key != "base"}
+    nameless["endpoints"][0]["tags"] = {"team": "other"}
+    assert (await apply(control, nameless)).status == 200  # a document made it what it is
+
+
+async def test_a_document_without_base_does_not_take_what_was_made_by_hand(
+    control: Control,
+) -> None:
+    await control.add_endpoint("chat")
+    document = {"lockgate": 1, "endpoints": (await read(control))["document"]["endpoints"]}
+    assert (await apply(control, document)).status == 200  # the same: it is the document's now
+    await control.add_endpoint("other")
+    model = document["endpoints"][0]["model_mappings"][0]
+    document["endpoints"].append({"name": "other", "model_mappings": [model]})
+    assert (await apply(control, document)).json["code"] == "configuration_conflict"
+
+
+async def test_prune_removes_what_the_present_sections_lack(control: Control) -> None:
+    await apply(control, build_document())
+    empty = {"lockgate": 1, "bindings": [], "endpoints": [], "model_definitions": []}
+    kept = await apply(control, empty)
+    assert (kept.json["applied"], kept.json["unchanged"]) == (False, 0)
+    pruned = await apply(control, empty, prune=True)
+    assert pruned.status == 200, pruned.json
+    assert [row["action"] for row in pruned.json["changes"]] == ["delete"] * 3
+    document = (await read(control))["document"]
+    assert [len(document[name]) for name in ("secrets", "api_keys", "endpoints")] == [1, 1, 0]
+
+
+async def test_prune_does_not_take_what_is_used(control: Control) -> None:
+    await apply(control, build_document())
+    for section in ("model_definitions", "secrets", "endpoints"):
+        reply = await apply(control, {"lockgate": 1, section: []}, prune=True)
+        assert (reply.status, reply.json["code"]) == (409, "in_use"), section
+        assert "is to go" in reply.json["detail"]
+
+
+async def test_a_pruned_entity_may_come_back(control: Control) -> None:
+    await apply(control, build_document())
+    await apply(control, build_document(bindings=[]), prune=True)
+    assert (await apply(control, build_document())).json["applied"]
+
+
+async def test_another_value_is_sealed_and_the_same_is_not(control: Control) -> None:
+    await apply(control, build_document())
+    other = build_document(
+        secrets=[
+            {
+                "secret_name": "prod",
+                "provider": "openai",
+                "secret_value": {"api_key": {"value": "another-key-of-the-provider"}},
+            }
+        ]
+    )
+    changed = await apply(control, other)
+    (row,) = changed.json["changes"]
+    assert row["fields"] == [{"field": "secret_value", "before": "***", "after": "***"}]
+    assert not (await apply(control, other)).json["applied"]
+    assert "another-key" not in changed.raw.decode()
+
+
+async def test_another_origin_needs_the_value(control: Control) -> None:
+    await apply(control, build_document())
+    moved = {
+        "secret_name": "prod",
+        "provider": "openai",
+        "auth_config": {"api_base": "http://127.0.0.1:9000/v1"},
+        "secret_value": {"api_key": "stored"},
+    }
+    refused = await apply(control, build_document(secrets=[moved]))
+    assert (refused.json["code"], refused.json["field"]) == (
+        "credential_rebind_required",
+        "secrets[0].auth_config.api_base",
+    )
+    given = await apply(control, build_document(secrets=[moved | {"secret_value": VALUE}]))
+    assert (given.status, given.json["applied"]) == (200, True), given.json
+
+
+async def test_provider_of_a_secret_and_of_its_definitions_change_together(
+    control: Control,
+) -> None:
+    await apply(control, build_document())
+    secret = {"secret_name": "prod", "provider": "anthropic", "secret_value": VALUE}
+    definition = build_document()["model_definitions"][0] | {"provider": "anthropic"}
+    alone = await apply(control, {"lockgate": 1, "secrets": [secret]})
+    assert (alone.status, alone.json["code"]) == (409, "conflict")
+    both = {"lockgate": 1, "secrets": [secret], "model_definitions": [definition]}
+    assert (await apply(control, both)).status == 200
+
+
+async def test_an_api_key_keeps_its_id_under_a_new_value(control: Control) -> None:
+    await apply(control, build_document())
+    (before,) = (await control.get("/api-keys")).json["items"]
+    document = build_document(api_keys=[{"name": "app", "value": {"value": "lg-" + "z" * 43}}])
+    assert (await apply(control, document)).json["applied"]
+    (after,) = (await control.get("/api-keys")).json["items"]
+    assert after["key_id"] == before["key_id"]
+    assert after["masked_value"] == "lg-...zzzz"
+    moved = build_document(api_keys=[{"name": "new", "value": {"value": "lg-" + "z" * 43}}])
+    assert (await apply(control, moved, prune=True)).status == 200
+
+
+MAPPING = {"model_definition": "mini"}
+WRONG = [
+    ({"lockgate": 2}, "lockgate"),
+    ({"endpoint": []}, "endpoint"),
+    ({"secrets": [{"secret_name": "new", "secret_value": {"api_key": "stored"}}]}, None),
+    ({"secrets": [{"secret_name": "new"}]}, "secrets[0].secret_value"),
+    (
+        {"secrets": [{"secret_name": "n", "secret_value": {"api_key": "sk-plain"}}]},
+        "secrets[0].secret_value.api_key",
+    ),
+    (
+        {"secrets": [{"secret_name": "n", "provider": "nobody", "secret_value": VALUE}]},
+        "secrets[0].provider",
+    ),
+    (
+        {
+            "secrets": [
+                {
+                    "secret_name": "n",
+                    "provider": "openai",
+                    "secret_value": VALUE,
+                    "auth_config": {"api_base": "http://10.0.0.1/v1"},
+                }
+            ]
+        },
+        "secrets[0].auth_config.api_base",
+    ),
+    (
+        {"endpoints": [{"name": "a", "model_mappings": [MAPPING | {"weight": -1}]}]},
+        "endpoints[0].model_mappings[0].weight",
+    ),
+    (
+        {"endpoints": [{"name": "a", "model_mappings": [MAPPING, MAPPING]}]},
+        "endpoints[0].model_mappings[1].model_definition",
+    ),
+    (
+        {"endpoints": [{"name": "a", "model_mappings": [{"model_definition": "none"}]}]},
+        "endpoints[0].model_mappings[0].model_definition",
+    ),
+    (
+        {"endpoints": [{"name": "a", "model_mappings": [MAPPING]}] * 2},
+        "endpoints[1].name",
+    ),
+    (
+        {"endpoints": [{"name": "a", "model_mappings": [MAPPING], "color": "red"}]},
+        "endpoints[0].color",
+    ),
+    (
+        {"bindings": [{"endpoint": "none", "resource_type": "t", "resource_id": "r"}]},
+        "bindings[0].endpoint",
+    ),
+    ({"api_keys": [{"name": "new"}]}, "api_keys[0].value"),
+    ({"api_keys": [{"name": "new", "value": {"sha256": "ab"}}]}, "api_keys[0].value.sha256"),
+    ({"api_keys": [{"name": "new", "value": {}}]}, "api_keys[0].value"),
+    ({"api_keys": [{"name": "n", "value": {"value": "lg-" + "k" * 43}}] * 2}, "api_keys[1].name"),
+]
+
+
+@pytest.mark.parametrize(("sections", "field"), WRONG)
+async def test_what_cannot_be_names_its_path(
+    control: Control, sections: dict[str, Any], field: str | None
+) -> None:
+    await apply(control, build_document())
+    before = (await read(control))["document"]
+    reply = await apply(control, {"lockgate": 1} | sections)
+    assert reply.status == 422, reply.json
+    assert reply.json["field"] == (field or "secrets[0].secret_value.api_key")
+    assert (await read(control))["document"] == before
+
+
+async def test_all_or_nothing(control: Control) -> None:
+    """The last entity's name is free, its value is not: nothing of the rest is there."""
+    await control.add_key("other")
+    await apply(control, {"lockgate": 1, "api_keys": [{"name": "app", "value": KEY}]})
+    epoch = (await read(control))["epoch"]
+    reply = await apply(control, build_document(api_keys=[{"name": "again", "value": KEY}]))
+    assert reply.status == 409, reply.json
+    found = await read(control)
+    assert (found["epoch"], found["document"]["secrets"]) == (epoch, [])
+
+
+KEY = {"value": "lg-" + "k" * 43}
+
+
+async def test_a_state_moves_whole_to_an_empty_gateway(control: Control, tmp_path: Path) -> None:
+    await apply(control, build_document())
+    raw = (await control.get("/configuration")).json
+    document = dict(raw["document"])
+    document["secrets"] = [row | {"secret_value": VALUE} for row in document["secrets"]]
+    settings = replace(control.parts.settings, data=tmp_path / "second")
+    async with run_control(settings) as second:
+        assert (await apply(second, document)).status == 200
+        again = (await second.get("/configuration")).json
+    assert orjson.dumps(again["document"]) == orjson.dumps(raw["document"])
+    assert again["digest"] == raw["digest"]
+
+
+async def test_a_large_document_is_taken_here_and_nowhere_else(control: Control) -> None:
+    await apply(control, build_document())
+    endpoints = [{"name": f"e{n}", "model_mappings": [MAPPING]} for n in range(200)]
+    endpoints[0]["tags"] = {f"t{n}": "x" * 5_000 for n in range(100)}  # type: ignore[assignment]
+    endpoints[1]["tags"] = {f"t{n}": "y" * 5_000 for n in range(100)}  # type: ignore[assignment]
+    endpoints[2]["tags"] = {f"t{n}": "z" * 5_000 for n in range(100)}  # type: ignore[assignment]
+    raw = orjson.dumps({"document": {"lockgate": 1, "endpoints": endpoints}})
+    reply = await send(control, "/configuration/apply", raw)
+    assert (reply.status, len(reply.json["changes"])) == (200, 200)
+    assert (await send(control, "/endpoints", raw)).status == 413
+
+
+async def send(control: Control, path: str, raw: bytes) -> Reply:
+    headers = {"Content-Type": "application/json"}
+    return await control.call("POST", path, data=io.BytesIO(raw), headers=headers)

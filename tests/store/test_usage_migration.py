@@ -108,28 +108,62 @@ async def test_a_migration_cut_short_leaves_the_old_ledger(path: Path) -> None:
     await store.close()
 
 
-async def test_a_database_of_the_previous_release_keeps_its_endpoints_and_rows(
+def _build_older(path: Path, newest: Path, version: int) -> None:
+    """Make a database of an older schema with the rows of one of the newest."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(sql.MIGRATIONS_CREATE)
+        for migration in load_migrations("sqlite"):
+            if migration.version > version:
+                continue
+            connection.executescript(migration.text)
+            record = migration.applied
+            connection.execute(
+                "INSERT INTO schema_migrations VALUES (?, ?, ?, 1)",
+                (record.version, record.name, record.checksum),
+            )
+        connection.execute("ATTACH DATABASE ? AS newest", (str(newest),))
+        for table in _TABLES:
+            rows = connection.execute(f"PRAGMA table_info({table})")
+            columns = ", ".join(row[1] for row in rows)
+            connection.execute(
+                f"INSERT INTO {table} ({columns}) SELECT {columns} FROM newest.{table}"  # noqa: S608 - constants
+            )
+
+
+_TABLES = (
+    "kek_terms",
+    "secrets",
+    "model_definitions",
+    "endpoints",
+    "endpoint_model_mappings",
+    "endpoint_tags",
+    "usage_facets",
+    "usage",
+)
+
+
+async def test_a_database_of_an_earlier_release_keeps_its_endpoints_and_rows(
     tmp_path: Path,
 ) -> None:
-    """Schema 5: endpoints had no resilience, the ledger no writers."""
-    path = tmp_path / "lockgate.db"
-    store = await open_sqlite(path, clock=SetClock())
+    """Schema 5: no resilience of endpoints, no writers of the ledger, no history."""
+    newest, path = tmp_path / "newest.db", tmp_path / "lockgate.db"
+    store = await open_sqlite(newest, clock=SetClock())
     async with store.write() as tx:
         target = await samples.add_model(tx, 1)
         await tx.endpoints.insert(samples.endpoint(1, to=(target,)))
         await tx.usage.insert_many(ROWS)
     await store.close()
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("DROP TABLE ledger_writers")
-        connection.execute("ALTER TABLE endpoints DROP COLUMN resilience")
-        connection.execute("DELETE FROM schema_migrations WHERE version > 5")
+    _build_older(path, newest, 5)
     store = await open_sqlite(path, clock=SetClock())
     async with store.write() as tx:
         (endpoint,) = (await tx.endpoints.list_page(ALL)).items
         await tx.usage.insert_numbered("w", 0, ROWS[:2])
         await tx.usage.insert_numbered("w", 0, ROWS[:3])
         page = await tx.usage.list_page(ALL)
+        first = await tx.history.read_at(await tx.get_epoch())
+        assert first == await tx.history.read_current()
     await store.close()
     assert endpoint == samples.endpoint(1, to=(target,))
+    assert list(first["endpoint"]) == [endpoint.endpoint_id]
     assert len(page.items) == len(ROWS) + 3
     assert check_database(path) == ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gateway.control.call import Operation
 from gateway.control.routes.bindings import BINDINGS
-from gateway.control.routes.configuration import CONFIGURATION
+from gateway.control.routes.configuration import CONFIGURATION, HISTORY
 from gateway.control.routes.credentials import API_KEYS, MODEL_DEFINITIONS, SECRETS
 from gateway.control.routes.endpoints import ENDPOINTS, MAPPINGS, TAGS
 from gateway.control.routes.reads import READS, SESSIONS
@@ -22,6 +22,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *API_KEYS,
     *BINDINGS,
     *CONFIGURATION,
+    *HISTORY,
     *READS,
     *SESSIONS,
 )

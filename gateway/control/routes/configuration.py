@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from gateway.control.call import Operation, Policy
-from gateway.control.handlers import configuration
+from gateway.control.handlers import configuration, history
+from gateway.control.query import MAX_TIME_MS, Parameter
+from gateway.control.routes.shared import PAGING
 from gateway.control.schema import configuration as schema
 from gateway.control.schema.base import Accepted
 
@@ -41,5 +43,56 @@ CONFIGURATION = (
         answers={200: schema.ConfigurationApplied, 202: Accepted},
         body=schema.ConfigurationRequest,
         max_body_bytes=schema.MAX_DOCUMENT_BYTES,
+    ),
+)
+
+_AGAINST = Parameter(
+    name="against", kind="integer", maximum=MAX_TIME_MS, meaning="Epoch to compare with; now."
+)
+
+HISTORY = (
+    Operation(
+        method="GET",
+        path="/history",
+        name="listHistory",
+        summary="List the states that the configuration has had, newest first",
+        tag="history",
+        policy=Policy.AUDIT,
+        handler=history.list_history,
+        answers={200: schema.HistoryPage},
+        query=PAGING,
+    ),
+    Operation(
+        method="GET",
+        path="/history/{epoch}",
+        name="getHistory",
+        summary="Read the configuration as it was with an epoch",
+        tag="history",
+        policy=Policy.AUDIT,
+        handler=history.get_history,
+        answers={200: schema.HistoryState},
+    ),
+    Operation(
+        method="GET",
+        path="/history/{epoch}/diff",
+        name="diffHistory",
+        summary="Read what changed from an epoch to another",
+        tag="history",
+        policy=Policy.AUDIT,
+        handler=history.diff_history,
+        answers={200: schema.HistoryDiff},
+        query=(_AGAINST,),
+    ),
+    Operation(
+        method="POST",
+        path="/history/{epoch}/rollback",
+        name="rollBack",
+        summary="Make the configuration what it was with an epoch, as a new one",
+        tag="history",
+        policy=Policy.EDIT,
+        handler=history.roll_back_history,
+        answers={200: schema.Rollback, 202: Accepted},
+        body=schema.RollbackRequest,
+        body_required=False,
     ),
 )

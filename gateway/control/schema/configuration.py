@@ -291,6 +291,13 @@ class HistoryDiff(Entity):
     changes: list[EntityChange]
 
 
+class EntityName(Entity):
+    """An entity by its kind and name."""
+
+    kind: str
+    name: str
+
+
 class RollbackRequest(Strict):
     """Values that the history does not keep, and whether to look only."""
 
@@ -306,9 +313,9 @@ class Rollback(Entity):
     """The state's new number; the current one where nothing changes, or with `dry_run`."""
     applied: bool
     changes: list[EntityChange]
-    left: list[EpochChange]
+    left: list[EntityName]
     """Secrets and api keys made since: they stay, as they are."""
-    missing: list[EpochChange]
+    missing: list[EntityName]
     """Api keys deleted since: they do not come back."""
     needed: list[str]
     """Secrets deleted since whose value has to be given."""

@@ -55,7 +55,7 @@ class Change:
     caller: Caller
     now_ms: int
     if_match: str | None = None
-    audited: int = 0
+    audit: list[AuditRow] = field(default_factory=list)  # written at the end, all at once
 
     @property
     def actor(self) -> str:
@@ -97,9 +97,8 @@ class Change:
         before: dict[str, Any] | None = None,
         after: dict[str, Any] | None = None,
     ) -> None:
-        """Write the audit row of one changed entity."""
-        self.audited += 1
-        await self.tx.admin.insert_audit(
+        """Make the audit row of one changed entity; the end of the change writes it."""
+        self.audit.append(
             AuditRow(
                 at=self.now_ms,
                 actor=self.actor,
@@ -162,8 +161,9 @@ async def _commit(
             tx=tx, parts=parts, caller=caller, now_ms=parts.clock.now_ms(), if_match=if_match
         )
         result = await work(change)
-        if not change.audited:
+        if not change.audit:
             return Outcome(result, await tx.get_epoch())
+        await tx.admin.insert_audits(change.audit)
         epoch = await tx.bump_epoch(
             Author(at=change.now_ms, actor=caller.actor, request_id=caller.request_id)
         )

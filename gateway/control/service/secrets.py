@@ -117,6 +117,19 @@ async def seal(
     change: Change, info: GatewaySecretInfo, credential: Credential, *, secret_version: int
 ) -> SealedSecret:
     """Seal a credential for its row. Raises ConflictError where the key term has no wraps left."""
+    await count_wraps(change, 1)
+    return seal_counted(change, info, credential, secret_version=secret_version)
+
+
+async def count_wraps(change: Change, count: int) -> None:
+    """Count wraps that are about to be made. Raises ConflictError as `seal`."""
+    check_wraps(await change.tx.vault.add_wraps(change.parts.sealer.active_term, count))
+
+
+def seal_counted(
+    change: Change, info: GatewaySecretInfo, credential: Credential, *, secret_version: int
+) -> SealedSecret:
+    """Seal a credential whose wrap is counted already."""
     sealer = change.parts.sealer
     empty = SealedSecret(
         secret_id=info.secret_id,
@@ -128,7 +141,6 @@ async def seal(
         record=b"",
         value_mac=credential.mac,
     )
-    check_wraps(await change.tx.vault.add_wraps(empty.kek_term, 1))
     context = secret_context(empty, allowed_origin(info.provider, info.auth_config))
     return replace(empty, record=sealer.seal(context, credential.value))
 

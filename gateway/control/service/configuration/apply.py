@@ -15,6 +15,7 @@ from gateway.control.service.change import Change
 from gateway.control.service.configuration.document import (
     Item,
     compute_item_digest,
+    in_turns,
     list_items,
 )
 from gateway.control.service.configuration.plan import (
@@ -59,7 +60,7 @@ async def compare(
     """
     current = _by_key(await list_items(await tx.history.read_current()))
     macs = await tx.history.list_macs(_list_given(request.document, current))
-    wanted = build_wanted(parts, request.document, current, macs)
+    wanted = await build_wanted(parts, request.document, current, macs)
     desired: dict[Key, Item | None] = dict(wanted.items)
     if request.prune:
         gone = (key for key in current if key[0] in wanted.sections and key not in desired)
@@ -96,7 +97,7 @@ async def _find_base(tx: Transaction, document: ConfigurationDocument) -> int | 
 async def describe_comparison(tx: Transaction, found: Comparison) -> dict[str, Any]:
     """Return a comparison as answers have it."""
     return {
-        "changes": describe_steps(found.plan.steps),
+        "changes": await describe_steps(found.plan.steps),
         "conflicts": await describe_conflicts(tx, found.plan.conflicts),
         "unchanged": found.plan.unchanged,
         "base_epoch": found.base_epoch,
@@ -156,7 +157,9 @@ async def apply_document(change: Change, request: ConfigurationRequest) -> dict[
 
 async def _note_applied(change: Change, found: Comparison) -> None:
     known = await change.tx.history.list_applied()
-    made = {key: compute_item_digest(item) for key, item in found.wanted.items.items()}
+    made = {
+        key: compute_item_digest(item) async for key, item in in_turns(found.wanted.items.items())
+    }
     news = {key: digest for key, digest in made.items() if known.get(key) != digest}
     if news:
         await change.tx.history.put_applied(news)

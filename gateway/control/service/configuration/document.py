@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 
@@ -26,7 +26,9 @@ SECTIONS: Final = {
     "api_key": "api_keys",
 }
 _EXACT = 1 << 53  # a weight below it that is whole is written as a whole number
-_SLICE = 500  # entities, a few milliseconds
+_SLICE = 200  # entities, a few milliseconds
+
+ValueT = TypeVar("ValueT")
 
 Names = Mapping[str, str]  # of the entities that others refer to, by id
 
@@ -61,17 +63,6 @@ def build_names(state: ConfigurationState) -> Names:
     for kind in ("model_definition", "endpoint"):
         names |= {row_id: row["name"] for row_id, row in state[kind].items()}
     return names
-
-
-def iter_items(state: ConfigurationState, names: Names | None = None) -> Iterator[Item]:
-    """Yield all entities of a state in the order of a document.
-
-    `names` are those that references are shown with, where not the state's own.
-    """
-    names = build_names(state) if names is None else names
-    for kind, dump in _DUMPS.items():
-        found = [dump(row_id, row, names) for row_id, row in state[kind].items()]
-        yield from sorted(found, key=_order)
 
 
 def _order(item: Item) -> tuple[str, ...]:
@@ -178,13 +169,25 @@ _DUMPS: Final[dict[str, Callable[[str, Mapping[str, Any], Names], Item]]] = {
 
 
 async def list_items(state: ConfigurationState, names: Names | None = None) -> list[Item]:
-    """List all entities; the event loop has its turn in between."""
+    """List all entities of a state in the order of a document.
+
+    `names` are those that references are shown with, where not the state's own.
+    """
+    names = build_names(state) if names is None else names
     items: list[Item] = []
-    for item in iter_items(state, names):
-        items.append(item)
-        if len(items) % _SLICE == 0:
-            await asyncio.sleep(0)
+    for kind, dump in _DUMPS.items():
+        found = [dump(row_id, row, names) async for row_id, row in in_turns(state[kind].items())]
+        items += sorted(found, key=_order)
+        await asyncio.sleep(0)
     return items
+
+
+async def in_turns(values: Iterable[ValueT]) -> AsyncIterator[ValueT]:
+    """Yield values; the event loop has its turn every few milliseconds."""
+    for place, value in enumerate(values):
+        if place % _SLICE == _SLICE - 1:
+            await asyncio.sleep(0)
+        yield value
 
 
 def build_document(items: list[Item]) -> dict[str, Any]:
@@ -204,10 +207,8 @@ async def compute_digest(document: Mapping[str, Any]) -> str:
     digest = hashlib.sha256()
     for section in SECTIONS.values():
         digest.update(section.encode() + b"\n")
-        for place, content in enumerate(document[section]):
+        async for content in in_turns(document[section]):
             digest.update(orjson.dumps(content, option=orjson.OPT_SORT_KEYS) + b"\n")
-            if place % _SLICE == _SLICE - 1:
-                await asyncio.sleep(0)
     return f"sha256:{digest.hexdigest()}"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gateway.control.service.configuration.document import Item, compute_item_digest
+from gateway.control.service.configuration.document import Item, compute_item_digest, in_turns
 
 Key = tuple[str, str]
 Items = Mapping[Key, Item]
@@ -131,7 +131,7 @@ def show_name(item: Item) -> str:
     return item.name.replace("\n", "/")
 
 
-def describe_steps(steps: Sequence[Step]) -> list[dict[str, Any]]:
+async def describe_steps(steps: Sequence[Step]) -> list[dict[str, Any]]:
     """Return steps as answers have them."""
     return [
         {
@@ -140,7 +140,7 @@ def describe_steps(steps: Sequence[Step]) -> list[dict[str, Any]]:
             "name": show_name(step.item),
             "fields": list_fields(step.before, step.after),
         }
-        for step in steps
+        async for step in in_turns(steps)
     ]
 
 

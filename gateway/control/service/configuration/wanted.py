@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from gateway.control.parts import ControlParts
 from gateway.control.schema import configuration as schema
 from gateway.control.service.change import new_id
-from gateway.control.service.configuration.document import STORED, Item, dump_weight
+from gateway.control.service.configuration.document import STORED, Item, dump_weight, in_turns
 from gateway.control.service.configuration.plan import Items, Key
 from gateway.control.service.secrets import check_binding_of, check_origin, compute_mac
 from gateway.entities import LinkageType, ModelDefinitionId
@@ -61,7 +61,7 @@ def under(path: str) -> Iterator[None]:
         raise
 
 
-def build_wanted(
+async def build_wanted(
     parts: ControlParts,
     document: schema.ConfigurationDocument,
     current: Items,
@@ -80,35 +80,38 @@ def build_wanted(
         CredentialRebindError: origin or provider would change without the credential.
     """
     wanted = Wanted()
-    for place, secret in _iterate(wanted, "secret", document.secrets):
+    async for place, secret in _iterate(wanted, "secret", document.secrets):
         path = f"secrets[{place}]"
         with under(path):
             found = current.get(("secret", secret.secret_name))
             _add_secret(wanted, parts, secret, found, macs, path)
-    for place, definition in _iterate(wanted, "model_definition", document.model_definitions):
+    async for place, definition in _iterate(wanted, "model_definition", document.model_definitions):
         path = f"model_definitions[{place}]"
         with under(path):
             get_provider(definition.provider)
         content = definition.model_dump()
         wanted.add(_build(current, "model_definition", definition.name, content), path)
-    for place, endpoint in _iterate(wanted, "endpoint", document.endpoints):
+    async for place, endpoint in _iterate(wanted, "endpoint", document.endpoints):
         path = f"endpoints[{place}]"
         with under(path):
             content = _dump_endpoint(endpoint)
         wanted.add(_build(current, "endpoint", endpoint.name, content), path)
-    for place, binding in _iterate(wanted, "binding", document.bindings):
+    async for place, binding in _iterate(wanted, "binding", document.bindings):
         content = binding.model_dump(exclude_none=True)
         name = f"{binding.endpoint}\n{binding.resource_type}\n{binding.resource_id}"
         item = _build(current, "binding", name, content)
         wanted.add(item, f"bindings[{place}]", "resource_id")
-    _add_api_keys(wanted, document, current)
+    await _add_api_keys(wanted, document, current)
     return wanted
 
 
-def _iterate(wanted: Wanted, kind: str, section: Sequence[Any] | None) -> Iterator[tuple[int, Any]]:
+async def _iterate(
+    wanted: Wanted, kind: str, section: Sequence[Any] | None
+) -> AsyncIterator[tuple[int, Any]]:
     if section is not None:
         wanted.sections.append(kind)
-        yield from enumerate(section)
+        async for place, body in in_turns(enumerate(section)):
+            yield place, body
 
 
 _PREFIX = {"secret": "s-", "model_definition": "d-", "endpoint": "e-", "api_key": "k-"}
@@ -264,9 +267,11 @@ def _dump_mapping(spec: MappingSpec) -> dict[str, Any]:
     return content
 
 
-def _add_api_keys(wanted: Wanted, document: schema.ConfigurationDocument, current: Items) -> None:
+async def _add_api_keys(
+    wanted: Wanted, document: schema.ConfigurationDocument, current: Items
+) -> None:
     digests: dict[str, str] = {}
-    for place, key in _iterate(wanted, "api_key", document.api_keys):
+    async for place, key in _iterate(wanted, "api_key", document.api_keys):
         path = f"api_keys[{place}]"
         with under(path):
             content = _dump_api_key(key, current.get(("api_key", key.name)))

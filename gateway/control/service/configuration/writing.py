@@ -13,7 +13,7 @@ from typing import Any, Final
 from gateway.control.service import api_keys, bindings, endpoints, model_definitions, secrets
 from gateway.control.service.change import MASKED, Change, Stored
 from gateway.control.service.configuration import rows
-from gateway.control.service.configuration.document import Item
+from gateway.control.service.configuration.document import Item, in_turns
 from gateway.control.service.configuration.plan import Step
 from gateway.control.service.configuration.wanted import Values, get_secret_version
 from gateway.entities import (
@@ -24,6 +24,7 @@ from gateway.entities import (
     GatewayModelDefinition,
     GatewaySecretInfo,
     ModelDefinitionId,
+    SealedSecret,
     SecretId,
     StoredApiKey,
 )
@@ -59,6 +60,29 @@ class Writer:
     definitions: dict[str, GatewayModelDefinition] = field(default_factory=dict)
     endpoints: dict[str, GatewayEndpoint] = field(default_factory=dict)
     api_keys: dict[str, GatewayApiKey] = field(default_factory=dict)
+    new_secrets: list[tuple[GatewaySecretInfo, SealedSecret]] = field(default_factory=list)
+    new_definitions: list[GatewayModelDefinition] = field(default_factory=list)
+    new_endpoints: list[GatewayEndpoint] = field(default_factory=list)
+    new_api_keys: list[StoredApiKey] = field(default_factory=list)
+
+    async def flush(self) -> None:
+        """Insert the new rows of a phase together."""
+        tx = self.change.tx
+        if self.new_secrets:
+            await tx.secrets.insert_many(self.new_secrets)
+        if self.new_definitions:
+            await tx.model_definitions.insert_many(self.new_definitions)
+        if self.new_endpoints:
+            await tx.endpoints.insert_many(self.new_endpoints)
+        if self.new_api_keys:
+            await tx.api_keys.insert_many(self.new_api_keys)
+        for written in (
+            self.new_secrets,
+            self.new_definitions,
+            self.new_endpoints,
+            self.new_api_keys,
+        ):
+            written.clear()
 
     async def load(self, steps: Sequence[Step]) -> None:
         """Read the rows that the steps change or name, in a constant number of queries."""
@@ -121,9 +145,13 @@ async def write_steps(
     by_phase: dict[tuple[str, str], list[Step]] = {phase: [] for phase in _ORDER}
     for step in steps:
         by_phase[step.item.kind, step.action].append(step)
+    sealed = sum(step.item.kind == "secret" and step.item.name in values for step in steps)
+    if sealed:
+        await secrets.count_wraps(change, sealed)
     for phase in _ORDER:
-        for step in by_phase[phase]:
+        async for step in in_turns(by_phase[phase]):
             await _WRITERS[phase](writer, step)
+        await writer.flush()
 
 
 async def _free_names(writer: Writer, steps: Sequence[Step]) -> None:
@@ -181,9 +209,9 @@ async def _put_secret(writer: Writer, step: Step) -> None:
         credential = secrets.wrap(change, row.secret_id, fields)
         row = replace(row, masked_values=credential.masked)
         version = get_secret_version(item.value or "")
-        sealed = await secrets.seal(change, row, credential, secret_version=version)
+        sealed = secrets.seal_counted(change, row, credential, secret_version=version)
         if known is None:
-            await change.tx.secrets.insert(row, sealed)
+            writer.new_secrets.append((row, sealed))
         else:
             await change.tx.secrets.update(row, sealed)
     writer.secrets[row.secret_id] = row
@@ -208,7 +236,7 @@ async def _put_definition(writer: Writer, step: Step) -> None:
     secret = writer.secrets[writer.ids["secret", item.content["secret_name"]]]
     row = rows.build_model_definition(change, item, secret, known)
     if known is None:
-        await change.tx.model_definitions.insert(row)
+        writer.new_definitions.append(row)
     else:
         await change.tx.model_definitions.update(row)
     writer.definitions[row.model_definition_id] = row
@@ -234,7 +262,7 @@ async def _put_endpoint(writer: Writer, step: Step) -> None:
     ]
     row = rows.build_endpoint(change, item, named, known)
     if known is None:
-        await change.tx.endpoints.insert(row)
+        writer.new_endpoints.append(row)
     else:
         await change.tx.endpoints.update(row)
         if row.model_mappings != known.model_mappings:
@@ -282,7 +310,7 @@ async def _put_api_key(writer: Writer, step: Step) -> None:
     row = rows.build_api_key(change, item, known)
     stored = StoredApiKey(key=row, digest=bytes.fromhex(item.content["value"]["sha256"]))
     if known is None:
-        await change.tx.api_keys.insert(stored)
+        writer.new_api_keys.append(stored)
     else:
         await change.tx.api_keys.update(row)
         if _before(step).content["value"] != item.content["value"]:
