@@ -54,6 +54,7 @@ class Dialect(StrEnum):
     OPENAI_COMPLETIONS = "openai_completions"
     OPENAI_RESPONSES = "openai_responses"
     OPENAI_EMBEDDINGS = "openai_embeddings"
+    OPENAI_RAW = "openai_raw"  # what of OpenAI's passes unread: images, speech, moderation
     ANTHROPIC_MESSAGES = "anthropic_messages"
     GEMINI = "gemini"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from typing import NoReturn, final
 
 MASK = "***"
@@ -49,6 +50,16 @@ class Secret:
     def letters(self) -> Secret:
         """Return the letters alone, in lower case: what two spellings of one word share."""
         return Secret("".join(filter(str.isalpha, self._text())).lower())
+
+    def fields(self) -> dict[str, Secret] | None:
+        """Return the texts of a JSON object, each as a secret; None where it is none of texts."""
+        try:
+            value = json.loads(self._value)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(value, dict) or not all(isinstance(part, str) for part in value.values()):
+            return None
+        return {name: Secret(part.encode(errors="replace")) for name, part in value.items()}
 
     def _text(self) -> str:
         return self._value.decode(errors="surrogateescape")

@@ -120,3 +120,14 @@ def test_only_the_named_files_reveal() -> None:
     }
     assert found <= MAY_REVEAL
     assert "vault/aead.py" in found
+
+
+@pytest.mark.parametrize(
+    "value", ["", "[1]", '"a"', '{"a": 1}', '{"a": null}', "[" * 100_000, b"\xff"]
+)
+def test_what_is_no_object_of_texts_has_no_fields(value: bytes | str) -> None:
+    assert Secret(value).fields() is None
+
+
+def test_the_fields_of_an_object_are_secrets() -> None:
+    assert Secret('{"a": "x", "b": "\\ud800"}').fields() == {"a": Secret("x"), "b": Secret("?")}

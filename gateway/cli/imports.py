@@ -15,7 +15,8 @@ import click
 
 from gateway.cli.configuration import apply_manifest
 from gateway.cli.files import write_whole
-from gateway.cli.options import connect, with_yes
+from gateway.cli.import_mlflow import move_gateway, with_database
+from gateway.cli.options import connect, with_output, with_yes
 from gateway.cli.output import print_note
 from gateway.cli.refusal import Refused
 from gateway.manifest import parse_manifest, parse_yaml
@@ -27,6 +28,9 @@ from gateway.manifest.sources import STDIN, read_bytes
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
+# What `import mlflow` takes of a file only, and of a database only.
+_OF_FILE: Final = ("out", "apply_", "strict")
+_OF_DATABASE: Final = ("dry_run", "passphrase_file", "workspace", "skipped", "overwrite")
 
 
 @click.group(name="import")
@@ -37,8 +41,8 @@ def import_() -> None:
 def with_target(command: F) -> F:
     """Add the options that say what becomes of the imported document."""
     for option in (
-        click.option("--token-file", type=_FILE, help="With --apply: file with the admin token."),
-        click.option("--url", metavar="URL", help="With --apply: the control plane."),
+        click.option("--token-file", type=_FILE, help="File with the admin token, to apply."),
+        click.option("--url", metavar="URL", help="The control plane, to apply."),
         with_yes,
         click.option("--strict", is_flag=True, help="Fail if anything was not mapped."),
         click.option("--apply", "apply_", is_flag=True, help="Apply the result at once."),
@@ -57,13 +61,38 @@ def litellm(file: str, **target: Any) -> None:
     deliver(import_litellm(parse_yaml(raw, name), name, os.environ), name, **target)
 
 
-@import_.command(epilog="Example: lockgate import mlflow config.yaml -o lockgate.yaml")
-@click.argument("file")
+@import_.command(epilog="Example: lockgate import mlflow --database sqlite:///mlflow.db --dry-run")
+@click.argument("file", required=False)
+@with_database
+@with_output
 @with_target
-def mlflow(file: str, **target: Any) -> None:
-    """Map the YAML file of MLflow's AI Gateway; - is standard input."""
-    raw, name = read_bytes(file)
-    deliver(import_mlflow(parse_yaml(raw, name), name), name, **target)
+def mlflow(file: str | None, database: str | None, output: str, **given: Any) -> None:
+    """Take over MLflow's AI Gateway: its YAML file, or all that its database holds.
+
+    A FILE (- is standard input) is mapped and printed. Of a database the secrets are opened with
+    MLflow's passphrase, from MLFLOW_CRYPTO_KEK_PASSPHRASE, a file or a hidden prompt, and sealed
+    anew here; model definitions, endpoints, tags and bindings follow. All of it is made in one
+    step, or nothing is.
+    """
+    if (file is None) == (database is None):
+        raise click.UsageError("give either a FILE or --database URL")
+    of_file = {name: given.pop(name) for name in _OF_FILE}
+    of_database = {name: given.pop(name) for name in _OF_DATABASE}
+    if database is not None:
+        _refuse_given(of_file, "does not go with --database")
+        api = connect(given["url"], given["token_file"])
+        move_gateway(api, database=database, output=output, **of_database)
+    elif file is not None:
+        _refuse_given(of_database, "needs --database")
+        raw, name = read_bytes(file)
+        deliver(import_mlflow(parse_yaml(raw, name), name), name, **of_file, **given)
+
+
+def _refuse_given(options: dict[str, Any], why: str) -> None:
+    for name, value in options.items():
+        if value:
+            option = "skip" if name == "skipped" else name.strip("_").replace("_", "-")
+            raise click.UsageError(f"--{option} {why}")
 
 
 def deliver(

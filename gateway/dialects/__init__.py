@@ -12,6 +12,7 @@ from gateway.dialects import (
     gemini,
     openai_chat,
     openai_embeddings,
+    openai_raw,
     openai_responses,
 )
 from gateway.dialects.estimate import estimate_tokens, estimate_usage
@@ -35,6 +36,7 @@ DIALECTS: Final[Mapping[Dialect, DialectSpec]] = MappingProxyType(
             openai_chat.COMPLETIONS_SPEC,
             openai_responses.SPEC,
             openai_embeddings.SPEC,
+            openai_raw.SPEC,
             anthropic_messages.SPEC,
             gemini.SPEC,
         )

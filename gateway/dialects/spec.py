@@ -122,7 +122,8 @@ class DialectSpec:
     `parse_usage` reads the counts of a whole answer, None where it has none; `count_output`
     the bytes of its text, for an estimate then. `find_error` reads the error that a whole
     answer is although its status says 200, None where it is none: it costs a search of the
-    first KiB. `end_required`: a stream that ends without its end marker was cut.
+    first KiB. `end_required`: a stream that ends without its end marker was cut. `is_json`: a
+    whole answer that is no JSON is none.
     """
 
     name: Dialect
@@ -133,6 +134,7 @@ class DialectSpec:
     find_error: Callable[[bytes], StreamFailure | None]
     count_output: Callable[[bytes], int]
     end_required: bool
+    is_json: bool = True
 
 
 FailureFinder = Callable[[Mapping[str, Any], bytes], StreamFailure | None]

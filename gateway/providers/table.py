@@ -93,6 +93,7 @@ _OPENAI_DIALECTS = frozenset(
         Dialect.OPENAI_COMPLETIONS,
         Dialect.OPENAI_RESPONSES,
         Dialect.OPENAI_EMBEDDINGS,
+        Dialect.OPENAI_RAW,
     }
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from gateway.entities import Dialect
 from gateway.errors import (
     DialectMismatchError,
     LockgateError,
@@ -168,4 +169,5 @@ def _is_late(job: Job) -> bool:
 
 def _list_dialects(provider: str) -> list[str]:
     row = PROVIDERS.get(provider)
-    return [] if row is None else [dialect.value for dialect in row.dialects]
+    dialects = frozenset() if row is None else row.dialects
+    return [dialect.value for dialect in dialects if dialect is not Dialect.OPENAI_RAW]

@@ -91,7 +91,8 @@ class Job:
 
     Attributes:
         query: raw, without the client's key.
-        pieces: the body cut where its model's name stands; the target's goes in between.
+        pieces: the body cut where its model's name stands; the target's goes in between. One
+            piece passes as it is; none: the path names the model.
     """
 
     operation: Operation

@@ -79,6 +79,13 @@ def list_gemini(version: str) -> tuple[Operation, ...]:
 
 _GEMINI: Final = (*list_gemini("v1beta"), *list_gemini("v1"))
 
+# Each is paid by the call, names its model in a JSON body, and neither reads nor keeps anything in
+# the provider's account: whoever adds a row makes sure of it.
+_RAW: Final = tuple(
+    Operation(Dialect.OPENAI_RAW, f"/v1/{path}", f"/{path}", Metering.REPORTED)
+    for path in ("images/generations", "audio/speech", "moderations", "rerank", "fim/completions")
+)
+
 # Prefix and rows. The vendor's SDK, pointed at host + prefix, sends exactly the rows' paths.
 OPERATIONS: Final[tuple[tuple[str, tuple[Operation, ...]], ...]] = (
     ("", (*_OPENAI, *_ANTHROPIC, *_GEMINI)),
@@ -89,3 +96,14 @@ OPERATIONS: Final[tuple[tuple[str, tuple[Operation, ...]], ...]] = (
     ("/gateway/gemini", _GEMINI),
     ("/gateway/mlflow", _OPENAI[:1]),
 )
+
+CHAT: Final = _OPENAI[0]
+EMBEDDINGS: Final = _OPENAI[3]
+
+# What `/gateway/proxy/{endpoint}/` passes through, by what follows. With or without the version:
+# MLflow's clients write it, whoever thinks of the vendor's base URL does not.
+PASSED: Final = {row.path[1:]: row for row in (*_OPENAI, *_RAW, *_ANTHROPIC)} | {
+    row.suffix[1:]: row for row in (*_OPENAI, *_RAW)
+}
+# The same of Gemini's, by version and action; the model stands between them.
+PASSED_ACTIONS: Final = {(row.suffix, row.action): row for row in _GEMINI}

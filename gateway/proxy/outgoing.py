@@ -10,7 +10,6 @@ from itertools import chain, repeat
 from typing import Final
 
 from gateway.dialects import replace_named_model
-from gateway.entities import Dialect
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.exchange import Exchange, Job
 from gateway.proxy.front import Head
@@ -35,7 +34,7 @@ def build_request(exchange: Exchange, job: Job, wiring: Wiring) -> Request:
     lines = head.kept.get(wiring.plan) or _keep_lines(head, wiring.plan)
     if head.trace:
         lines = lines.replace(_TRACE_SIGN.encode(), exchange.connection.trace)
-    body = _build_body(exchange, job, wiring)
+    body = _build_body(job, wiring)
     return dump_request(origin, wiring.lane, "POST", (start, lines), body)
 
 
@@ -51,12 +50,12 @@ def _keep_lines(head: Head, plan: HeaderPlan) -> bytes:
     return lines
 
 
-def _build_body(exchange: Exchange, job: Job, wiring: Wiring) -> tuple[bytes | memoryview, ...]:
-    if exchange.dialect is Dialect.GEMINI:
-        if job.operation.action not in _NAMING_ACTIONS:
-            return (job.body,)
-        return (replace_named_model(job.body, job.route.name, wiring.target.upstream_model),)
+def _build_body(job: Job, wiring: Wiring) -> tuple[bytes | memoryview, ...]:
     pieces = job.pieces
     if len(pieces) == 2:  # noqa: PLR2004  the usual body: one name, a piece on each side
         return (pieces[0], wiring.model, pieces[1])
-    return tuple(chain.from_iterable(zip(repeat(wiring.model), pieces)))[1:]
+    if pieces:
+        return tuple(chain.from_iterable(zip(repeat(wiring.model), pieces)))[1:]
+    if job.operation.action not in _NAMING_ACTIONS:
+        return (job.body,)
+    return (replace_named_model(job.body, job.route.name, wiring.target.upstream_model),)

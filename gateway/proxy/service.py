@@ -24,6 +24,7 @@ from gateway.errors import (
     LockgateError,
     MalformedRequestError,
     MethodNotAllowedError,
+    NotFoundError,
 )
 from gateway.providers import PUBLIC_PORTS
 from gateway.proxy.admission import Admission
@@ -36,6 +37,7 @@ from gateway.proxy.exchange import Exchange, Job, open_exchange
 from gateway.proxy.front import ClientConnection
 from gateway.proxy.headers import KNOWN_REQUEST_HEADERS
 from gateway.proxy.limits import EndpointLimitTable
+from gateway.proxy.mlflow import read_invocation, read_passed
 from gateway.proxy.operations import Operation
 from gateway.proxy.packed import Unpacker, check_coding
 from gateway.proxy.parts import ProxyParts
@@ -126,6 +128,10 @@ class DataPlane:
             found = self._reach(exchange, key, route.name or "")
             entry = ModelEntry(found.name, found.created_at)
             exchange.answer(200, _JSON_LINE, dump_model(exchange.spec.vendor, entry))
+        elif route.service is Service.CLOSED:
+            raise NotFoundError(
+                "this path is not passed through to a provider: only calls of models are"
+            )
         else:
             raise MethodNotAllowedError(
                 f"{exchange.head.method} is not allowed here; allowed: {route.allow}",
@@ -143,7 +149,10 @@ class DataPlane:
             body = await self._read_body(exchange, limit_bytes)
         if exchange.head.coding not in _PLAIN:
             body = await self._unpacker.start(body, exchange.head.coding, limit_bytes)
-        job = self._build_job(exchange, operation, key, known, body)
+        if known is None:
+            job = self._build_job(exchange, operation, key, body)
+        else:
+            job = self._build_named_job(exchange, route, operation, (key, known), body)
         await self._attempts.serve(exchange, job)
 
     @staticmethod
@@ -192,24 +201,37 @@ class DataPlane:
         return self._limits.max_body_bytes(known)
 
     def _build_job(
+        self, exchange: Exchange, operation: Operation, key: ClientKey, body: bytes
+    ) -> Job:
+        model, stream = parse_head(body)
+        if model is None:
+            raise MalformedRequestError("the body has no model", field="model")
+        endpoint = self._reach(exchange, key, model)
+        self._limits.check_body(endpoint, len(body))
+        pieces = cut_model(body, model)
+        limits = self._limits.build(endpoint, exchange.head.timeout_ms, exchange.started_s)
+        return Job(operation, endpoint, key, limits, body, pieces, stream)
+
+    def _build_named_job(
         self,
         exchange: Exchange,
+        route: Route,
         operation: Operation,
-        key: ClientKey,
-        known: EndpointRoute | None,
+        reached: tuple[ClientKey, EndpointRoute],
         body: bytes,
     ) -> Job:
+        """Build the job of a request whose path names the endpoint."""
+        key, endpoint = reached
         pieces: list[bytes | memoryview] = []
-        if known is not None:
-            parse_body(body)  # refused here as in every dialect, before a provider is troubled
-            endpoint, stream = known, operation.streams
+        stream = operation.streams
+        if route.service is Service.INVOKE:
+            operation, pieces, stream = read_invocation(body)
+            exchange.spec = DIALECTS[operation.dialect]
+        elif route.service is Service.PASS:
+            endpoint, stream = read_passed(endpoint, route.model, operation, body)
+            pieces = [body]
         else:
-            model, stream = parse_head(body)
-            if model is None:
-                raise MalformedRequestError("the body has no model", field="model")
-            endpoint = self._reach(exchange, key, model)
-            self._limits.check_body(endpoint, len(body))
-            pieces = cut_model(body, model)
+            parse_body(body)  # refused here as in every dialect, before a provider is troubled
         limits = self._limits.build(endpoint, exchange.head.timeout_ms, exchange.started_s)
         return Job(operation, endpoint, key, limits, body, pieces, stream)
 

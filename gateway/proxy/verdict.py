@@ -34,6 +34,8 @@ def judge_whole(run: Attempt, answer: UpstreamAnswer, body: bytes) -> StreamFail
 
 def _judge_uncounted(run: Attempt, answer: UpstreamAnswer, body: bytes) -> None:
     """Judge an answer without counts: they are estimated if it is one."""
+    if not run.exchange.spec.is_json:
+        return
     data = body.strip()
     if run.job.stream:  # a client that asked for a stream can make nothing of what is no answer
         if load_object(data) is None:

@@ -10,7 +10,7 @@ import re
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import translate
 from functools import lru_cache
 from itertools import accumulate, islice, takewhile
@@ -277,6 +277,31 @@ def build_route(
         created_at=endpoint.created_at,
         fallback_on=endpoint.resilience.fallback_on,
         hedge=endpoint.resilience.hedge,
+    )
+
+
+def narrow_route(route: EndpointRoute, model: str) -> EndpointRoute | None:
+    """Return an endpoint with the targets of one model alone, by the provider's name of it.
+
+    Where no PRIMARY is left, a drained one or else a FALLBACK stands in; None where there is
+    none of these either.
+    """
+    primaries, drained, fallbacks = (
+        tuple(target for target in targets if target.upstream_model == model)
+        for targets in (route.primaries, route.drained, route.fallbacks)
+    )
+    if not primaries:
+        primaries, drained = drained, ()
+    if not primaries:
+        primaries, fallbacks = fallbacks[:1], fallbacks[1:]
+    if not primaries:
+        return None
+    return replace(
+        route,
+        primaries=primaries,
+        cumulative=_accumulate([target.weight for target in primaries]),
+        drained=drained,
+        fallbacks=fallbacks,
     )
 
 
