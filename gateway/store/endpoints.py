@@ -338,21 +338,21 @@ class SqlEndpointRows:
     async def _insert_mappings(
         self, rows_of: Mapping[EndpointId, Sequence[GatewayEndpointModelMapping]]
     ) -> None:
-        params = [
+        params = (
             _dump_mapping(row, endpoint_id, place)
             for endpoint_id, rows in rows_of.items()
             for place, row in enumerate(rows)
-        ]
-        if params:
+        )
+        if any(rows_of.values()):
             await self._session.execute_many(
                 sql.MAPPING_INSERT, params, references="model_definition_id"
             )
 
     async def _insert_tags(self, tags_of: Mapping[EndpointId, Mapping[str, str]]) -> None:
-        params = [
+        params = (
             {"endpoint_id": endpoint_id, "key": key, "value": value}
             for endpoint_id, tags in tags_of.items()
             for key, value in tags.items()
-        ]
-        if params:
+        )
+        if any(tags_of.values()):
             await self._session.execute_many(sql.TAG_INSERT, params)

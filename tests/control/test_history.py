@@ -80,9 +80,12 @@ async def test_a_rename_is_one_change_and_the_past_keeps_the_old_name(control: C
 
 async def test_two_that_swapped_their_names_swap_back(control: Control) -> None:
     one, two = await control.add_endpoint("one"), await control.add_endpoint("two")
+    three, four = await control.add_key("three"), await control.add_key("four")
     before, epoch = await read_document(control), await current_epoch(control)
     for row, name in ((one, "x"), (two, "one"), (one, "two")):
         await change(control, f"/endpoints/{row['endpoint_id']}", {"name": name})
+    for row, name in ((three, "x"), (four, "three"), (three, "four")):
+        await change(control, f"/api-keys/{row['key_id']}", {"name": name})
     assert (await roll_back(control, epoch)).status == 200
     assert await read_document(control) == before
     found = (await control.get("/endpoints?name=one")).json["items"][0]

@@ -14,6 +14,7 @@ from gateway.control.schema.configuration import ConfigurationDocument, Configur
 from gateway.control.service.change import Change
 from gateway.control.service.configuration.document import (
     Item,
+    collector_paused,
     compute_item_digest,
     in_turns,
     list_items,
@@ -140,8 +141,9 @@ async def apply_document(change: Change, request: ConfigurationRequest) -> dict[
         ConfigurationConflictError: something was changed meanwhile, without `overwrite`.
         InvalidValueError, InUseError, ConflictError, CredentialRebindError: see `compare`.
     """
-    found = await compare(change.parts, change.tx, request)
-    described = await describe_comparison(change.tx, found)
+    with collector_paused():
+        found = await compare(change.parts, change.tx, request)
+        described = await describe_comparison(change.tx, found)
     if found.plan.conflicts and not request.overwrite:
         count = len(found.plan.conflicts)
         raise ConfigurationConflictError(

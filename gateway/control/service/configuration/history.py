@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.control.parts import ControlParts
-from gateway.control.service.configuration.document import Item, build_names, list_items
+from gateway.control.service.configuration.document import (
+    Item,
+    build_names,
+    in_turns,
+    list_items,
+)
 from gateway.control.service.configuration.plan import Step, describe_steps
 from gateway.control.service.configuration.read import describe_state
 from gateway.entities import ConfigurationEpoch, ConfigurationState, EntityVersion, Page
@@ -81,14 +86,14 @@ async def compare_states(old: ConfigurationState, new: ConfigurationState) -> tu
     names = {**build_names(old), **build_names(new)}
     before = {(item.kind, item.row_id): item for item in await list_items(old, names)}
     after = {(item.kind, item.row_id): item for item in await list_items(new, names)}
-    return tuple(build_steps(before, after))
+    return tuple(await build_steps(before, after))
 
 
-def build_steps(before: Mapping[RowKey, Item], after: Mapping[RowKey, Item]) -> list[Step]:
+async def build_steps(before: Mapping[RowKey, Item], after: Mapping[RowKey, Item]) -> list[Step]:
     """Return a step for each row that is not the same on both sides."""
     steps = [
         Step(before.get(key), item)
-        for key, item in after.items()
+        async for key, item in in_turns(after.items())
         if key not in before or not before[key].equals(item)
     ]
     return steps + [Step(item, None) for key, item in before.items() if key not in after]

@@ -12,6 +12,7 @@ from typing import Any
 from gateway.control.parts import ControlParts
 from gateway.control.service.configuration.document import (
     build_document,
+    collector_paused,
     compute_digest,
     list_items,
 )
@@ -31,8 +32,9 @@ async def describe_state(
     parts: ControlParts, epoch: int, state: ConfigurationState
 ) -> dict[str, Any]:
     """Return a state as answers have it; its document names itself as its base."""
-    document = build_document(await list_items(state))
-    digest = await compute_digest(document)
+    with collector_paused():
+        document = build_document(await list_items(state))
+        digest = await compute_digest(document)
     await _note(parts, epoch, digest)
     named = {"lockgate": document["lockgate"], "base": digest} | document
     return {"epoch": epoch, "digest": digest, "document": named}

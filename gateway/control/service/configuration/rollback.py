@@ -14,7 +14,11 @@ from typing import Any
 from gateway.control.parts import ControlParts
 from gateway.control.schema.configuration import RollbackRequest
 from gateway.control.service.change import Change
-from gateway.control.service.configuration.document import build_names, list_items
+from gateway.control.service.configuration.document import (
+    build_names,
+    collector_paused,
+    list_items,
+)
 from gateway.control.service.configuration.history import build_steps
 from gateway.control.service.configuration.plan import Step, describe_steps
 from gateway.control.service.configuration.wanted import Values
@@ -53,7 +57,8 @@ async def roll_back(change: Change, epoch: int, request: RollbackRequest) -> dic
         InvalidValueError: a value that is given for no such secret, or cannot be.
         ConflictError: an api key of the earlier name has been made since.
     """
-    target, steps, ids = await _plan(change.parts, change.tx, epoch, request)
+    with collector_paused():
+        target, steps, ids = await _plan(change.parts, change.tx, epoch, request)
     if not request.dry_run:
         _require_values(target)
         await write_steps(change, steps, target.values, ids)
@@ -87,7 +92,7 @@ async def _plan(
     names = {**build_names(current), **build_names(target.state)}
     before = {(item.kind, item.row_id): item for item in await list_items(current, names)}
     after = {(item.kind, item.row_id): item for item in await list_items(target.state, names)}
-    steps = build_steps(before, after)
+    steps = await build_steps(before, after)
     for step in steps:
         if step.after is not None and step.after.kind == "secret":
             _check_secret(parts, step, target.values)

@@ -168,6 +168,9 @@ async def _free_names(writer: Writer, steps: Sequence[Step]) -> None:
         elif before.kind == "endpoint" and after is not None:
             endpoint = writer.endpoints[before.row_id]
             await tx.endpoints.update(replace(endpoint, name=before.row_id))
+        elif before.kind == "api_key" and after is not None:
+            key = writer.api_keys[before.row_id]
+            await tx.api_keys.update(replace(key, name=before.row_id))
 
 
 async def _record(writer: Writer, step: Step, stored: Stored | None, before: Stored | None) -> None:
