@@ -16,6 +16,7 @@
     │   ├── MethodNotAllowedError     405
     │   ├── ConflictError             409   ├── InUseError             409
     │   ├── CredentialRebindError     409   ├── StaleVersionError      412
+    │   ├── KeyRotatedError           409   ├── RotationError          409
     │   ├── PayloadTooLargeError      413   ├── UnsupportedMediaError  415
     │   ├── RequestTimeoutError       408   ├── HostNotAllowedError    403
     │   ├── ExpectationError          417
@@ -207,6 +208,18 @@ class CredentialRebindError(ConflictError):
     """The origin of a stored credential would change: it has to be typed in again."""
 
     code = "credential_rebind_required"
+
+
+class KeyRotatedError(ConflictError):
+    """A value was sealed under a term that is no longer active; the writer seals it again."""
+
+    code = "key_rotated"
+
+
+class RotationError(ConflictError):
+    """A rotation, or the end of a key term, cannot be as things are now."""
+
+    code = "rotation_refused"
 
 
 class StaleVersionError(RequestError):

@@ -13,6 +13,7 @@ from gateway.ports import (
     BindingRows,
     EndpointRows,
     ModelDefinitionRows,
+    RotationRows,
     SecretRows,
     UsageRows,
     VaultRows,
@@ -25,6 +26,7 @@ from gateway.store.configuration import read_changes, read_configuration, trim_c
 from gateway.store.endpoints import SqlEndpointRows
 from gateway.store.facets import KnownFacets
 from gateway.store.model_definitions import SqlModelDefinitionRows
+from gateway.store.rotation_rows import SqlRotationRows
 from gateway.store.secrets import SqlSecretRows
 from gateway.store.session import Session
 from gateway.store.usage import SqlUsageRows
@@ -42,6 +44,7 @@ class SqlTransaction:
         self.bindings: BindingRows = SqlBindingRows(session)
         self.api_keys: ApiKeyRows = SqlApiKeyRows(session)
         self.vault: VaultRows = SqlVaultRows(session)
+        self.rotation: RotationRows = SqlRotationRows(session)
         self.admin: AdminRows = SqlAdminRows(session)
         self.usage: UsageRows = SqlUsageRows(session, facets)
 

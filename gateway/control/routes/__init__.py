@@ -11,6 +11,7 @@ from gateway.control.routes.bindings import BINDINGS
 from gateway.control.routes.credentials import API_KEYS, MODEL_DEFINITIONS, SECRETS
 from gateway.control.routes.endpoints import ENDPOINTS, MAPPINGS, TAGS
 from gateway.control.routes.reads import READS, SESSIONS
+from gateway.control.routes.vault import VAULT
 
 OPERATIONS: tuple[Operation, ...] = (
     *SECRETS,
@@ -21,5 +22,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *API_KEYS,
     *BINDINGS,
     *READS,
+    *VAULT,
     *SESSIONS,
 )

@@ -17,7 +17,13 @@ from gateway.control.schema.secrets import SecretCreate, SecretPatch
 from gateway.control.service.change import MASKED, Change, Stored, new_id
 from gateway.control.service.detach import delete_definitions, list_definitions
 from gateway.entities import GatewayModelDefinition, GatewaySecretInfo, SealedSecret, SecretId
-from gateway.errors import ConflictError, CredentialRebindError, InUseError, InvalidValueError
+from gateway.errors import (
+    ConflictError,
+    CredentialRebindError,
+    InUseError,
+    InvalidValueError,
+    KeyRotatedError,
+)
 from gateway.providers import (
     PUBLIC_PORTS,
     allowed_origin,
@@ -109,6 +115,8 @@ async def _seal(
         record=b"",
     )
     check_wraps(await change.tx.vault.add_wraps(empty.kek_term, 1))
+    if sealer.active_term != empty.kek_term:
+        raise KeyRotatedError("the key-encryption key was rotated meanwhile", field="kek_term")
     context = secret_context(empty, allowed_origin(info.provider, info.auth_config))
     return replace(empty, record=sealer.seal(context, value))
 
