@@ -84,15 +84,19 @@ class VaultService:
         except BaseException:
             await lease.end()
             raise
-        self._fault = None
+        self._fault, begun = None, asyncio.Event()
         parts = RotationParts(
             store=installation.store,
             keys=installation.keys,
             clock=installation.clock,
             actor=Actor(name=actor, request_id=request_id, source_address=source_address),
             follow=self._follow,
+            tell=lambda _: begun.set(),
         )
         self._rotating = asyncio.create_task(self._run(parts, lease, reencrypt=reencrypt))
+        waiting = asyncio.create_task(begun.wait())
+        await asyncio.wait({self._rotating, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
         return await self.progress()
 
     async def _run(self, parts: RotationParts, lease: Lease, *, reencrypt: bool) -> None:

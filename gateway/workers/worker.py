@@ -124,6 +124,9 @@ class Worker:
 
     def _take_keys(self, payload: bytes) -> None:
         self._keys.current = parse_keys(payload)
+        self._say_keyed()
+
+    def _say_keyed(self) -> None:
         if self._channel is not None:
             self._channel.send_json(Kind.KEYED, max(self._keys.current.keks, default=0))
 
@@ -191,6 +194,7 @@ class Worker:
         )
         gc.freeze()  # the program itself: nothing of it is ever rubbish
         gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
+        self._say_keyed()  # the first keys came before there was a channel to answer by
         self._say_serving()
 
     def _say_serving(self) -> None:

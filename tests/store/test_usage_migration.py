@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 
 from gateway.entities import UsageRow
 from gateway.store import sql
-from gateway.store.migrate import load_migrations
+from gateway.store.migrate import Migration, load_migrations
 from gateway.store.sqlite import check_database, open_sqlite
 from tests.store import samples
 from tests.store.samples import ALL, START, SetClock
@@ -37,18 +37,36 @@ def _insert(connection: sqlite3.Connection, usage_id: int, row: UsageRow) -> Non
     )
 
 
+def _build_schema(connection: sqlite3.Connection, migrations: Iterable[Migration]) -> None:
+    connection.execute(sql.MIGRATIONS_CREATE)
+    for migration in migrations:
+        connection.executescript(migration.text)
+        record = migration.applied
+        connection.execute(
+            "INSERT INTO schema_migrations VALUES (?, ?, ?, 1)",
+            (record.version, record.name, record.checksum),
+        )
+
+
+def _copy_rows(connection: sqlite3.Connection, source: Path) -> None:
+    """Fill the tables that there are from a newer database, as far as they have its columns."""
+    connection.execute("ATTACH ? AS newer", (str(source),))
+    tables = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' "
+        "AND name NOT LIKE 'sqlite_%' AND name <> 'schema_migrations'"
+    ).fetchall()
+    for (table,) in tables:
+        columns = ", ".join(row[1] for row in connection.execute(f"PRAGMA table_info({table})"))
+        connection.execute(
+            f"INSERT OR REPLACE INTO {table} ({columns}) SELECT {columns} FROM newer.{table}"  # noqa: S608 - names of our own tables
+        )
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "lockgate.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute(sql.MIGRATIONS_CREATE)
-        for migration in BEFORE:
-            connection.executescript(migration.text)
-            record = migration.applied
-            connection.execute(
-                "INSERT INTO schema_migrations VALUES (?, ?, ?, 1)",
-                (record.version, record.name, record.checksum),
-            )
+        _build_schema(connection, BEFORE)
         for place, row in enumerate(ROWS):
             _insert(connection, 10 + place * 7, row)
     return path
@@ -112,17 +130,17 @@ async def test_a_database_of_the_previous_release_keeps_its_endpoints_and_rows(
     tmp_path: Path,
 ) -> None:
     """Schema 5: endpoints had no resilience, the ledger no writers."""
-    path = tmp_path / "lockgate.db"
-    store = await open_sqlite(path, clock=SetClock())
+    path, newest = tmp_path / "lockgate.db", tmp_path / "newest.db"
+    store = await open_sqlite(newest, clock=SetClock())
     async with store.write() as tx:
         target = await samples.add_model(tx, 1)
         await tx.endpoints.insert(samples.endpoint(1, to=(target,)))
         await tx.usage.insert_many(ROWS)
     await store.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("DROP TABLE ledger_writers")
-        connection.execute("ALTER TABLE endpoints DROP COLUMN resilience")
-        connection.execute("DELETE FROM schema_migrations WHERE version > 5")
+        known = load_migrations("sqlite")
+        _build_schema(connection, [migration for migration in known if migration.version <= 5])
+        _copy_rows(connection, newest)
     store = await open_sqlite(path, clock=SetClock())
     async with store.write() as tx:
         (endpoint,) = (await tx.endpoints.list_page(ALL)).items
