@@ -122,7 +122,7 @@ async def rotate(rest: Rest, *, reencrypt: bool) -> tuple[float, float, dict[str
     while found["running"]:
         if time.monotonic() - began_s > _ROTATION_LIMIT_S:
             raise RuntimeError(f"the rotation does not end: {json.dumps(found)}")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
         found = await asyncio.to_thread(rest.call, "GET", "/api/v1/vault/rotation")
     return began_s, time.monotonic(), found
 

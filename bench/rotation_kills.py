@@ -39,6 +39,7 @@ from gateway.vault.format import parse_record
 
 _SECRETS = 230  # three batches, the last one short
 _GATEWAY_KILLS = 10
+_MOVING_SHARE = 0.7
 _RATE = 40.0  # requests a second beside the kills
 _OLD_LEASE_S = 16.0  # of a gateway that was killed
 
@@ -177,7 +178,9 @@ async def _kill_gateways(
     for _ in range(_GATEWAY_KILLS):
         with start_gateway(mock, data, workers=2) as gateway:
             await _start_rotation(gateway)
-            await asyncio.sleep(draw.random() * 0.4)
+            if draw.random() < _MOVING_SHARE:  # else it waits for the one that was killed before
+                await _wait_until_moving(gateway)
+            await asyncio.sleep(draw.random() * 0.2)
             assert gateway.pid is not None
             os.kill(gateway.pid, signal.SIGKILL)
         counts["gateways killed"] += 1
@@ -190,6 +193,11 @@ async def _kill_gateways(
     if vault["rotation"]["phase"] != "done" or vault["advice"]:
         faults.append(f"after gateways: {vault['rotation']}, {vault['advice']}")
     return faults + await find_faults(data, expected)
+
+
+async def _wait_until_moving(gateway: Subject) -> None:
+    while gateway.rest.call("GET", "/api/v1/vault/rotation")["phase"] == "loading":
+        await asyncio.sleep(0.02)
 
 
 async def _start_rotation(gateway: Subject) -> None:

@@ -150,6 +150,7 @@ async def run_control(settings: Settings) -> AsyncIterator[Control]:
     async with TestServer(app) as server, aiohttp.ClientSession() as http:
         running = Control(installation, parts, clock, server, http)
         yield running
+    await vault.stop()
     await installation.store.close()
 
 

@@ -21,7 +21,8 @@ from gateway.vault.format import parse_record
 
 BATCH: Final = 100  # about 10 ms of work, 5 ms of a transaction
 _SLICE: Final = 10  # records between two turns of the event loop, about a millisecond
-_PAUSE_S: Final = 0.01  # another process that waits for the database gets it
+_SHORTEST_PAUSE_S: Final = 0.01  # another process that waits for the database gets it
+_PAUSE_SHARE: Final = 2.0  # of a batch's own time: requests and other writers have the rest
 
 Moved = tuple[VersionedSecret, bytes]
 Step = Callable[[str], None]
@@ -64,9 +65,11 @@ class RecordsMover:
         while True:
             done = Pass()
             async for batch in self._iter_batches(row):
+                began_s = self._lease.clock.monotonic_s()
                 row = await self._move_batch(row, batch, done)
                 tell(row)
-                await asyncio.sleep(_PAUSE_S)
+                took_s = self._lease.clock.monotonic_s() - began_s
+                await asyncio.sleep(max(_SHORTEST_PAUSE_S, _PAUSE_SHARE * took_s))
             if not done.missed:
                 return row
 
