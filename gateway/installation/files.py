@@ -169,7 +169,7 @@ def replace_key(path: Path, at_ms: int) -> Path | None:
         InstallationError: the files cannot change places; the next start tries again.
     """
     following = get_next_key_path(path)
-    kept = path.with_name(f"{path.name}.{at_ms}") if path.exists() else None
+    kept = _find_free_name(path, at_ms) if path.exists() else None
     try:
         if not following.exists():
             return None  # a start was faster
@@ -184,6 +184,12 @@ def replace_key(path: Path, at_ms: int) -> Path | None:
             field="key_file",
         ) from None
     return kept
+
+
+def _find_free_name(path: Path, number: int) -> Path:
+    while (found := path.with_name(f"{path.name}.{number}")).exists():
+        number += 1
+    return found
 
 
 def read_passphrase_file(path: Path) -> Secret:

@@ -161,6 +161,7 @@ async def _open_existing(settings: Settings, clock: Clock, path: Path) -> Instal
     await looked_at.close()
     opened = await open_sqlite(path, clock=clock, create=False)
     async with _kept_open(opened) as store:
+        await _settle_key_file(settings, clock, store)
         return _build(settings, clock, store, looked_at.keyring)
 
 

@@ -5,8 +5,9 @@ file and a row cannot change in one step: the new file is written beside the old
 (`root.key.next`), then the row, then the files change places. A start that finds the row changed
 and the files not uses the next one and finishes.
 
-Rule: nothing is committed before the new protection has opened the vault in memory, and no key
-file is ever lost: the old one, which older backups need, keeps a name of its own.
+Rule: one change at a time, by the lease that rotations have; nothing is committed before the new
+protection has opened the vault in memory; no key file is ever lost: the old one, which older
+backups need, keeps a name of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from gateway.entities import AuditRow, VaultMeta
 from gateway.errors import ConflictError, RootKeyError
 from gateway.installation import files
 from gateway.installation.opening import Installation
+from gateway.installation.rotation.lease import Lease, take_lease
 from gateway.installation.rotation.runner import Actor
 from gateway.secret import Secret
 from gateway.settings import Settings
@@ -51,11 +53,15 @@ async def protect_with_passphrase(
 
     Raises:
         RootKeyError: a passphrase that somebody could guess, or too little memory.
-        ConflictError: another process has changed the protection meanwhile.
+        ConflictError: another process changes the vault's keys, or has meanwhile.
     """
     protection = build_passphrase_protection(passphrase, settings.kdf)
     unlocking = await asyncio.to_thread(derive_unlocking_key, passphrase, protection)
-    before = await _store(installation, unlocking, protection, actor)
+    lease = await take_lease(installation.store, installation.clock)
+    try:
+        before = await _store(installation, lease, unlocking, protection, actor)
+    finally:
+        await lease.end()
     kept = files.get_key_path(settings) if before.root_kind == KEY_FILE else None
     return Protected(kind=protection.kind, key_file=None, kept_key=kept)
 
@@ -71,21 +77,49 @@ async def protect_with_key_file(
 
     Raises:
         InstallationError: the file cannot be written; nothing was changed.
-        ConflictError: another process has changed the protection meanwhile.
+        ConflictError: another process changes the vault's keys, or has meanwhile.
     """
     path = files.get_key_path(settings)
     following = files.get_next_key_path(path)
-    await asyncio.to_thread(files.remove_key, following)  # of a change that was never committed
-    unlocking = await asyncio.to_thread(files.create_key, following)
-    step("key-written")
-    await _store(installation, unlocking, build_key_file_protection(), actor)
-    step("protection-stored")
-    kept = await asyncio.to_thread(files.replace_key, path, installation.clock.now_ms())
+    lease = await take_lease(installation.store, installation.clock)
+    try:
+        await _remove_leftover(installation, following)
+        unlocking = await asyncio.to_thread(files.create_key, following)
+        step("key-written")
+        await _store(installation, lease, unlocking, build_key_file_protection(), actor)
+        step("protection-stored")
+        kept = await asyncio.to_thread(files.replace_key, path, installation.clock.now_ms())
+    finally:
+        await lease.end()
     return Protected(kind=KEY_FILE, key_file=path, kept_key=kept)
 
 
+async def _remove_leftover(installation: Installation, following: Path) -> None:
+    """Remove the next key file of a change that was never committed.
+
+    Raises:
+        ConflictError: it is the one that protects the root key by now.
+    """
+    key = await asyncio.to_thread(files.find_key, following)
+    if key is None:
+        return
+    async with installation.store.read() as tx:
+        meta, terms = await tx.vault.find_meta(), await tx.vault.list_terms()
+    try:
+        if meta is not None:
+            open_keyring(key, meta, terms)
+    except RootKeyError:
+        await asyncio.to_thread(files.remove_key, following)
+    else:
+        raise ConflictError(_CHANGED)
+
+
 async def _store(
-    installation: Installation, unlocking: Secret, protection: RootProtection, actor: Actor
+    installation: Installation,
+    lease: Lease,
+    unlocking: Secret,
+    protection: RootProtection,
+    actor: Actor,
 ) -> VaultMeta:
     async with installation.store.read() as tx:
         before, terms = await tx.vault.find_meta(), await tx.vault.list_terms()
@@ -93,7 +127,7 @@ async def _store(
         raise RootKeyError("the vault_meta row is gone: restore the database from a backup")
     after = installation.keyring.rewrap_root(before, unlocking, protection)
     open_keyring(unlocking, after, terms)
-    async with installation.store.write() as tx:
+    async with lease.write() as tx:
         if await tx.vault.find_meta() != before:
             raise ConflictError(_CHANGED)
         await tx.vault.update_meta(after)

@@ -22,14 +22,14 @@ from tests.installation.rotation.conftest import PAYLOAD_AT, Build, Stage
 from tests.installation.test_crypto import CANARY, ORIGIN, add_secrets
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for the end of the process: nothing of ours catches it."""
 
 
 def kill_at(name: str) -> Any:
     def step(reached: str) -> None:
         if reached == name:
-            raise Killed
+            raise KilledError
 
     return step
 
@@ -126,7 +126,7 @@ async def test_progress_is_told(build: Build) -> None:
 async def test_stopped_at_any_step_it_is_whole_and_the_next_run_finishes(
     stage: Stage, step: str
 ) -> None:
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         await rotate(stage.with_(step=kill_at(step)))
     await stage.check_whole()
     row = await rotate(stage.parts)
@@ -137,7 +137,7 @@ async def test_stopped_at_any_step_it_is_whole_and_the_next_run_finishes(
 
 
 async def test_a_half_made_term_that_does_not_open_is_given_up(stage: Stage) -> None:
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         await rotate(stage.with_(step=kill_at("begun")))
     path = stage.installation.data_dir / "lockgate.db"
     with closing(sqlite3.connect(path)) as database, database:
@@ -149,7 +149,7 @@ async def test_a_half_made_term_that_does_not_open_is_given_up(stage: Stage) -> 
 
 
 async def test_an_unfinished_rotation_is_advised_on(stage: Stage) -> None:
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         await rotate(stage.with_(step=kill_at("batch-stored")))
     status = await crypto_status(stage.installation)
     assert "unfinished" in status.advice[-1]
@@ -158,12 +158,12 @@ async def test_an_unfinished_rotation_is_advised_on(stage: Stage) -> None:
 
 
 async def test_an_unfinished_one_keeps_its_kind(stage: Stage) -> None:
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         await rotate(stage.with_(step=kill_at("begun")))
     with pytest.raises(RotationError, match="finish it first"):
         await rotate(stage.parts, reencrypt=True)
     assert not (await rotate(stage.parts)).reencrypt
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         await rotate(stage.with_(step=kill_at("begun")), reencrypt=True)
     assert (await rotate(stage.parts)).reencrypt
 
@@ -297,7 +297,7 @@ async def test_an_old_backup_s_records_still_open(stage: Stage) -> None:
 
 
 async def test_what_wraps_too_much_stops_and_stays_whole(stage: Stage) -> None:
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         await rotate(stage.with_(step=kill_at("activated")))
     path = stage.installation.data_dir / "lockgate.db"
     with closing(sqlite3.connect(path)) as database, database:
