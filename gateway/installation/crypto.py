@@ -256,8 +256,10 @@ async def plan_rotation(
     """Tell what a rotation would do: opens every record, writes nothing."""
     status = await crypto_status(installation)
     report = await crypto_verify(installation, progress)
-    async with installation.store.read() as transaction:
-        row = await transaction.rotation.get()
+    row = Rotation()
+    if installation.is_current:
+        async with installation.store.read() as transaction:
+            row = await transaction.rotation.get()
     to_term = row.to_term if row.is_unfinished else None
     standing = sum(term.records for term in status.terms if term.term != to_term)
     return RotationPlan(

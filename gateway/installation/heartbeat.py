@@ -24,6 +24,7 @@ logger = logging.getLogger("lockgate.vault")
 
 BEAT_S: Final = 4.0  # a commit of the database each
 LEASE_MS: Final = 15_000  # three beats, and the 2 s that a database may take
+_STOP_S: Final = 1.0  # a stop does not wait for a database that hangs
 _LOOK_S: Final = 0.1  # how soon a new key is told of: a rotation waits for it
 
 
@@ -60,8 +61,8 @@ class Heartbeat:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
-        with suppress(LockgateError):  # then its lease ends by itself
-            async with self._store.write() as tx:
+        with suppress(LockgateError, TimeoutError):  # then its lease ends by itself
+            async with asyncio.timeout(_STOP_S), self._store.write() as tx:
                 await tx.rotation.delete_process(self.process_id)
 
     async def beat(self) -> None:
