@@ -22,7 +22,7 @@ from gateway.vault.format import parse_record
 BATCH: Final = 100  # about 10 ms of work, 5 ms of a transaction
 _SLICE: Final = 10  # records between two turns of the event loop, about a millisecond
 _SHORTEST_PAUSE_S: Final = 0.01  # another process that waits for the database gets it
-_PAUSE_SHARE: Final = 2.0  # of a batch's own time: requests and other writers have the rest
+_PAUSE_SHARE: Final = 4.0  # of a batch's own time: requests and other writers have the rest
 
 Moved = tuple[VersionedSecret, bytes]
 Step = Callable[[str], None]
