@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,24 +41,32 @@ from gateway.vault.envelope import secret_context
 _PROVIDER = "openai_compatible"
 
 
+async def fill_secrets(data: Path, mock_url: str, count: int) -> None:
+    """Make an installation with `count` secrets, each with a model, and an endpoint per pair."""
+    await _fill(data, mock_url, count, _write_secrets)
+
+
 def fill(data: Path, mock_url: str, count: int) -> None:
     """Make an installation with `count` endpoints; the last one is the bench's own."""
-    asyncio.run(_fill(data, mock_url, count))
+    asyncio.run(_fill(data, mock_url, count, _write))
 
 
-async def _fill(data: Path, mock_url: str, count: int) -> None:
+_Write = Callable[[Installation, str, int], Awaitable[None]]
+
+
+async def _fill(data: Path, mock_url: str, count: int, write: _Write) -> None:
     environ = {"LOCKGATE_ADMIN_TOKEN": TOKEN, "LOCKGATE_ALLOWED_PRIVATE_ORIGINS": mock_url}
     settings = parse_settings({"data": str(data)}, environ, None)
     installation = await open_installation(settings, SystemClock())
     try:
-        await _write(installation, mock_url, count)
+        await write(installation, mock_url, count)
     finally:
         await installation.close()
 
 
 async def _write(installation: Installation, mock_url: str, count: int) -> None:
     stamps = _build_stamps(installation.clock.now_ms())
-    secret, sealed = _build_secret(installation, mock_url, stamps)
+    secret, sealed = _build_secret(installation, mock_url, stamps, "bench", "bench-provider-key")
     models = [build_model(secret.secret_id, number, stamps) for number in range(max(count, 2))]
     async with installation.store.write() as tx:
         await tx.vault.add_wraps(sealed.kek_term, 1)
@@ -68,6 +77,26 @@ async def _write(installation: Installation, mock_url: str, count: int) -> None:
             name = ENDPOINT if number == count - 1 else f"endpoint-{number}"
             pair = (models[number], models[(number + 1) % len(models)])
             await tx.endpoints.insert(build_endpoint(name, pair, stamps))
+        await tx.bump_epoch()
+        build_snapshot(await tx.read_configuration())
+
+
+async def _write_secrets(installation: Installation, mock_url: str, count: int) -> None:
+    stamps = _build_stamps(installation.clock.now_ms())
+    made = [
+        _build_secret(installation, mock_url, stamps, f"secret-{number}", f"bench-key-{number}")
+        for number in range(count)
+    ]
+    models = [build_model(info.secret_id, n, stamps) for n, (info, _) in enumerate(made)]
+    async with installation.store.write() as tx:
+        await tx.vault.add_wraps(installation.sealer.active_term, count)
+        for info, sealed in made:
+            await tx.secrets.insert(info, sealed)
+        for number, model in enumerate(models):
+            await tx.model_definitions.insert(model)
+            if number % 2:
+                pair = (models[number - 1], model)
+                await tx.endpoints.insert(build_endpoint(f"endpoint-{number // 2}", pair, stamps))
         await tx.bump_epoch()
         build_snapshot(await tx.read_configuration())
 
@@ -89,19 +118,19 @@ def _id(prefix: str) -> str:
 
 
 def _build_secret(
-    installation: Installation, mock_url: str, stamps: dict[str, Any]
+    installation: Installation, mock_url: str, stamps: dict[str, Any], name: str, key: str
 ) -> tuple[GatewaySecretInfo, SealedSecret]:
     auth_config = {"api_base": f"{mock_url}/v1"}
     row = SealedSecret(
         secret_id=SecretId(_id("s-")),
-        secret_name="bench",
+        secret_name=name,
         provider=_PROVIDER,
         auth_config=auth_config,
         secret_version=1,
         kek_term=installation.sealer.active_term,
         record=b"",
     )
-    value = Secret(json.dumps({"api_key": "bench-provider-key"}))
+    value = Secret(json.dumps({"api_key": key}))
     context = secret_context(row, allowed_origin(_PROVIDER, auth_config))
     sealed = SealedSecret(
         **{name: getattr(row, name) for name in SealedSecret.__slots__ if name != "record"},

@@ -37,6 +37,9 @@ from gateway.control.ui import add_ui_routes
 from gateway.errors import DatabaseDamagedError, GatewayError, LockgateError, ManifestError
 from gateway.fleet import Alone, Fleet
 from gateway.installation import Installation, open_installation
+from gateway.installation.heartbeat import Heartbeat, Held
+from gateway.installation.keys import KeyLoader
+from gateway.installation.service import VaultService
 from gateway.ports import Clock, Store
 from gateway.proxy import (
     PassOn,
@@ -83,6 +86,8 @@ class Gateway:
     healths: HealthTable
     clock: SystemClock
     refresher: Refresher
+    heartbeat: Heartbeat
+    vault: VaultService
     started_at: int
     fleet: Fleet
     file: ConfigurationFile | None = None
@@ -98,7 +103,9 @@ class Gateway:
         """Stop the background work, flush the ledger, close the database."""
         if self.file is not None:
             await self.file.stop()
+        await self.vault.stop()
         await self.refresher.stop()
+        await self.heartbeat.stop()
         await self.usage.stop()
         await self.installation.store.close()
 
@@ -121,8 +128,9 @@ class Serving:
 class Refresher:
     """Serves changes that other processes commit: looks at the database's version, follows it."""
 
-    def __init__(self, store: Store, serving: Serving, clock: Clock) -> None:
+    def __init__(self, store: Store, keys: KeyLoader, serving: Serving, clock: Clock) -> None:
         self._store = store
+        self._keys = keys
         self._serving = serving
         self._clock = clock
         self._seen_at_s = clock.monotonic_s()
@@ -154,9 +162,9 @@ class Refresher:
         self._seen_at_s = self._clock.monotonic_s()
 
     async def refresh(self) -> None:
-        """Read what has changed and serve it, if the database is ahead."""
+        """Read what has changed and serve it, if the database is ahead; keys come first."""
         current = self._serving.snapshots.current
-        async with self._store.read() as tx:
+        async with self._keys.read() as tx:
             if await tx.get_epoch() <= current.epoch:
                 return  # our own commit, or a batch of the ledger
             snapshot = await read_snapshot(tx, current)
@@ -190,12 +198,14 @@ async def build_gateway(settings: Settings, fleet: Fleet | None = None) -> Gatew
     clock = SystemClock()
     installation = await open_installation(settings, clock)
     try:
-        async with installation.store.read() as tx:
+        async with installation.keys.read() as tx:
             snapshot = await read_snapshot(tx)
         installation.store.limit_wait(LOCK_WAIT_S)
         fleet = fleet or Alone()
+        installation.keys.on_change = fleet.offer_keys
         serving = Serving(SnapshotHolder(snapshot), ModelConfigCache(installation.opener), fleet)
         fleet.offer(snapshot)
+        refresher = Refresher(installation.store, installation.keys, serving, clock)
         gateway = Gateway(
             settings=settings,
             installation=installation,
@@ -204,7 +214,11 @@ async def build_gateway(settings: Settings, fleet: Fleet | None = None) -> Gatew
             metrics=Metrics(),
             healths=build_health_table(settings),
             clock=clock,
-            refresher=Refresher(installation.store, serving, clock),
+            refresher=refresher,
+            heartbeat=Heartbeat(
+                installation.store, clock, lambda: _look_what_is_held(installation, serving)
+            ),
+            vault=VaultService(installation, lambda: _follow(refresher, serving)),
             started_at=clock.now_ms(),
             fleet=fleet,
             file=_build_file(settings),
@@ -235,6 +249,20 @@ async def _load_file(gateway: Gateway) -> None:
             "remove it before the next one, or set LOCKGATE_ADMIN_TOKEN"
         )
         raise ManifestError((*error.faults, hint), field=error.field) from None
+
+
+def _look_what_is_held(installation: Installation, serving: Serving) -> Held:
+    """Return the oldest keys and configuration that this process or a worker of it has."""
+    own = (installation.keyring.newest_term, serving.snapshots.current.epoch)
+    theirs = serving.fleet.held() or own
+    term, epoch = (min(pair) for pair in zip(own, theirs, strict=True))
+    return Held(term, epoch, len(serving.fleet.describe()) or 1)
+
+
+async def _follow(refresher: Refresher, serving: Serving) -> None:
+    """Serve what was just committed here, in every worker."""
+    await refresher.refresh()
+    await serving.fleet.wait(serving.snapshots.current.epoch)
 
 
 def _build_spool(settings: Settings) -> Spool | None:
@@ -364,6 +392,7 @@ def _build_control(gateway: Gateway) -> ControlParts:
         status=status,
         usage_flush=flush,
         source=gateway.file,
+        vault=gateway.vault,
     )
 
 
@@ -432,6 +461,8 @@ def _background(gateway: Gateway) -> Any:
         gateway.refresher.start()
         if gateway.file is not None and gateway.declared is not None:
             gateway.file.start(gateway.declared, gateway.clock.now_ms)
+        gateway.heartbeat.start()
+        gateway.vault.start()
         yield
 
     return run

@@ -350,6 +350,72 @@ class SealContext:
 # --- history and usage --------------------------------------------------------------------
 
 
+class RotationPhase(StrEnum):
+    """How far a rotation of the key-encryption key has come."""
+
+    IDLE = "idle"  # none yet
+    LOADING = "loading"  # the new term is stored, not every process has its key yet
+    MOVING = "moving"  # the new term is active, records go over to it
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """The newest rotation, and who may run it; one row. Times in ms since the epoch.
+
+    A runner writes only while `token` is the one that it got with its lease.
+    """
+
+    token: int = 0
+    holder: str = ""  # host and process, for the operator
+    lease_until: int = 0
+    phase: RotationPhase = RotationPhase.IDLE
+    to_term: int | None = None
+    reencrypt: bool = False
+    total: int = 0  # records that stood under other terms when the new one became active
+    moved: int = 0
+    failed: int = 0  # records that do not open and stay where they are
+    started_at: int | None = None
+    finished_at: int | None = None
+    started_by: str = ""
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether running it again has something to finish."""
+        return self.phase in (RotationPhase.LOADING, RotationPhase.MOVING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingProcess:
+    """A gateway (parent and workers) on this database, as of its last heartbeat.
+
+    `loaded_term` and `served_epoch` are the lowest of it and all its live workers.
+    """
+
+    process_id: str
+    host: str
+    pid: int
+    workers: int
+    started_at: int
+    seen_at: int
+    lease_until: int  # after it, the process counts as gone
+    loaded_term: int  # it has the keys of all terms up to this one
+    served_epoch: int
+
+    @property
+    def name(self) -> str:
+        """What an operator finds it by."""
+        return f"{self.host}, pid {self.pid}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionedSecret:
+    """A sealed credential with the version of its row, to be replaced only if it is still that."""
+
+    sealed: SealedSecret
+    version: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
     """Who changed what; secrets are masked in `before` and `after`."""

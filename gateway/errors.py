@@ -19,6 +19,7 @@
     │   │   (and AlreadyExistsError: the name or key is taken)
     │   ├── CredentialRebindError     409   ├── StaleVersionError      412
     │   ├── ConfigurationConflictError 409  ├── SecretValueRequiredError 409
+    │   ├── KeyRotatedError           409   ├── RotationError          409
     │   ├── PayloadTooLargeError      413   ├── UnsupportedMediaError  415
     │   ├── RequestTimeoutError       408   ├── HostNotAllowedError    403
     │   ├── ReadOnlyError             403
@@ -245,6 +246,18 @@ class SecretValueRequiredError(ConflictError):
     """A secret was deleted and comes back only with its value; `extra["secrets"]` names it."""
 
     code = "secret_value_required"
+
+
+class KeyRotatedError(ConflictError):
+    """A value was sealed under a term that is no longer active; the writer seals it again."""
+
+    code = "key_rotated"
+
+
+class RotationError(ConflictError):
+    """A rotation, or the end of a key term, cannot be as things are now."""
+
+    code = "rotation_refused"
 
 
 class StaleVersionError(RequestError):

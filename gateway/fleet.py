@@ -20,6 +20,14 @@ class Fleet(Protocol):
         """Begin to bring every worker to `snapshot`; returns at once."""
         ...
 
+    def offer_keys(self) -> None:
+        """Begin to bring changed keys to every worker; returns at once."""
+        ...
+
+    def held(self) -> tuple[int, int] | None:
+        """Return the lowest key term and epoch of all live workers; None where there is none."""
+        ...
+
     async def wait(self, epoch: int) -> Sequence[str]:
         """Wait until every live worker serves `epoch`; name those that do not within 5 s."""
         ...
@@ -50,6 +58,13 @@ class Alone:
 
     def offer(self, snapshot: Snapshot) -> None:
         """Do nothing."""
+
+    def offer_keys(self) -> None:
+        """Do nothing: whoever opens records here asks the keyring itself."""
+
+    def held(self) -> tuple[int, int] | None:
+        """Return nothing."""
+        return None
 
     async def wait(self, epoch: int) -> Sequence[str]:  # noqa: ARG002  there is nobody to ask
         """Wait for nobody."""

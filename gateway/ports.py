@@ -36,13 +36,16 @@ from gateway.entities import (
     ModelDefinitionId,
     Page,
     PageRequest,
+    Rotation,
     SealContext,
     SealedSecret,
     SecretId,
+    ServingProcess,
     StoredApiKey,
     UsageRow,
     Users,
     VaultMeta,
+    VersionedSecret,
 )
 from gateway.secret import Secret
 
@@ -277,13 +280,47 @@ class VaultRows(Protocol):
         """Count wraps under a term that must be active; return the new count.
 
         Raises:
-            ConflictError: the term is not the active one any more.
+            KeyRotatedError: the term is not the active one any more.
         """
         ...
 
     async def count_records(self) -> Mapping[int, int]:
         """Return how many records stand under each term."""
         ...
+
+
+class RotationRows(Protocol):
+    """The rotation's lease and progress, the processes that serve, and records by term."""
+
+    async def get(self) -> Rotation: ...
+    async def take_lease(self, holder: str, *, now: int, until: int) -> int | None:
+        """Take the lease if it is free at `now`; return its fencing token, else None."""
+        ...
+
+    async def renew_lease(self, token: int, *, until: int) -> None:
+        """Keep the lease, first thing in a runner's transaction.
+
+        Raises:
+            RotationError: another runner has it; nothing may be written.
+        """
+        ...
+
+    async def end_lease(self, token: int) -> None: ...
+    async def update(self, row: Rotation) -> None:
+        """Store phase and progress. Raises RotationError where `row.token` is outdated."""
+        ...
+
+    async def put_process(self, row: ServingProcess) -> None: ...
+    async def delete_process(self, process_id: str) -> None: ...
+    async def list_processes(self, *, now: int) -> tuple[ServingProcess, ...]: ...
+    async def list_records(
+        self, term: int, *, after: SecretId | None, limit: int
+    ) -> tuple[VersionedSecret, ...]: ...
+    async def move_record(self, old: VersionedSecret, *, term: int, record: bytes) -> bool:
+        """Replace a record if its row is still the one that was read; tell whether it was."""
+        ...
+
+    async def destroy_term(self, term: int) -> None: ...
 
 
 class AdminRows(Protocol):
@@ -382,6 +419,7 @@ class Transaction(Protocol):
     bindings: BindingRows
     api_keys: ApiKeyRows
     vault: VaultRows
+    rotation: RotationRows
     admin: AdminRows
     usage: UsageRows
     history: HistoryRows

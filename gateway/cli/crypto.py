@@ -1,30 +1,31 @@
 """`lockgate crypto`: the vault's keys and records, on the data directory itself.
 
-Rule: reads only; names, numbers and reasons come out, never a value.
+What changes keys is in `gateway.cli.keychange`.
+
+Rule: names, numbers and reasons come out, never a value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway.cli.keychange import change_passphrase, retire_term, rotate_kek
 from gateway.cli.offline import run_on_installation
 from gateway.cli.options import with_output, with_settings
 from gateway.cli.output import (
     Column,
     column,
     dump_time,
-    is_error_terminal,
     number,
     print_entity,
     print_json,
     print_line,
     print_rows,
 )
+from gateway.cli.progress import show_progress
 from gateway.cli.refusal import Refused
 from gateway.settings import Settings
 
@@ -43,9 +44,25 @@ _TERM_COLUMNS = (
 )
 
 
+_PROCESS_COLUMNS = (
+    column("HOST", "host"),
+    number("PID", "pid"),
+    number("WORKERS", "workers"),
+    number("LOADED TERM", "loaded_term"),
+    Column("SEEN", lambda row: dump_time(row["seen_at"])),
+)
+
+
 @click.group()
 def crypto() -> None:
-    """Look at the vault: its keys, and whether every stored credential opens."""
+    """Look at the vault, rotate its keys, change what protects them.
+
+    All of it works on the data directory itself, with or without a running gateway.
+    """
+
+
+for _command in (rotate_kek, change_passphrase, retire_term):
+    crypto.add_command(_command)
 
 
 @crypto.command(epilog="Example: lockgate crypto status --data /var/lib/lockgate")
@@ -63,6 +80,9 @@ def status(settings: Settings, output: str) -> None:
     print_entity(_describe(found))
     click.echo()
     print_rows([asdict(term) for term in found.terms], _TERM_COLUMNS, "table")
+    if found.processes:
+        click.echo()
+        print_rows([asdict(process) for process in found.processes], _PROCESS_COLUMNS, "table")
     for sentence in found.advice:
         print_entity([("advice", sentence)])
 
@@ -75,7 +95,21 @@ def _describe(found: CryptoStatus) -> list[tuple[str, str]]:
         ("derivation", f"{found.kdf} {params}" if found.kdf else "-"),
         ("active term", str(found.active_term)),
         ("records", str(found.records)),
+        ("rotation", _describe_rotation(found.rotation)),
     ]
+
+
+def _describe_rotation(row: dict[str, Any]) -> str:
+    if row["phase"] == "idle":
+        return "none yet"
+    text = f"to term {row['to_term']}: {row['phase']}, {row['moved']} of {row['total']} moved"
+    if row["failed"]:
+        text += f", {row['failed']} do not open"
+    if row["running"]:
+        return f"{text}; runs in {row['holder']}"
+    if row["finished_at"] is not None:
+        return f"{text}; ended {dump_time(row['finished_at'])}"
+    return f"{text}; nobody is at it"
 
 
 @crypto.command(epilog="Example: lockgate crypto verify && lockgate backup nightly.db")
@@ -89,7 +123,7 @@ def verify(settings: Settings, output: str) -> None:
     # Late: loads the vault.
     from gateway.installation import crypto_verify
 
-    with _progress() as tell:
+    with show_progress("opening records") as tell:
         report = run_on_installation(settings, lambda found: crypto_verify(found, tell))
     if output == "json":
         print_json({"ok": report.ok, **asdict(report)})
@@ -108,18 +142,3 @@ def _print_report(report: VerifyReport) -> None:
         print_entity([("FAIL", f"{record.secret_name} ({record.secret_id}): {record.reason}")])
     total = report.opened + len(report.failed)
     print_line(f"{report.opened} of {total} records open")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None] | None]:
-    """Show a bar on a terminal's stderr; elsewhere nothing."""
-    if not is_error_terminal():
-        yield None
-        return
-    # Late: rich takes longer to load than most commands take to run.
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("opening records", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

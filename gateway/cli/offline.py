@@ -1,6 +1,7 @@
 """Commands that work on the data directory itself, with or without a running server.
 
-Rule: the installation is opened for reading only, and closed whatever happens.
+Rule: the installation is opened for reading only unless the command is there to change it, and
+closed whatever happens.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def run_on_installation(settings: Settings, use: Callable[[Installation], Awaitable[T]]) -> T:
-    """Open the installation with its root key and give it to `use`.
+def run_on_installation(
+    settings: Settings, use: Callable[[Installation], Awaitable[T]], *, write: bool = False
+) -> T:
+    """Open the installation with its root key and give it to `use`; `write` lets it change it.
 
     Raises:
         StartError: there is none, or it cannot be opened.
@@ -30,7 +33,9 @@ def run_on_installation(settings: Settings, use: Callable[[Installation], Awaita
     from gateway.process import harden_process
 
     async def run() -> T:
-        installation = await open_installation(settings, SystemClock(), read_only=True)
+        installation = await open_installation(
+            settings, SystemClock(), read_only=not write, create=False
+        )
         try:
             return await use(installation)
         finally:

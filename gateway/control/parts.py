@@ -37,6 +37,32 @@ class ConfigurationSource(Protocol):
         ...
 
 
+class VaultKeys(Protocol):
+    """The vault's keys, as an admin may see and rotate them; no value can be read through it."""
+
+    async def reload(self) -> None:
+        """Load the keys that the database has by now."""
+        ...
+
+    async def describe(self) -> dict[str, Any]:
+        """Return terms, records, processes, rotation and advice."""
+        ...
+
+    async def progress(self) -> dict[str, Any]:
+        """Return how far the newest rotation is."""
+        ...
+
+    async def plan(self) -> dict[str, Any]:
+        """Return what a rotation would do; opens every record, changes nothing."""
+        ...
+
+    async def rotate(
+        self, *, actor: str, request_id: str, source_address: str, reencrypt: bool
+    ) -> dict[str, Any]:
+        """Begin or go on with a rotation; return the progress. Raises RotationError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ControlParts:
     """The control plane's surroundings.
@@ -56,5 +82,6 @@ class ControlParts:
     publish: Callable[[Snapshot], Awaitable[Sequence[str]]]
     status: Callable[[], Awaitable[dict[str, Any]]]
     usage_flush: Callable[[], Awaitable[None]]
+    vault: VaultKeys
     source: ConfigurationSource | None = None
     tokens: TokenCache = field(default_factory=TokenCache)

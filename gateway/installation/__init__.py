@@ -7,10 +7,12 @@ not take up; whatever is wrong is one sentence with the way to mend it.
 from gateway.installation.crypto import (
     CryptoStatus,
     FailedRecord,
+    RotationPlan,
     TermStatus,
     VerifyReport,
     crypto_status,
     crypto_verify,
+    plan_rotation,
 )
 from gateway.installation.files import get_database_path, get_key_path
 from gateway.installation.opening import Installation, open_installation
@@ -19,6 +21,7 @@ __all__ = [
     "CryptoStatus",
     "FailedRecord",
     "Installation",
+    "RotationPlan",
     "TermStatus",
     "VerifyReport",
     "crypto_status",
@@ -26,4 +29,5 @@ __all__ = [
     "get_database_path",
     "get_key_path",
     "open_installation",
+    "plan_rotation",
 ]

@@ -1,4 +1,4 @@
-"""What the offline commands ``crypto status`` and ``crypto verify`` say.
+"""What the vault's keys and records are like: status, advice, verification, plan of a rotation.
 
 Rule: reads only, and only names, numbers and reasons come out: no value, no
 ciphertext.
@@ -7,9 +7,18 @@ ciphertext.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from gateway.entities import KekState, KekTerm, PageRequest, SealedSecret, VaultMeta
+from gateway.entities import (
+    KekState,
+    KekTerm,
+    PageRequest,
+    Rotation,
+    SealedSecret,
+    ServingProcess,
+    VaultMeta,
+)
 from gateway.errors import InvalidValueError, RootKeyError, VaultIntegrityError
 from gateway.installation.opening import Installation
 from gateway.providers import allowed_origin
@@ -46,6 +55,8 @@ class CryptoStatus:
     terms: tuple[TermStatus, ...]
     missing_terms: tuple[int, ...]  # named by records, in no row
     records: int
+    rotation: dict[str, Any]  # see `describe_rotation`
+    processes: tuple[ServingProcess, ...]
     advice: tuple[str, ...]
 
 
@@ -71,19 +82,35 @@ class VerifyReport:
         return not self.failed
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RotationPlan:
+    """What a rotation would do now."""
+
+    resumes: bool  # it would finish one that has begun
+    to_term: int
+    reencrypt: bool | None  # of the one that it would finish
+    records: int  # that would move
+    failed: tuple[FailedRecord, ...]
+    processes: tuple[ServingProcess, ...]  # that would have to load the new key
+
+
 async def crypto_status(installation: Installation) -> CryptoStatus:
     """Describe root key, terms, records per term, wraps and age, and advise.
 
     Raises:
         RootKeyError: the vault's row vanished since the installation was opened.
     """
+    rotation, processes = Rotation(), tuple[ServingProcess, ...]()
     async with installation.store.read() as transaction:
         meta = await transaction.vault.find_meta()
         rows = await transaction.vault.list_terms()
         records = await transaction.vault.count_records()
+        if installation.is_current:
+            rotation = await transaction.rotation.get()
+            processes = await transaction.rotation.list_processes(now=installation.clock.now_ms())
     if meta is None:
         raise RootKeyError("the vault_meta row is gone: restore the database from a backup")
-    return _build_status(installation, meta, rows, records)
+    return _build_status(installation, meta, rows, records, rotation, processes)
 
 
 def _build_status(
@@ -91,6 +118,8 @@ def _build_status(
     meta: VaultMeta,
     rows: Sequence[KekTerm],
     records: Mapping[int, int],
+    rotation: Rotation,
+    processes: tuple[ServingProcess, ...],
 ) -> CryptoStatus:
     faults = installation.keyring.unusable
     now_ms = installation.clock.now_ms()
@@ -116,8 +145,31 @@ def _build_status(
         terms=terms,
         missing_terms=missing,
         records=sum(records.values()),
-        advice=_advise(terms, missing),
+        rotation=describe_rotation(rotation, now_ms),
+        processes=processes,
+        advice=(*_advise(terms, missing), *_advise_rotation(rotation, now_ms)),
     )
+
+
+def describe_rotation(row: Rotation, now_ms: int) -> dict[str, Any]:
+    """Return the newest rotation as it is shown; `running`: a runner holds its lease."""
+    running = bool(row.holder) and row.lease_until > now_ms
+    shown = asdict(row) | {
+        "phase": row.phase.value,
+        "running": running,
+        "holder": row.holder if running else None,
+        "lease_until": row.lease_until if running else None,
+        "started_by": row.started_by or None,
+    }
+    del shown["token"]
+    return shown
+
+
+def _advise_rotation(row: Rotation, now_ms: int) -> list[str]:
+    if not row.is_unfinished or describe_rotation(row, now_ms)["running"]:
+        return []
+    term = row.to_term
+    return [f"the rotation to key term {term} is unfinished: run `lockgate crypto rotate-kek`"]
 
 
 def _advise(terms: Sequence[TermStatus], missing: Sequence[int]) -> tuple[str, ...]:
@@ -135,6 +187,11 @@ def _advise_term(term: TermStatus) -> list[str]:
     advice = []
     if term.fault is not None and term.records:
         advice.append(f"{term.fault}: its {term.records} records do not open; restore a backup")
+    elif term.state is KekState.DECRYPT_ONLY and term.records:
+        advice.append(
+            f"{term.records} records still stand under key term {term.term}: rotate again; "
+            "`lockgate crypto verify` names those that do not open"
+        )
     if term.state is not KekState.ACTIVE:
         return advice
     if term.wraps >= ADVISE_ROTATION_AT:
@@ -191,3 +248,25 @@ def _open(installation: Installation, sealed: SealedSecret) -> None:
         raise VaultIntegrityError("the row names another key term than its record")
     origin = allowed_origin(sealed.provider, sealed.auth_config)
     installation.opener.open(secret_context(sealed, origin), sealed.record)
+
+
+async def plan_rotation(
+    installation: Installation, progress: Callable[[int, int], None] | None = None
+) -> RotationPlan:
+    """Tell what a rotation would do: opens every record, writes nothing."""
+    status = await crypto_status(installation)
+    report = await crypto_verify(installation, progress)
+    row = Rotation()
+    if installation.is_current:
+        async with installation.store.read() as transaction:
+            row = await transaction.rotation.get()
+    to_term = row.to_term if row.is_unfinished else None
+    standing = sum(term.records for term in status.terms if term.term != to_term)
+    return RotationPlan(
+        resumes=row.is_unfinished,
+        to_term=to_term or max(term.term for term in status.terms) + 1,
+        reencrypt=row.reencrypt if row.is_unfinished else None,
+        records=max(0, standing - len(report.failed)),
+        failed=report.failed,
+        processes=status.processes,
+    )

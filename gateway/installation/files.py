@@ -141,6 +141,57 @@ def create_key(path: Path) -> Secret:
     return key
 
 
+def get_next_key_path(path: Path) -> Path:
+    """Return where the key file waits that is to take the place of the one at `path`."""
+    return path.with_name(f"{path.name}.next")
+
+
+def remove_key(path: Path) -> None:
+    """Remove a key file that never came to protect anything.
+
+    Raises:
+        InstallationError: it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise InstallationError(
+            f"{path} cannot be removed ({error.strerror}): remove it", field="key_file"
+        ) from None
+
+
+def replace_key(path: Path, at_ms: int) -> Path | None:
+    """Put the next key file in its place; return the name that the former one is kept under.
+
+    The former gets its second name first: killed anywhere, both are there.
+
+    Raises:
+        InstallationError: the files cannot change places; the next start tries again.
+    """
+    following = get_next_key_path(path)
+    kept = _find_free_name(path, at_ms) if path.exists() else None
+    try:
+        if not following.exists():
+            return None  # a start was faster
+        if kept is not None:
+            os.link(path, kept)
+        following.replace(path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise InstallationError(
+            f"the key file {following} cannot take the place of {path} "
+            f"({error.strerror}): make its directory writable; the next start tries again",
+            field="key_file",
+        ) from None
+    return kept
+
+
+def _find_free_name(path: Path, number: int) -> Path:
+    while (found := path.with_name(f"{path.name}.{number}")).exists():
+        number += 1
+    return found
+
+
 def read_passphrase_file(path: Path) -> Secret:
     """Return the first line of the file.
 

@@ -15,7 +15,7 @@ import asyncio
 import os
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from gateway.errors import (
     SchemaTooNewError,
 )
 from gateway.installation import files
+from gateway.installation.keys import KeyLoader
 from gateway.ports import Clock, Opener, Sealer, Store
 from gateway.process import PASSPHRASE_VARIABLE, forget_passphrase_variable
 from gateway.secret import Secret
@@ -57,12 +58,14 @@ class Installation:
 
     store: Store
     keyring: Keyring
+    keys: KeyLoader  # brings the keyring to what the database has
     sealer: Sealer
     opener: Opener
     clock: Clock = field(repr=False)
     data_dir: Path
     first_start: bool
     admin_token: Secret | None
+    is_current: bool = True  # the schema; an older one is only looked at
 
     async def close(self) -> None:
         """Close the database."""
@@ -70,14 +73,15 @@ class Installation:
 
 
 async def open_installation(
-    settings: Settings, clock: Clock, *, read_only: bool = False
+    settings: Settings, clock: Clock, *, read_only: bool = False, create: bool = True
 ) -> Installation:
     """Open the installation that `settings` name; make it where there is none.
 
-    With `read_only` nothing is made or changed, and a server may run meanwhile.
+    With `read_only` nothing is made or changed, without `create` nothing is made; a server may run
+    meanwhile.
 
     Raises:
-        InstallationError: the data directory cannot be used; with `read_only`, nothing is there.
+        InstallationError: the data directory cannot be used, or there is nothing to be opened.
         RootKeyError: the root key is missing, unreadable, too weak or wrong.
         DatabaseDamagedError, SchemaTooNewError: from the store.
     """
@@ -85,6 +89,8 @@ async def open_installation(
     with _naming(path):
         if read_only:
             return await _open_read_only(settings, clock, path)
+        if not create:
+            return await _open_existing(settings, clock, path)
         return await _open(settings, clock, path)
 
 
@@ -133,6 +139,7 @@ async def _open_for_writing(
             if protected is None:
                 protected = await asyncio.to_thread(_protect, settings)
             opened = await _create_vault(settings, clock, store, protected)
+        await _settle_key_file(settings, clock, store)
         token = await _ensure_admin_token(settings, clock, store)
         return _build(settings, clock, store, opened, first_start=first_start, admin_token=token)
 
@@ -142,12 +149,26 @@ async def _open_read_only(settings: Settings, clock: Clock, path: Path) -> Insta
     opened = await open_sqlite(path, clock=clock, create=False, read_only=True)
     async with _kept_open(opened) as store:
         keyring = await _find_keyring(settings, store)
+        pending = await asyncio.to_thread(inspect_file, path, load_migrations("sqlite"))
         if keyring is not None:
-            return _build(settings, clock, store, keyring)
-        raise InstallationError(
-            f"the database {path} was never started with: run `lockgate serve` once",
-            field="data",
-        )
+            return _build(settings, clock, store, keyring, is_current=not pending)
+        raise _build_unused_error(path)
+
+
+async def _open_existing(settings: Settings, clock: Clock, path: Path) -> Installation:
+    """Open for writing what was found right by reading."""
+    looked_at = await _open_read_only(settings, clock, path)
+    await looked_at.close()
+    opened = await open_sqlite(path, clock=clock, create=False)
+    async with _kept_open(opened) as store:
+        await _settle_key_file(settings, clock, store)
+        return _build(settings, clock, store, looked_at.keyring)
+
+
+def _build_unused_error(path: Path) -> InstallationError:
+    return InstallationError(
+        f"the database {path} was never started with: run `lockgate serve` once", field="data"
+    )
 
 
 async def _look_at(settings: Settings, clock: Clock, path: Path) -> Keyring | None:
@@ -178,17 +199,20 @@ def _build(
     *,
     first_start: bool = False,
     admin_token: Secret | None = None,
+    is_current: bool = True,
 ) -> Installation:
     forget_passphrase_variable()
     return Installation(
         store=store,
         keyring=keyring,
+        keys=KeyLoader(store, keyring),
         sealer=RecordSealer(keyring),
         opener=RecordOpener(keyring),
         clock=clock,
         data_dir=settings.data,
         first_start=first_start,
         admin_token=admin_token,
+        is_current=is_current,
     )
 
 
@@ -241,8 +265,35 @@ async def _create_vault(
 
 
 async def _unlock(settings: Settings, meta: VaultMeta, terms: Sequence[KekTerm]) -> Keyring:
+    following = await asyncio.to_thread(_find_next_key, settings, meta)
+    if following is not None:
+        with suppress(RootKeyError):
+            return open_keyring(following, meta, terms)
     unlocking = await asyncio.to_thread(_get_unlocking_key, settings, meta)
     return open_keyring(unlocking, meta, terms)
+
+
+async def _settle_key_file(settings: Settings, clock: Clock, store: Store) -> None:
+    """Finish a change of the key file whose process was killed (see `protection`)."""
+    async with store.read() as transaction:
+        meta = await transaction.vault.find_meta()
+        terms = await transaction.vault.list_terms()
+    following = None if meta is None else await asyncio.to_thread(_find_next_key, settings, meta)
+    if meta is None or following is None:
+        return
+    with suppress(RootKeyError):  # then the row never changed, and the next change removes it
+        open_keyring(following, meta, terms)
+        await asyncio.to_thread(files.replace_key, files.get_key_path(settings), clock.now_ms())
+
+
+def _find_next_key(settings: Settings, meta: VaultMeta) -> Secret | None:
+    """Find the key file of a change of protection that has ended before the files changed places.
+
+    Or before the row did: then it opens nothing, and the one in its place is right.
+    """
+    if meta.root_kind != KEY_FILE:
+        return None
+    return files.find_key(files.get_next_key_path(files.get_key_path(settings)))
 
 
 # --- the first admin token ----------------------------------------------------------------

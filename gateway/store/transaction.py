@@ -14,6 +14,7 @@ from gateway.ports import (
     EndpointRows,
     HistoryRows,
     ModelDefinitionRows,
+    RotationRows,
     SecretRows,
     UsageRows,
     VaultRows,
@@ -27,6 +28,7 @@ from gateway.store.endpoints import SqlEndpointRows
 from gateway.store.facets import KnownFacets
 from gateway.store.history import SqlHistoryRows, write_versions
 from gateway.store.model_definitions import SqlModelDefinitionRows
+from gateway.store.rotation_rows import SqlRotationRows
 from gateway.store.secrets import SqlSecretRows
 from gateway.store.session import Session
 from gateway.store.usage import SqlUsageRows
@@ -46,6 +48,7 @@ class SqlTransaction:
         self.bindings: BindingRows = SqlBindingRows(session)
         self.api_keys: ApiKeyRows = SqlApiKeyRows(session)
         self.vault: VaultRows = SqlVaultRows(session)
+        self.rotation: RotationRows = SqlRotationRows(session)
         self.admin: AdminRows = SqlAdminRows(session)
         self.usage: UsageRows = SqlUsageRows(session, facets)
         self.history: HistoryRows = SqlHistoryRows(session)

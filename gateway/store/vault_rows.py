@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.entities import KekState, KekTerm, VaultMeta
-from gateway.errors import ConflictError
+from gateway.errors import KeyRotatedError
 from gateway.store import sql
 from gateway.store.rows import build_values, change_row, dump_json, parse_json
 from gateway.store.session import Row, Session
@@ -102,10 +102,10 @@ class SqlVaultRows:
         await change_row(self._session, sql.TERM_SET_STATE, params, key="term")
 
     async def add_wraps(self, term: int, count: int) -> int:
-        """Count wraps under the active term; return the new count. Raises ConflictError."""
+        """Count wraps under the active term; return the new count. Raises KeyRotatedError."""
         params = {"term": term, "wraps": count}
         if not await self._session.execute(sql.TERM_ADD_WRAPS, params):
-            raise ConflictError(
+            raise KeyRotatedError(
                 "The key-encryption key has been rotated meanwhile; try again.", field="kek_term"
             )
         row = await self._session.fetch_one(sql.TERM_WRAPS, {"term": term})

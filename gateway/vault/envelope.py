@@ -5,13 +5,15 @@ itself: HKDF makes of it the payload key and the commitment, a public value that
 fixes which DEK a record was made with (GCM alone lets one ciphertext open under
 several keys).
 
-Rule: two narrow classes. `RecordSealer` cannot read a record back,
-`RecordOpener` cannot make one. Every failure to open is VaultIntegrityError.
+Rule: three narrow classes. `RecordSealer` cannot read a record back,
+`RecordOpener` cannot make one, and `RecordMover` takes one to another term
+without giving its value away. Every failure to open is VaultIntegrityError.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol, final
 
 from gateway.entities import SealContext, SealedSecret
@@ -66,25 +68,7 @@ class RecordSealer:
             VaultIntegrityError: the value is longer than a record may hold.
         """
         term = self._keyring.active_term
-        dek = Secret(self._entropy(aead.KEY_BYTES))
-        wrap_nonce = self._entropy(aead.NONCE_BYTES)
-        nonce = self._entropy(aead.NONCE_BYTES)
-        commitment = _commit(dek)
-        kek = self._keyring.get_kek(term)
-        return dump_record(
-            Record(
-                term=term,
-                wrap_nonce=wrap_nonce,
-                wrapped_dek=aead.seal_aes_256_gcm(
-                    kek, wrap_nonce, dek, dump_wrap_aad(term, context)
-                ),
-                commitment=commitment,
-                nonce=nonce,
-                sealed=aead.seal_aes_256_gcm(
-                    _payload_key(dek), nonce, value, dump_payload_aad(commitment, context)
-                ),
-            )
-        )
+        return _seal(self._keyring.get_kek(term), term, context, value, self._entropy)
 
 
 class KekSource(Protocol):
@@ -111,22 +95,61 @@ class RecordOpener:
             VaultIntegrityError: changed, moved, unknown term or version, other origin.
         """
         parsed = parse_record(record)
-        dek = self._open_dek(context, parsed)
-        if not aead.equal(_commit(dek), parsed.commitment):
-            raise VaultIntegrityError(_CHANGED)
+        dek = _open_dek(self._keyring, context, parsed)
         aad = dump_payload_aad(parsed.commitment, context)
         try:
             return aead.open_aes_256_gcm(_payload_key(dek), parsed.nonce, parsed.sealed, aad)
         except VaultIntegrityError:
             raise VaultIntegrityError(_CHANGED) from None
 
-    def _open_dek(self, context: SealContext, record: Record) -> Secret:
-        kek = self._keyring.get_kek(record.term)
-        aad = dump_wrap_aad(record.term, context)
-        try:
-            return aead.open_aes_256_gcm(kek, record.wrap_nonce, record.wrapped_dek, aad)
-        except VaultIntegrityError:
-            raise VaultIntegrityError(_CHANGED) from None
+
+@final
+class RecordMover:
+    """Takes records to another term. What they hold is never given out.
+
+    Args:
+        keyring: has the keys of both terms.
+        entropy: as that of `RecordSealer`.
+    """
+
+    __slots__ = ("_entropy", "_keyring", "_opener")
+
+    def __init__(
+        self, keyring: KekSource, *, entropy: Callable[[int], bytes] = aead.random_bytes
+    ) -> None:
+        self._keyring = keyring
+        self._opener = RecordOpener(keyring)
+        self._entropy = entropy
+
+    def rewrap(self, context: SealContext, record: bytes, term: int) -> bytes:
+        """Return `record` with its DEK wrapped by `term`; the payload stays byte for byte.
+
+        The new record was opened before it is returned: a damaged one comes to no new term.
+
+        Raises:
+            VaultIntegrityError: `record` does not open, or there is no such term.
+        """
+        parsed = parse_record(record)
+        dek = _open_dek(self._keyring, context, parsed)
+        kek, nonce = self._keyring.get_kek(term), self._entropy(aead.NONCE_BYTES)
+        wrapped = aead.seal_aes_256_gcm(kek, nonce, dek, dump_wrap_aad(term, context))
+        moved = dump_record(replace(parsed, term=term, wrap_nonce=nonce, wrapped_dek=wrapped))
+        self._opener.open(context, moved)
+        return moved
+
+    def reencrypt(self, context: SealContext, record: bytes, term: int) -> bytes:
+        """Return a new record of the same value under `term`, with a DEK that nobody knew before.
+
+        For a key-encryption key that leaked: with it the old DEKs may have leaked too.
+
+        Raises:
+            VaultIntegrityError: `record` does not open, or there is no such term.
+        """
+        value = self._opener.open(context, record)
+        moved = _seal(self._keyring.get_kek(term), term, context, value, self._entropy)
+        if self._opener.open(context, moved) != value:
+            raise VaultIntegrityError(_CHANGED)
+        return moved
 
 
 _CHANGED = "the record was changed, moved to another row, or pointed at another origin"
@@ -164,6 +187,43 @@ def check_wraps(wraps: int) -> bool:
             "run `lockgate crypto rotate-kek` first"
         )
     return wraps >= ADVISE_ROTATION_AT
+
+
+def _seal(
+    kek: Secret,
+    term: int,
+    context: SealContext,
+    value: Secret,
+    entropy: Callable[[int], bytes],
+) -> bytes:
+    dek = Secret(entropy(aead.KEY_BYTES))
+    wrap_nonce = entropy(aead.NONCE_BYTES)
+    nonce = entropy(aead.NONCE_BYTES)
+    commitment = _commit(dek)
+    return dump_record(
+        Record(
+            term=term,
+            wrap_nonce=wrap_nonce,
+            wrapped_dek=aead.seal_aes_256_gcm(kek, wrap_nonce, dek, dump_wrap_aad(term, context)),
+            commitment=commitment,
+            nonce=nonce,
+            sealed=aead.seal_aes_256_gcm(
+                _payload_key(dek), nonce, value, dump_payload_aad(commitment, context)
+            ),
+        )
+    )
+
+
+def _open_dek(keyring: KekSource, context: SealContext, record: Record) -> Secret:
+    kek = keyring.get_kek(record.term)
+    aad = dump_wrap_aad(record.term, context)
+    try:
+        dek = aead.open_aes_256_gcm(kek, record.wrap_nonce, record.wrapped_dek, aad)
+    except VaultIntegrityError:
+        raise VaultIntegrityError(_CHANGED) from None
+    if not aead.equal(_commit(dek), record.commitment):
+        raise VaultIntegrityError(_CHANGED)
+    return dek
 
 
 def _payload_key(dek: Secret) -> Secret:

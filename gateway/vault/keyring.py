@@ -74,6 +74,11 @@ class Keyring:
         return self._active
 
     @property
+    def newest_term(self) -> int:
+        """The highest term whose key is here, active or not yet."""
+        return max(self._keks)
+
+    @property
     def unusable(self) -> Mapping[int, str]:
         """Terms whose row cannot be used, each with the reason."""
         return self._unusable

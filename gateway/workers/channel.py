@@ -46,6 +46,7 @@ class Kind(IntEnum):
     ROWS = 104  # JSON [number of the batch, rows dropped, rows]
     PASSED = 105  # token and bytes, see `handover`
     QUARANTINED = 106  # JSON [[secret id, name, reason], ...]
+    KEYED = 109  # JSON highest term: the keys of the last KEYS frame are in use
     BLOCKED = 108  # JSON [event, ...]: what this one has seen of the targets
     DONE = 107  # everything was sent: the process ends now
 

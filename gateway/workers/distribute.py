@@ -48,6 +48,10 @@ class Distributor:
         self._latest = snapshot
         self._move()
 
+    def offer_keys(self) -> None:
+        """Bring changed keys to every worker, before any snapshot that is offered later."""
+        self._move()
+
     def add(self, link: Link, setup: WorkerSetup) -> None:
         """Begin to bring a new worker up."""
         link.send(Kind.SETUP, pickle.dumps(setup))

@@ -53,6 +53,7 @@ class Link:
         was_live: it came to accept connections, whatever became of it.
         is_draining: it was told to leave.
         served: the epoch that it serves; -1 before the first.
+        loaded_term: the highest term whose key it has; the keys of lower ones came with it.
         sent: the snapshot that it was sent last.
         counters: the last that it told.
     """
@@ -67,6 +68,7 @@ class Link:
         self.is_draining = False
         self.said_done = False
         self.served = -1
+        self.loaded_term = 0
         self.sent: Snapshot | None = None
         self.sent_keys: object = None
         self.counters: Mapping[str, Any] | None = None
@@ -162,9 +164,8 @@ class Link:
             self._ears.on_rows(payload, self._acknowledge)
         elif kind == Kind.PASSED:
             self._joined.add_bytes(payload)
-        elif kind == Kind.SERVING:
-            self.served = int(orjson.loads(payload))
-            self._ears.on_serving(self)
+        elif kind in (Kind.SERVING, Kind.KEYED):
+            self._come_to(kind, int(orjson.loads(payload)))
         elif kind == Kind.PONG:
             self.missed_pings = 0
         elif kind == Kind.COUNTED:
@@ -185,6 +186,13 @@ class Link:
             self._ears.on_health(self, events)
         elif kind == Kind.DONE:
             self.said_done = True
+
+    def _come_to(self, kind: int, number: int) -> None:
+        if kind == Kind.KEYED:
+            self.loaded_term = number
+        else:
+            self.served = number
+            self._ears.on_serving(self)
 
     def _acknowledge(self, number: int) -> None:
         if self._channel is not None:

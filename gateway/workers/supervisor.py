@@ -156,6 +156,17 @@ class Supervisor:
         """Begin to bring every worker to `snapshot`."""
         self._distributor.offer(snapshot)
 
+    def offer_keys(self) -> None:
+        """Begin to bring changed keys to every worker."""
+        self._distributor.offer_keys()
+
+    def held(self) -> tuple[int, int] | None:
+        """Return the lowest term and epoch that some live worker has come to."""
+        live = self._list_live()
+        if not live:
+            return None
+        return min(link.loaded_term for link in live), min(link.served for link in live)
+
     async def wait(self, epoch: int) -> Sequence[str]:
         """Wait until every live worker serves `epoch`; name those that do not in time."""
         return await self._distributor.wait(epoch)

@@ -112,7 +112,7 @@ class Worker:
             # From our own parent over a private socketpair: see `channel`.
             self._set_up(pickle.loads(payload))  # noqa: S301
         elif kind == Kind.KEYS:
-            self._keys.current = parse_keys(payload)
+            self._take_keys(payload)
         elif kind == Kind.OPEN:
             self._open()
         elif kind == Kind.DRAIN:
@@ -121,6 +121,14 @@ class Worker:
             self._hear(payload)
         else:
             self._answer(kind, payload)
+
+    def _take_keys(self, payload: bytes) -> None:
+        self._keys.current = parse_keys(payload)
+        self._say_keyed()
+
+    def _say_keyed(self) -> None:
+        if self._channel is not None:
+            self._channel.send_json(Kind.KEYED, max(self._keys.current.keks, default=0))
 
     def _answer(self, kind: int, payload: bytes) -> None:
         if self._channel is None:
@@ -186,6 +194,7 @@ class Worker:
         )
         gc.freeze()  # the program itself: nothing of it is ever rubbish
         gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
+        self._say_keyed()  # the first keys came before there was a channel to answer by
         self._say_serving()
 
     def _say_serving(self) -> None:

@@ -17,6 +17,7 @@ from aiohttp.test_utils import TestServer
 
 from gateway.control import BASE_PATH, ControlParts, build_control_app
 from gateway.installation import Installation, open_installation
+from gateway.installation.service import VaultService
 from gateway.routing import Snapshot, SnapshotHolder, build_snapshot
 from gateway.secret import Secret
 from gateway.settings import Settings, parse_origin_pattern
@@ -128,6 +129,10 @@ async def run_control(settings: Settings) -> AsyncIterator[Control]:
     async def usage_flush() -> None:
         running.facts["flushes"] = running.facts.get("flushes", 0) + 1
 
+    async def follow() -> None:
+        running.facts["followed"] = running.facts.get("followed", 0) + 1
+
+    vault = VaultService(installation, follow)
     parts = ControlParts(
         store=installation.store,
         sealer=installation.sealer,
@@ -138,12 +143,14 @@ async def run_control(settings: Settings) -> AsyncIterator[Control]:
         publish=publish,
         status=status,
         usage_flush=usage_flush,
+        vault=vault,
     )
     app = web.Application()
     app.add_subapp(BASE_PATH, build_control_app(parts))
     async with TestServer(app) as server, aiohttp.ClientSession() as http:
         running = Control(installation, parts, clock, server, http)
         yield running
+    await vault.stop()
     await installation.store.close()
 
 

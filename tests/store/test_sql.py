@@ -9,11 +9,11 @@ from itertools import chain, combinations
 
 import pytest
 
-from gateway.store import history_sql, sql, usage_sql
+from gateway.store import history_sql, rotation_sql, sql, usage_sql
 from gateway.store.migrate import load_migrations
 from gateway.store.sql import ListQuery
 
-KNOWN = vars(sql) | vars(usage_sql) | vars(history_sql)
+KNOWN = vars(sql) | vars(usage_sql) | vars(rotation_sql) | vars(history_sql)
 LISTS = {
     name: value
     for name, value in KNOWN.items()
@@ -173,3 +173,8 @@ def test_summary_of_few_facets_reads_only_their_rows_of_the_time_span(
     assert any(
         "usage_by_facet (facet_id=? AND started_at>? AND started_at<?)" in step for step in plan
     ), plan
+
+
+def test_a_batch_of_a_rotation_reads_on_by_index(database: sqlite3.Connection) -> None:
+    (plan,) = _explain(database, rotation_sql.SECRETS_OF_TERM)
+    assert "secrets_by_kek_term (kek_term=? AND secret_id>?)" in plan

@@ -78,6 +78,7 @@ NONSENSE = {
     ),
     "other buckets": (Kind.COUNTED, orjson.dumps([1, {**GOOD, "overhead": [[1], 0.0]}])),
     "no epoch": (Kind.SERVING, b'"newest"'),
+    "no term": (Kind.KEYED, b'"all"'),
     "no rows": (Kind.ROWS, b"7"),
     "half a row": (Kind.ROWS, b'[1, [["r", 1]]]'),
     "no token": (Kind.PASSED, b"abc"),
@@ -102,6 +103,14 @@ async def test_a_descriptor_that_is_no_socket_is_the_end_too(liar: Liar) -> None
         assert await liar.wait_for_end() == -9
         assert await asyncio.to_thread(os.read, reader, 1) == b""  # the copy was closed
     os.close(reader)
+
+
+async def test_which_keys_a_worker_has_is_known_once_it_says_so(liar: Liar) -> None:
+    assert liar.link.loaded_term == 0
+    liar.channel.send_json(Kind.KEYED, 3)
+    async with asyncio.timeout(20):
+        while liar.link.loaded_term != 3:
+            await asyncio.sleep(0.01)
 
 
 async def test_labels_are_words_whatever_was_sent(liar: Liar) -> None:

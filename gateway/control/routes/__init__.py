@@ -12,6 +12,7 @@ from gateway.control.routes.configuration import CONFIGURATION, HISTORY
 from gateway.control.routes.credentials import API_KEYS, MODEL_DEFINITIONS, SECRETS
 from gateway.control.routes.endpoints import ENDPOINTS, MAPPINGS, TAGS
 from gateway.control.routes.reads import READS, SESSIONS
+from gateway.control.routes.vault import VAULT
 
 OPERATIONS: tuple[Operation, ...] = (
     *SECRETS,
@@ -24,5 +25,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *CONFIGURATION,
     *HISTORY,
     *READS,
+    *VAULT,
     *SESSIONS,
 )

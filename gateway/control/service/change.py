@@ -16,7 +16,7 @@ from gateway.control.call import Caller
 from gateway.control.etag import build_etag, check_if_match
 from gateway.control.parts import ControlParts
 from gateway.entities import AuditRow, Author, Page, PageRequest
-from gateway.errors import ReadOnlyError
+from gateway.errors import KeyRotatedError, ReadOnlyError
 from gateway.ports import Transaction
 from gateway.snapshots import read_snapshot
 
@@ -32,6 +32,7 @@ _SECTIONS = {
     "api_key": "api_keys",
 }
 _PAGE_ROWS = 500
+_KEY_TRIES = 3  # a rotation has one moment in which a writer may seal under the old key
 
 # A task that nobody refers to may be collected in the middle of its work.
 _running: set[asyncio.Task[Any]] = set()
@@ -160,7 +161,7 @@ async def run_change(
         RequestError: what `work` refuses, or a configuration that cannot run.
         StoreUnavailableError, StorageFullError: nothing was written.
     """
-    task = asyncio.ensure_future(_commit(parts, caller, work, if_match))
+    task = asyncio.ensure_future(_commit_with_key(parts, caller, work, if_match))
     _running.add(task)
     task.add_done_callback(_forget)
     return await asyncio.shield(task)
@@ -170,6 +171,21 @@ def _forget(task: asyncio.Task[Any]) -> None:
     _running.discard(task)
     if not task.cancelled():
         task.exception()  # seen: the caller, if there still is one, gets it as well
+
+
+async def _commit_with_key(
+    parts: ControlParts,
+    caller: Caller,
+    work: Callable[[Change], Awaitable[ResultT]],
+    if_match: str | None,
+) -> Outcome[ResultT]:
+    """Commit; where the key was rotated under the writer's hands, seal again with the new one."""
+    for _ in range(_KEY_TRIES - 1):
+        try:
+            return await _commit(parts, caller, work, if_match)
+        except KeyRotatedError:
+            await parts.vault.reload()
+    return await _commit(parts, caller, work, if_match)
 
 
 async def _commit(

@@ -19,7 +19,13 @@ from gateway.control.schema.secrets import SecretCreate, SecretPatch
 from gateway.control.service.change import MASKED, Change, Stored, new_id
 from gateway.control.service.detach import delete_definitions, list_definitions
 from gateway.entities import GatewayModelDefinition, GatewaySecretInfo, SealedSecret, SecretId
-from gateway.errors import ConflictError, CredentialRebindError, InUseError, InvalidValueError
+from gateway.errors import (
+    ConflictError,
+    CredentialRebindError,
+    InUseError,
+    InvalidValueError,
+    KeyRotatedError,
+)
 from gateway.providers import (
     PUBLIC_PORTS,
     allowed_origin,
@@ -123,7 +129,11 @@ async def seal(
 
 async def count_wraps(change: Change, count: int) -> None:
     """Count wraps that are about to be made. Raises ConflictError as `seal`."""
-    check_wraps(await change.tx.vault.add_wraps(change.parts.sealer.active_term, count))
+    sealer = change.parts.sealer
+    term = sealer.active_term
+    check_wraps(await change.tx.vault.add_wraps(term, count))
+    if sealer.active_term != term:
+        raise KeyRotatedError("the key-encryption key was rotated meanwhile", field="kek_term")
 
 
 def seal_counted(

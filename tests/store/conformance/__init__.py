@@ -10,6 +10,7 @@ from tests.store.conformance.endpoints import Configuration, Endpoints
 from tests.store.conformance.history import Admin, Usage
 from tests.store.conformance.models import ApiKeys, Bindings, ModelDefinitions
 from tests.store.conformance.paging import Paging
+from tests.store.conformance.rotation import Rotations
 from tests.store.conformance.secrets import Secrets, Vault
 from tests.store.conformance.transactions import Transactions
 from tests.store.conformance.versions import Versions
@@ -23,6 +24,7 @@ __all__ = [
     "Endpoints",
     "ModelDefinitions",
     "Paging",
+    "Rotations",
     "Secrets",
     "Transactions",
     "Usage",

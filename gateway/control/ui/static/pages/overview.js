@@ -7,6 +7,7 @@ import { PageHead, Section } from "../components/page.js";
 import { ShareSummary } from "../components/shares.js";
 import { Table } from "../components/table.js";
 import { UsageChart } from "../components/usage_chart.js";
+import { Vault } from "../components/vault.js";
 import { formatCompact, formatCount, formatPlural, formatShare, formatUptime } from "../format.js";
 import { useLoad, useRefresh } from "../load.js";
 import { go, href } from "../route.js";
@@ -57,7 +58,7 @@ function Loaded({ status, sums, endpoints, counts, range, since }) {
     <${UsageChart} range=${range} filters=${{ since }} />
     <div class="columns columns-main">
       <div><${TopEndpoints} endpoints=${endpoints} sums=${sums} /></div>
-      <div><${Installation} status=${status} /></div>
+      <div><${Installation} status=${status} /><${Vault} /></div>
     </div>
   `;
 }
