@@ -47,7 +47,7 @@ PROCESS_DELETE_GONE = "DELETE FROM serving_processes WHERE lease_until <= :now"
 
 SECRETS_OF_TERM = (
     "SELECT secret_id, secret_name, provider, auth_config, secret_version, kek_term, record, "
-    "version FROM secrets WHERE kek_term = :term AND secret_id > :after "
+    "value_mac, version FROM secrets WHERE kek_term = :term AND secret_id > :after "
     "ORDER BY secret_id LIMIT :row_limit"
 )
 SECRET_MOVE = (

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from gateway.entities import Rotation, SecretId, VersionedSecret
+from gateway.entities import Author, Rotation, SecretId, VersionedSecret
 from gateway.errors import InvalidValueError, VaultIntegrityError
 from gateway.installation.rotation.lease import Lease
 from gateway.providers import allowed_origin
@@ -102,7 +102,7 @@ class RecordsMover:
             if moved:  # also those that were wrapped in vain
                 check_wraps(await tx.vault.add_wraps(row.to_term, len(moved)))
             if stored:
-                await tx.bump_epoch()
+                await tx.bump_epoch(self._name_author(row))
             done.moved += stored
             done.missed += len(moved) - stored
             done.failed += len(batch) - len(moved)
@@ -112,6 +112,9 @@ class RecordsMover:
         self._step("batch-stored")
         await self._follow()
         return row
+
+    def _name_author(self, row: Rotation) -> Author:
+        return Author(at=self._lease.clock.now_ms(), actor=row.started_by, request_id="")
 
     async def _move_in_memory(
         self, batch: Sequence[VersionedSecret], term: int, *, again: bool
