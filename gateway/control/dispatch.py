@@ -6,7 +6,8 @@ looks at.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 from aiohttp import hdrs, web
@@ -14,14 +15,14 @@ from pydantic import BaseModel
 
 from gateway.control.auth import AdminAuth
 from gateway.control.body import parse_body, read_body
-from gateway.control.call import Answer, Call, Caller, Operation, Policy
+from gateway.control.call import LINES_TYPE, Answer, Call, Caller, Operation, Policy
 from gateway.control.etag import is_not_modified
 from gateway.control.hosts import check_host
 from gateway.control.keys import OPERATION_OF
 from gateway.control.parts import ControlParts
 from gateway.control.problem import SECURITY_HEADERS
 from gateway.control.query import parse_query
-from gateway.errors import ForbiddenError
+from gateway.errors import ForbiddenError, LockgateError
 from gateway.web import (
     REQUEST_ID_HEADER,
     Handler,
@@ -29,6 +30,8 @@ from gateway.web import (
     json_response,
     parse_client_address,
 )
+
+logger = logging.getLogger("lockgate.control")
 
 _CALLER: Final = web.RequestKey("lockgate.control.caller", Caller)
 _NOT_MODIFIED: Final = 304
@@ -97,7 +100,10 @@ def build_handler(
             body=body,
             raw=raw,
         )
-        return _render(request, await operation.handler(call))
+        answer = await operation.handler(call)
+        if answer.lines is not None:
+            return await _stream(request, answer, answer.lines)
+        return _render(request, answer)
 
     return handle
 
@@ -109,12 +115,39 @@ async def _read(request: web.Request, operation: Operation) -> tuple[bytes, Base
     return raw, parse_body(raw, operation.body, operation.array_body)
 
 
-def _render(request: web.Request, answer: Answer) -> web.Response:
-    headers = {
+async def _stream(
+    request: web.Request, answer: Answer, lines: AsyncIterator[bytes]
+) -> web.StreamResponse:
+    """Send lines as they are made; the first piece is made before anything is sent."""
+    first = await anext(lines, b"")
+    response = web.StreamResponse(status=answer.status, headers=_build_headers(request, answer))
+    response.content_type = LINES_TYPE
+    await response.prepare(request)
+    if request.method == hdrs.METH_HEAD:
+        return response
+    try:
+        await response.write(first)
+        async for piece in lines:
+            await response.write(piece)
+        await response.write_eof()
+    except LockgateError as error:
+        # An end that is missing tells the reader; a second answer would be taken for lines.
+        logger.warning("request %s was cut off: %s", get_request_id(request), error.detail)
+        if request.transport is not None:
+            request.transport.abort()
+    return response
+
+
+def _build_headers(request: web.Request, answer: Answer) -> dict[str, str]:
+    return {
         **SECURITY_HEADERS,
         REQUEST_ID_HEADER: get_request_id(request),
         **answer.headers,
     }
+
+
+def _render(request: web.Request, answer: Answer) -> web.Response:
+    headers = _build_headers(request, answer)
     if answer.etag is not None:
         headers[hdrs.ETAG] = answer.etag
         condition = request.headers.get(hdrs.IF_NONE_MATCH)
