@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "bindings": "bindings",
     "keys": "keys",
     "usage": "usage",
+    "audit": "audit",
     "explain": "explain",
     "status": "reports",
     "providers": "reports",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from gateway.control.call import Operation
+from gateway.control.checkpoints import build_checkpoints
 from gateway.control.dispatch import build_guard, build_handler
 from gateway.control.keys import DOCUMENT, OPERATION_OF
 from gateway.control.openapi import build_document
@@ -32,6 +33,7 @@ def build_control_app(parts: ControlParts) -> web.Application:
         _register(app, operation, parts)
     check_policies(app)
     app.on_startup.append(_check_at_start)
+    app.cleanup_ctx.append(build_checkpoints(parts))
     return app
 
 

@@ -97,7 +97,7 @@ class AuditCheck:
             len(part) != HASH_BYTES
             for part in (record.former_hash, record.row_hash, record.row_mac)
         ):
-            self._find(
+            self.find(
                 record.audit_id, "inserted", "was written without the chain, or lost its part"
             )
             return False
@@ -106,16 +106,17 @@ class AuditCheck:
             if is_genuine and len(self._misfits) < _MOST_PLACES:
                 self._misfits.append(record)
             else:
-                self._find(record.audit_id, "changed", "was changed")
+                self.find(record.audit_id, "changed", "was changed")
             return False
         if not is_genuine:
-            self._find(
+            self.find(
                 record.audit_id,
                 "forged",
                 "was written without this installation's key: its hash fits, its MAC does not",
             )
-        elif record.action == BREAK_ACTION:
-            self._find(
+            return False
+        if record.action == BREAK_ACTION:
+            self.find(
                 record.audit_id,
                 "break",
                 f"says that the end of the log was found tampered with: {record.after}",
@@ -130,11 +131,11 @@ class AuditCheck:
             if fits:  # numbers may be missing from before there was a chain
                 return
         if record.audit_id <= before:
-            self._find(record.audit_id, "inserted", "stands before the first row")
+            self.find(record.audit_id, "inserted", "stands before the first row")
         elif record.audit_id != before + 1:
             self._find_gap(before + 1, record.audit_id - 1)
         elif is_whole and not fits:
-            self._find(
+            self.find(
                 record.audit_id,
                 "reordered",
                 f"does not follow row {before}: rows between them were removed, added or swapped",
@@ -144,20 +145,24 @@ class AuditCheck:
         room = _MOST_PLACES - len(self._gaps)
         self._gaps.extend(range(first, min(last + 1, first + room)))
         which = f"row {first} is" if first == last else f"rows {first} to {last} are"
-        self._find(first, "missing", f"{which} missing")
+        self.find(first, "missing", f"{which} missing")
 
     def _check_checkpoint(self, record: AuditRecord) -> None:
         if self._checkpoint is not None and record.row_hash != self._checkpoint[1]:
             detail = "is not the row that the checkpoint was made of"
-            self._find(record.audit_id, "checkpoint", detail)
+            self.find(record.audit_id, "checkpoint", detail)
 
     def finish(self, head: AuditHead | None) -> AuditReport:
         """Check the end against the head and the checkpoint, and return what was found."""
         self.report.at_end = True
         self._check_end(head)
+        return self.finish_rows()
+
+    def finish_rows(self) -> AuditReport:
+        """Return what was found, without a head to compare the end with."""
         wanted = 0 if self._checkpoint is None else self._checkpoint[0]
         if wanted > self.report.verified_to:
-            self._find(
+            self.find(
                 self.report.verified_to + 1,
                 "checkpoint",
                 f"the log ends with row {self.report.verified_to}, but the checkpoint was made of "
@@ -168,23 +173,23 @@ class AuditCheck:
     def _check_end(self, head: AuditHead | None) -> None:
         report = self.report
         if head is None:
-            self._find(report.verified_to, "head", "the head row is missing")
+            self.find(report.verified_to, "head", "the head row is missing")
         elif self._chain is not None and not self._chain.is_head_genuine(head):
-            self._find(report.verified_to, "head", "the head row was changed")
+            self.find(report.verified_to, "head", "the head row was changed")
         elif head.last_id > report.verified_to:
-            self._find(
+            self.find(
                 report.verified_to + 1,
                 "cut_off",
                 f"the end was cut off: rows {report.verified_to + 1} to {head.last_id} are gone",
             )
         elif head.last_id < report.verified_to:
-            self._find(
+            self.find(
                 head.last_id + 1,
                 "inserted",
                 f"rows {head.last_id + 1} to {report.verified_to} stand behind the end",
             )
         elif report.rows and head.last_hash != report.last_hash:
-            self._find(report.verified_to, "head", "the last row is not the one that was written")
+            self.find(report.verified_to, "head", "the last row is not the one that was written")
 
     def settle(self) -> AuditReport:
         """Say of every row that does not fit whether it was moved or changed."""
@@ -192,14 +197,15 @@ class AuditCheck:
         for record in self._misfits:
             origin = _find_origin(record, places)
             if origin is None:
-                self._find(record.audit_id, "changed", "was changed")
+                self.find(record.audit_id, "changed", "was changed")
             else:
-                self._find(record.audit_id, "reordered", f"was row {origin} when it was written")
+                self.find(record.audit_id, "reordered", f"was row {origin} when it was written")
         self._misfits, self._gaps = [], []
         self.report.findings.sort(key=lambda finding: finding.row)
         return self.report
 
-    def _find(self, row: int, kind: str, detail: str) -> None:
+    def find(self, row: int, kind: str, detail: str) -> None:
+        """Note what is wrong; beyond the first ones it is only counted."""
         if len(self.report.findings) >= MAX_FINDINGS:
             self.report.more_findings += 1
             return

@@ -31,7 +31,6 @@ _TEXTS: Final = (
 )
 _HASHES: Final = ("former_hash", "row_hash", "row_mac")
 _FIELDS: Final = {*_INTEGERS, *_TEXTS, *_HASHES, "before", "after", "before_chain"}
-MAX_LINE_BYTES: Final = 64 << 20  # twice the largest body that can make a row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
