@@ -22,6 +22,7 @@ from gateway.cli.options import with_api, with_output, with_settings
 from gateway.cli.output import (
     Column,
     column,
+    dump_time,
     is_error_terminal,
     number,
     print_entity,
@@ -42,7 +43,7 @@ _USUAL_ROWS = 50
 _PATH = click.Path(path_type=Path, dir_okay=False)
 _COLUMNS = (
     number("ROW", "audit_id"),
-    column("WHEN", "at"),
+    Column("WHEN", lambda row: dump_time(row["at"])),
     column("WHO", "actor"),
     column("FROM", "source_address"),
     column("ACTION", "action"),

@@ -17,7 +17,7 @@ from typing import Final
 from aiohttp import web
 
 from gateway.control.parts import ControlParts
-from gateway.errors import DatabaseDamagedError, StoreUnavailableError
+from gateway.errors import LockgateError
 from gateway.store.audit_chain import AUDIT_CHAIN_PURPOSE, AuditChain
 
 logger = logging.getLogger("lockgate.audit")
@@ -54,12 +54,12 @@ async def log_checkpoint(parts: ControlParts, chain: AuditChain, last: str | Non
     try:
         async with parts.store.read() as tx:
             head = await tx.admin.find_audit_head()
-    except (StoreUnavailableError, DatabaseDamagedError):
+    except LockgateError:
         return last  # the log has more about that already
     if head is None or not chain.is_head_genuine(head):
         logger.error("audit log: its end was tampered with; run `lockgate audit verify`")
         return last
-    found = chain.dump_checkpoint(head)
+    found = chain.dump_checkpoint(head) if head.last_id else None
     if found != last:
         logger.info("audit log: checkpoint %s", found)
     return found
