@@ -6,8 +6,7 @@ from typing import Any
 
 from gateway.entities import AdminToken, IdempotentAnswer
 from gateway.store import sql
-from gateway.store.audit import SqlAuditRows
-from gateway.store.audit_chain import AuditChain
+from gateway.store.audit import AuditTail, SqlAuditRows
 from gateway.store.rows import build_values
 from gateway.store.session import Row, Session
 
@@ -51,8 +50,8 @@ def _dump_answer(row: IdempotentAnswer) -> dict[str, Any]:
 class SqlAdminRows(SqlAuditRows):
     """`gateway.ports.AdminRows` in SQL."""
 
-    def __init__(self, session: Session, chain: AuditChain | None) -> None:
-        super().__init__(session, chain)
+    def __init__(self, session: Session, tail: AuditTail | None) -> None:
+        super().__init__(session, tail)
         self._session = session
 
     async def list_tokens(self) -> tuple[AdminToken, ...]:

@@ -8,7 +8,7 @@ that was tampered with is never continued silently.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from gateway.entities import AuditHead, AuditRecord, AuditRow, Page, PageRequest
@@ -115,39 +115,66 @@ def _build_break(row: AuditRow, fault: str) -> AuditRow:
     )
 
 
+@dataclass(slots=True)
+class AuditTail:
+    """The chain's key, and where the log ended after the last row that this process wrote.
+
+    A guess: another process may have written since, or the transaction was rolled back. It saves
+    a query for each change, and is used only where the database has it as its end.
+    """
+
+    chain: AuditChain
+    head: AuditHead | None = None
+
+    def get_head(self) -> AuditHead:
+        """Return the end after a row that was just written."""
+        if self.head is None:
+            raise RuntimeError("no row was written")
+        return self.head
+
+
 class SqlAuditRows:
     """The audit log's part of `gateway.ports.AdminRows`; good for one transaction."""
 
-    def __init__(self, session: Session, chain: AuditChain | None) -> None:
+    def __init__(self, session: Session, tail: AuditTail | None) -> None:
         self._rows = session
-        self._chain = chain
-        self._end: AuditHead | None = None  # after this transaction's last row
+        self._tail = tail
 
     async def insert_audit(self, row: AuditRow) -> None:
         """Insert one at the end of the chain; the store gives it its number."""
-        chain = self._get_chain()
-        if self._end is None:
-            end, fault = await self._find_end(chain)
-            if fault is not None:
-                end = await self._append(chain, end, _build_break(row, fault))
-            self._end = end
-        self._end = await self._append(chain, self._end, row)
+        tail = self._get_tail()
+        if tail.head is not None and await self._append(tail, row, tail.head, known=True):
+            return
+        end, fault = await self._find_end(tail.chain)
+        if fault is not None:
+            await self._append(tail, _build_break(row, fault), end)
+        await self._append(tail, row, end if fault is None else tail.get_head())
 
-    def _get_chain(self) -> AuditChain:
-        if self._chain is None:
+    def _get_tail(self) -> AuditTail:
+        if self._tail is None:
             raise RuntimeError("the audit log has no key: nothing may be written to it")
-        return self._chain
+        return self._tail
 
-    async def _append(self, chain: AuditChain, end: AuditHead, row: AuditRow) -> AuditHead:
-        record = chain.seal(_build_link(row, end))
+    async def _append(
+        self, tail: AuditTail, row: AuditRow, end: AuditHead, *, known: bool = False
+    ) -> bool:
+        """Put a row behind `end`; with `known` only if that is the end still: tell whether."""
+        record = tail.chain.seal(_build_link(row, end))
+        head = tail.chain.build_head(record.audit_id, record.row_hash)
+        if not await self._move_head(head, end if known else None):
+            tail.head = None
+            return False
         await self._rows.execute(audit_sql.AUDIT_INSERT, _dump_record(record))
-        return await self._set_head(chain, record.audit_id, record.row_hash)
+        tail.head = head
+        return True
 
-    async def _set_head(self, chain: AuditChain, last_id: int, last_hash: bytes) -> AuditHead:
-        head = chain.build_head(last_id, last_hash)
+    async def _move_head(self, head: AuditHead, end: AuditHead | None = None) -> bool:
         params = {"last_id": head.last_id, "last_hash": head.last_hash, "mac": head.mac}
-        await self._rows.execute(audit_sql.AUDIT_HEAD_SET, params)
-        return head
+        if end is None:
+            await self._rows.execute(audit_sql.AUDIT_HEAD_SET, params)
+            return True
+        former = {"former_id": end.last_id, "former_hash": end.last_hash, "former_mac": end.mac}
+        return await self._rows.execute(audit_sql.AUDIT_HEAD_MOVE, params | former) == 1
 
     async def _find_end(self, chain: AuditChain) -> tuple[AuditHead, str | None]:
         """Return what the next row follows, and what is wrong there."""
@@ -172,7 +199,7 @@ class SqlAuditRows:
 
     async def begin_audit(self) -> int | None:
         """Make the head where there is none, and take in all rows; return how many."""
-        chain = self._get_chain()
+        chain = self._get_tail().chain
         if await self.find_audit_head() is not None:
             return None
         if await self._rows.fetch_one(audit_sql.AUDIT_ANY_CHAINED, {}) is not None:
@@ -188,7 +215,7 @@ class SqlAuditRows:
             adopted += len(records)
         if not adopted and await self._has_changed():
             return None  # the whole log was removed: the next row will say so
-        await self._set_head(chain, last_id, last_hash)
+        await self._move_head(chain.build_head(last_id, last_hash))
         return adopted
 
     async def _has_changed(self) -> bool:

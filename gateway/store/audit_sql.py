@@ -61,3 +61,9 @@ AUDIT_HEAD_SET = (
     "ON CONFLICT (id) DO UPDATE SET last_id = excluded.last_id, "
     "last_hash = excluded.last_hash, mac = excluded.mac"
 )
+# Only from the end that the writer knows, and only where that is the newest row.
+AUDIT_HEAD_MOVE = (
+    "UPDATE audit_head SET last_id = :last_id, last_hash = :last_hash, mac = :mac "
+    "WHERE id = 1 AND last_id = :former_id AND last_hash = :former_hash AND mac = :former_mac "
+    "AND last_id = (SELECT COALESCE(MAX(audit_id), 0) FROM audit)"
+)

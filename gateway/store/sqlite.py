@@ -26,6 +26,7 @@ from gateway.errors import (
 )
 from gateway.ports import Clock, Transaction
 from gateway.store import sql
+from gateway.store.audit import AuditTail
 from gateway.store.audit_chain import AuditChain
 from gateway.store.facets import KnownFacets
 from gateway.store.migrate import load_migrations, migrate
@@ -113,7 +114,7 @@ class SqliteStore:
         self._data_version = data_version
         self._presence = Presence(path)
         self._facets = KnownFacets()
-        self._audit_chain: AuditChain | None = None
+        self._audit_tail: AuditTail | None = None
         self._closed = False
 
     @property
@@ -131,7 +132,7 @@ class SqliteStore:
 
     def chain_audit(self, key: bytes) -> None:
         """Take the key of the audit log's chain; without it no audit row can be written."""
-        self._audit_chain = AuditChain(key)
+        self._audit_tail = AuditTail(AuditChain(key))
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
@@ -141,13 +142,13 @@ class SqliteStore:
             self._borrowed_reader() as reader,
             open_session(reader, "BEGIN") as session,
         ):
-            yield SqlTransaction(session, self._facets, self._audit_chain)
+            yield SqlTransaction(session, self._facets, self._audit_tail)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
         """Open the write transaction: commits on leaving, rolls back on any exception."""
         async with self.write_session() as session:
-            yield SqlTransaction(session, self._facets, self._audit_chain)
+            yield SqlTransaction(session, self._facets, self._audit_tail)
 
     @asynccontextmanager
     async def write_session(self) -> AsyncIterator[SqliteSession]:

@@ -20,7 +20,7 @@ from gateway.ports import (
 from gateway.store import sql
 from gateway.store.admin import SqlAdminRows
 from gateway.store.api_keys import SqlApiKeyRows
-from gateway.store.audit_chain import AuditChain
+from gateway.store.audit import AuditTail
 from gateway.store.bindings import SqlBindingRows
 from gateway.store.configuration import read_changes, read_configuration, trim_changes
 from gateway.store.endpoints import SqlEndpointRows
@@ -36,7 +36,7 @@ class SqlTransaction:
     """`gateway.ports.Transaction` over a session."""
 
     def __init__(
-        self, session: Session, facets: KnownFacets, chain: AuditChain | None = None
+        self, session: Session, facets: KnownFacets, tail: AuditTail | None = None
     ) -> None:
         self._session = session
         self.secrets: SecretRows = SqlSecretRows(session)
@@ -45,7 +45,7 @@ class SqlTransaction:
         self.bindings: BindingRows = SqlBindingRows(session)
         self.api_keys: ApiKeyRows = SqlApiKeyRows(session)
         self.vault: VaultRows = SqlVaultRows(session)
-        self.admin: AdminRows = SqlAdminRows(session, chain)
+        self.admin: AdminRows = SqlAdminRows(session, tail)
         self.usage: UsageRows = SqlUsageRows(session, facets)
 
     async def get_epoch(self) -> int:

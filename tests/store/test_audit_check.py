@@ -364,8 +364,9 @@ async def test_a_rolled_back_change_leaves_no_gap(path: Path) -> None:
         async with store.write() as tx:
             await tx.admin.insert_audit(samples.audit(70))
             raise ZeroDivisionError
+    async with store.write() as tx:
+        await tx.admin.insert_audit(samples.audit(71))
     await store.close()
-    await _write(path, first=71, count=1)
     report = await _check(path)
     assert report.ok
     assert report.verified_to == ROWS + 1
@@ -482,6 +483,23 @@ async def test_no_checkpoint_blesses_a_changed_head(path: Path) -> None:
     end = parse_line((await _export(path))[-1])
     assert isinstance(end, ExportEnd)
     assert (end.checkpoint, end.fault) == (None, "the head row was changed")
+
+
+async def test_the_program_in_the_documentation_checks_an_export(
+    path: Path, tmp_path: Path
+) -> None:
+    text = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    program = text.partition("```python\n")[2].partition("```")[0]
+    export = tmp_path / "audit.jsonl"
+
+    def run() -> int:
+        return subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=False).returncode
+
+    lines = await _export(path)
+    export.write_bytes(b"\n".join(lines))
+    assert await asyncio.to_thread(run) == 0
+    export.write_bytes(b"\n".join(lines).replace(b"ada", b"eve"))
+    assert await asyncio.to_thread(run) == 1
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
