@@ -22,7 +22,7 @@ from gateway.control import ControlParts, build_control_app, may_read_metrics, r
 from gateway.control.ui import add_ui_routes
 from gateway.errors import DatabaseDamagedError, GatewayError, LockgateError
 from gateway.fleet import Alone, Fleet
-from gateway.installation import Installation, open_installation
+from gateway.installation import Installation, Seat, open_installation, take_seat
 from gateway.ports import Clock, Store
 from gateway.proxy import (
     PassOn,
@@ -71,6 +71,7 @@ class Gateway:
     refresher: Refresher
     started_at: int
     fleet: Fleet
+    seat: Seat
     apps: tuple[web.Application, ...] = ()  # data plane first; then the control plane's own
 
     @property
@@ -83,6 +84,7 @@ class Gateway:
         await self.refresher.stop()
         await self.usage.stop()
         await self.installation.store.close()
+        self.seat.leave()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +191,25 @@ async def build_gateway(settings: Settings, fleet: Fleet | None = None) -> Gatew
             refresher=Refresher(installation.store, serving, clock),
             started_at=clock.now_ms(),
             fleet=fleet,
+            seat=_take_seat(settings),
         )
         _build_apps(gateway)
     except BaseException:
         await installation.store.close()
         raise
     return gateway
+
+
+def _take_seat(settings: Settings) -> Seat:
+    seat = take_seat(settings.data)
+    for pid in seat.others:
+        logger.warning(
+            "another gateway (pid %d) serves from %s: both go on, each with limits, health and "
+            "usage counters of its own; stop one unless this is a restart",
+            pid,
+            settings.data,
+        )
+    return seat
 
 
 def _build_spool(settings: Settings) -> Spool | None:

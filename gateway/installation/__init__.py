@@ -13,12 +13,14 @@ from gateway.installation.crypto import (
     crypto_verify,
 )
 from gateway.installation.files import get_database_path, get_key_path
+from gateway.installation.neighbours import Seat, take_seat
 from gateway.installation.opening import Installation, open_installation
 
 __all__ = [
     "CryptoStatus",
     "FailedRecord",
     "Installation",
+    "Seat",
     "TermStatus",
     "VerifyReport",
     "crypto_status",
@@ -26,4 +28,5 @@ __all__ = [
     "get_database_path",
     "get_key_path",
     "open_installation",
+    "take_seat",
 ]
