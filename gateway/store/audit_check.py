@@ -84,7 +84,7 @@ class AuditCheck:
         is_whole = self._check_content(record)
         self._check_place(record, is_whole=is_whole)
         if self._checkpoint is not None and record.audit_id == self._checkpoint[0]:
-            self._check_checkpoint(record)
+            self._check_checkpoint(record, self._checkpoint[1])
         report.rows += 1
         report.verified_to = record.audit_id
         report.last_hash = record.row_hash
@@ -147,8 +147,9 @@ class AuditCheck:
         which = f"row {first} is" if first == last else f"rows {first} to {last} are"
         self.find(first, "missing", f"{which} missing")
 
-    def _check_checkpoint(self, record: AuditRecord) -> None:
-        if self._checkpoint is not None and record.row_hash != self._checkpoint[1]:
+    def _check_checkpoint(self, record: AuditRecord, row_hash: bytes) -> None:
+        self._checkpoint = None  # seen
+        if record.row_hash != row_hash:
             detail = "is not the row that the checkpoint was made of"
             self.find(record.audit_id, "checkpoint", detail)
 
@@ -161,12 +162,12 @@ class AuditCheck:
     def finish_rows(self) -> AuditReport:
         """Return what was found, without a head to compare the end with."""
         wanted = 0 if self._checkpoint is None else self._checkpoint[0]
-        if wanted > self.report.verified_to:
+        if wanted > self.report.after:
             self.find(
-                self.report.verified_to + 1,
+                wanted,
                 "checkpoint",
-                f"the log ends with row {self.report.verified_to}, but the checkpoint was made of "
-                f"row {wanted}: the end was cut off, or the database is an older one",
+                f"the row that the checkpoint was made of is not there: the log ends with row "
+                f"{self.report.verified_to}; rows were removed, or the database is an older one",
             )
         return self.settle()
 

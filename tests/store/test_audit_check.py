@@ -310,9 +310,17 @@ async def test_an_older_head_with_its_rows_shows_by_a_checkpoint(path: Path) -> 
         connection.execute("DELETE FROM audit WHERE audit_id > ?", (old[0],))
         connection.execute("UPDATE audit_head SET last_id = ?, last_hash = ?, mac = ?", old)
     assert (await _check(path)).ok  # the database alone cannot tell
-    assert _kinds(await _check(path, checkpoint=kept)) == [(ROWS + 1, "checkpoint")]
+    assert _kinds(await _check(path, checkpoint=kept)) == [(ROWS + 3, "checkpoint")]
     await _write(path, first=30, count=5)  # nor by writing on
     assert _kinds(await _check(path, checkpoint=kept)) == [(ROWS + 3, "checkpoint")]
+
+
+async def test_the_row_of_a_checkpoint_is_gone_though_the_log_went_on(path: Path) -> None:
+    kept = (ROWS, (await _check(path)).last_hash)
+    _tamper(path, f"DELETE FROM audit WHERE audit_id = {ROWS}")
+    await _write(path, first=30, count=2)
+    assert (ROWS, "checkpoint") in _kinds(await _check(path, checkpoint=kept))
+    assert "checkpoint" not in [kind for _, kind in _kinds(await _check(path))]
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])
