@@ -1,5 +1,7 @@
 """A ledger from before facets: its rows are kept, found as before, and joined by new ones."""
 
+# ruff: noqa: S608 - names of tables and columns are ours
+
 from __future__ import annotations
 
 import sqlite3
@@ -16,7 +18,6 @@ from gateway.store.sqlite import check_database, open_sqlite
 from tests.store import samples
 from tests.store.samples import ALL, START, SetClock
 
-BEFORE = [migration for migration in load_migrations("sqlite") if migration.version < 5]
 ROWS = [
     samples.usage(4, status=500, estimated=True),
     samples.usage(1, provider=None, api_key_id=None, cache_read_tokens=7),
@@ -32,23 +33,46 @@ def _insert(connection: sqlite3.Connection, usage_id: int, row: UsageRow) -> Non
     values = {"usage_id": usage_id, **row._asdict(), "failed": failed}
     places = ", ".join(f":{name}" for name in values)
     connection.execute(
-        f"INSERT INTO usage ({', '.join(values)}) VALUES ({places})",  # noqa: S608 - constants
+        f"INSERT INTO usage ({', '.join(values)}) VALUES ({places})",
         values,
     )
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "lockgate.db"
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute(sql.MIGRATIONS_CREATE)
-        for migration in BEFORE:
+def _create(connection: sqlite3.Connection, version: int) -> None:
+    """Make the schema as it was at a version."""
+    connection.execute(sql.MIGRATIONS_CREATE)
+    for migration in load_migrations("sqlite"):
+        if migration.version <= version:
             connection.executescript(migration.text)
             record = migration.applied
             connection.execute(
                 "INSERT INTO schema_migrations VALUES (?, ?, ?, 1)",
                 (record.version, record.name, record.checksum),
             )
+
+
+def _copy_to_schema(version: int, source: Path, target: Path) -> None:
+    """Write a database of an older schema with what it can hold of a newer one."""
+    with closing(sqlite3.connect(target, isolation_level=None)) as connection:
+        _create(connection, version)
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        connection.execute("ATTACH DATABASE ? AS newer", (str(source),))
+        for (table,) in tables.fetchall():
+            if table == "schema_migrations" or table.startswith("sqlite_"):
+                continue
+            rows = connection.execute(f"PRAGMA main.table_info({table})")
+            columns = ", ".join(row[1] for row in rows)
+            connection.execute(f"DELETE FROM main.{table}")
+            connection.execute(
+                f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM newer.{table}"
+            )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "lockgate.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        _create(connection, 4)
         for place, row in enumerate(ROWS):
             _insert(connection, 10 + place * 7, row)
     return path
@@ -112,17 +136,14 @@ async def test_a_database_of_the_previous_release_keeps_its_endpoints_and_rows(
     tmp_path: Path,
 ) -> None:
     """Schema 5: endpoints had no resilience, the ledger no writers."""
-    path = tmp_path / "lockgate.db"
-    store = await open_sqlite(path, clock=SetClock())
+    path, now = tmp_path / "lockgate.db", tmp_path / "now.db"
+    store = await open_sqlite(now, clock=SetClock())
     async with store.write() as tx:
         target = await samples.add_model(tx, 1)
         await tx.endpoints.insert(samples.endpoint(1, to=(target,)))
         await tx.usage.insert_many(ROWS)
     await store.close()
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("DROP TABLE ledger_writers")
-        connection.execute("ALTER TABLE endpoints DROP COLUMN resilience")
-        connection.execute("DELETE FROM schema_migrations WHERE version > 5")
+    _copy_to_schema(5, now, path)
     store = await open_sqlite(path, clock=SetClock())
     async with store.write() as tx:
         (endpoint,) = (await tx.endpoints.list_page(ALL)).items

@@ -18,7 +18,7 @@ _UNTIL = Parameter(
 _AFTER = Parameter(
     name="after", kind="integer", default=0, meaning="Only rows with a number above this one."
 )
-_MOST_CHECKED = 10_000  # rows of a call: a tenth of a second of the processor
+_MOST_CHECKED = 10_000  # rows of a call: some 0.2 s of the processor, in slices of 200 rows
 _GROUPS = ("endpoint", "model_definition", "provider", "api_key", "day", "hour")
 
 READS = (
