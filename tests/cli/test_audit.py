@@ -171,3 +171,51 @@ def test_no_such_file(run: Cli, tmp_path: Path) -> None:
     result = run("audit", "verify", "--data", str(tmp_path), "--file", str(tmp_path / "none"))
     assert result.exit_code == 1
     assert "cannot be read" in result.stderr
+
+
+# --- a running gateway --------------------------------------------------------------------
+
+
+def test_list_and_export_of_a_running_gateway(live: Cli, tmp_path: Path) -> None:
+    live.ok("keys", "create", "audited-app")
+    live.ok("keys", "delete", "audited-app", "--yes")
+    text = live.ok("audit", "list", "--name", "audited-app", "--since", "1h")
+    assert [line.split()[4:7] for line in text.splitlines()[1:]] == [
+        ["delete", "api_key", "audited-app"],
+        ["create", "api_key", "audited-app"],
+    ]
+    (row,) = live.json("audit", "list", "--name", "audited-app", "--action", "delete")
+    assert live.json("audit", "list", "--request-id", row["request_id"]) == [row]
+    assert live.json("audit", "list", "--address", "10.9.8.7") == []
+    file = tmp_path / "audit.jsonl"
+    first = row["audit_id"] - 2
+    assert "rows written" in live.ok("audit", "export", "-f", str(file), "--after", str(first))
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+    lines = [orjson.loads(line) for line in file.read_bytes().splitlines()]
+    assert lines[0]["audit_id"] == first + 1
+    assert "end" in lines[-1]
+    live.ok("audit", "verify", "--file", str(file), "--data", str(tmp_path / "none"))
+    assert live.ok("audit", "export", "--since", "1h").count("audited-app") == 4
+
+
+def test_an_export_that_is_cut_off_leaves_no_file(ask: Cli, scripted: Any, tmp_path: Path) -> None:
+    scripted.answers["GET", "/audit/export"] = (200, {}, b'{"audit_id":1}\n{"end":{"ro')
+    file = tmp_path / "audit.jsonl"
+    file.write_text("of yesterday")
+    result = ask("audit", "export", "-f", str(file))
+    assert result.exit_code == 1
+    assert result.stderr == "error: the export was cut off before its end: try again\n"
+    assert file.read_text() == "of yesterday"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_refused_export_is_one_line(live: Cli, tmp_path: Path) -> None:
+    result = live(
+        "audit", "export", "--after", "1", LOCKGATE_ADMIN_TOKEN="a-token-of-nobody-at-all"
+    )
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "unauthenticated" in result.stderr
+    result = live("audit", "export", "-f", str(tmp_path / "no" / "where.jsonl"))
+    assert "cannot be written" in result.stderr
