@@ -130,12 +130,22 @@ async def _stream(
         async for piece in lines:
             await response.write(piece)
         await response.write_eof()
-    except LockgateError as error:
-        # An end that is missing tells the reader; a second answer would be taken for lines.
-        logger.warning("request %s was cut off: %s", get_request_id(request), error.detail)
-        if request.transport is not None:
-            request.transport.abort()
+    except ConnectionResetError:
+        pass  # the reader has left
+    except Exception as error:  # noqa: BLE001  a second answer would be taken for lines
+        _cut_off(request, error)
     return response
+
+
+def _cut_off(request: web.Request, error: Exception) -> None:
+    """End an answer in the middle: an end that is missing tells its reader."""
+    request_id = get_request_id(request)
+    if isinstance(error, LockgateError):
+        logger.warning("request %s was cut off: %s", request_id, error.detail)
+    else:
+        logger.error("request %s was cut off", request_id, exc_info=error)
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _build_headers(request: web.Request, answer: Answer) -> dict[str, str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from gateway.entities import AuditHead, AuditRecord, AuditRow, Page, PageRequest
+from gateway.errors import DatabaseDamagedError
 from gateway.store import audit_sql, sql
 from gateway.store.audit_chain import FIRST_HASH, HASH_BYTES, AuditChain
 from gateway.store.rows import build_values, dump_json, fetch_page, parse_json
@@ -54,6 +55,22 @@ def _build_record(row: Row) -> AuditRecord:
         former_hash=_read_bytes(row["former_hash"]),
         row_hash=_read_bytes(row["row_hash"]),
         row_mac=_read_bytes(row["row_mac"]),
+    )
+
+
+def _build_unreadable(audit_id: int) -> AuditRecord:
+    return AuditRecord(
+        audit_id=audit_id,
+        at=0,
+        actor="",
+        action="",
+        entity_type="",
+        entity_id="",
+        entity_name="",
+        before=None,
+        after=None,
+        request_id="",
+        source_address="",
     )
 
 
@@ -229,10 +246,29 @@ class SqlAuditRows:
         return None if row is None else build_values(_build_head, (row,))[0]
 
     async def list_audit_records(self, after: int, limit: int) -> Sequence[AuditRecord]:
-        """List rows with a number above `after`, oldest first, as they are stored."""
+        """List rows with a number above `after`, oldest first, as they are stored.
+
+        One that holds what cannot be read is given without its content, and without hashes.
+        """
+        try:
+            return await self._fetch_records(after, limit)
+        except DatabaseDamagedError:
+            return await self._list_one_by_one(after, limit)
+
+    async def _fetch_records(self, after: int, limit: int) -> Sequence[AuditRecord]:
         params = {"after": after, "row_limit": limit}
         rows = await self._rows.fetch_all(audit_sql.AUDIT_RECORDS, params)
         return build_values(_build_record, rows)
+
+    async def _list_one_by_one(self, after: int, limit: int) -> Sequence[AuditRecord]:
+        params = {"after": after, "row_limit": limit}
+        records: list[AuditRecord] = []
+        for row in await self._rows.fetch_all(audit_sql.AUDIT_NUMBERS, params):
+            try:
+                records += await self._fetch_records(row["audit_id"] - 1, 1)
+            except DatabaseDamagedError:
+                records.append(_build_unreadable(row["audit_id"]))
+        return records
 
     async def find_audit_since(self, at_ms: int) -> int | None:
         """Find the number of the first row that is not older than a time."""

@@ -98,7 +98,9 @@ class AuditCheck:
             for part in (record.former_hash, record.row_hash, record.row_mac)
         ):
             self.find(
-                record.audit_id, "inserted", "was written without the chain, or lost its part"
+                record.audit_id,
+                "inserted",
+                "cannot be read, was written without the chain, or lost its part of it",
             )
             return False
         is_genuine = self._chain is None or self._chain.is_row_genuine(record)

@@ -42,6 +42,9 @@ AUDIT_RECORDS = (
     "SELECT " + _ROW + ", " + _CHAIN + " FROM audit WHERE audit_id > :after "
     "ORDER BY audit_id LIMIT :row_limit"
 )
+AUDIT_NUMBERS = (
+    "SELECT audit_id FROM audit WHERE audit_id > :after ORDER BY audit_id LIMIT :row_limit"
+)
 AUDIT_FIRST_SINCE = "SELECT MIN(audit_id) AS audit_id FROM audit WHERE at >= :since"
 AUDIT_ANY_CHAINED = "SELECT 1 FROM audit WHERE row_hash IS NOT NULL LIMIT 1"
 AUDIT_ADOPT = (

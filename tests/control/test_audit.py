@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import Any
 
+import aiohttp
 import orjson
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from gateway.control.routes import OPERATIONS
 from gateway.control.service.redact import redact
 from tests.control.conftest import ADMIN_TOKEN
+from tests.store import samples
 
 # Of the forms that such values have, and of nobody.
 CANARIES = {
@@ -102,10 +104,51 @@ async def test_a_long_export_comes_whole(control: Any) -> None:
     assert orjson.loads(lines[-1])["end"]["rows"] == 1_000
 
 
-def _build_row(n: int) -> Any:
-    from tests.store import samples  # its rewritten asserts are not wanted here
+def _build_row(n: int, **changes: Any) -> Any:
+    return samples.audit(n, **changes)
 
-    return samples.audit(n)
+
+async def test_a_reader_who_leaves_is_no_error(
+    control: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with control.installation.store.write() as tx:
+        for n in range(200):
+            await tx.admin.insert_audit(_build_row(n, after={"much": "x" * 20_000}))
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    url = control.server.make_url("/api/v1/audit/export")
+    async with control.http.get(url, headers=headers) as response:
+        await response.content.readany()
+        response.close()
+    assert (await control.get("/audit/verify")).json["ok"]
+    assert [record for record in caplog.records if record.levelname in ("ERROR", "WARNING")] == []
+
+
+async def test_a_text_that_is_none_is_a_finding_and_no_failure(control: Any) -> None:
+    async with control.installation.store.write() as tx:
+        for n in range(300):
+            await tx.admin.insert_audit(_build_row(n))
+    _tamper(control, "UPDATE audit SET actor = CAST(x'ff' AS TEXT) WHERE audit_id = 250")
+    lines = (await control.get("/audit/export")).raw.splitlines()
+    assert len(lines) == 301
+    found = (await control.get("/audit/verify")).json["findings"]
+    assert [finding["row"] for finding in found] == [250]
+    assert (await control.get("/audit")).status == 503  # says that the database is damaged
+
+
+async def test_an_export_that_fails_in_the_middle_is_cut_off(
+    control: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with control.installation.store.write() as tx:
+        for n in range(300):
+            await tx.admin.insert_audit(_build_row(n, after={"much": "x" * 20_000}))
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    url = control.server.make_url("/api/v1/audit/export")
+    with pytest.raises(aiohttp.ClientPayloadError):
+        async with control.http.get(url, headers=headers) as response:
+            await response.content.readany()
+            await control.installation.store.close()
+            await response.read()
+    assert "was cut off: The database is closed." in caplog.text
 
 
 async def test_a_head_of_an_export_has_no_body(control: Any) -> None:
