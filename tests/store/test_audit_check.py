@@ -9,108 +9,46 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gateway.entities import AuditRecord
 from gateway.errors import InvalidValueError
-from gateway.store.audit_chain import FIRST_HASH, AuditChain, compute_hash, dump_content
-from gateway.store.audit_check import AuditCheck, AuditReport
-from gateway.store.audit_export import ExportEnd, dump_record_line, parse_line
-from gateway.store.audit_read import check_audit, export_audit
-from gateway.store.rows import dump_json
-from gateway.store.sqlite import SqliteStore, open_sqlite
+from gateway.store.audit_chain import FIRST_HASH, AuditChain, compute_hash
+from gateway.store.sqlite import open_sqlite
 from tests.store import samples
-from tests.store.samples import AUDIT_KEY, SetClock
+from tests.store.audit_rig import (
+    CHAIN,
+    ROOT,
+    ROWS,
+    check,
+    list_kinds,
+    open_log,
+    read_records,
+    replace_rows,
+    tamper,
+    write_rows,
+)
+from tests.store.samples import SetClock
 
-CHAIN = AuditChain(AUDIT_KEY)
 STRANGER = AuditChain(b"x" * 32)
-ROWS = 9
 COPY_TO_THE_END = (
     "INSERT INTO audit SELECT 10, at, actor, action, entity_type, entity_id, entity_name, "
     "before_change, after_change, request_id, source_address, before_chain, former_hash, "
     "row_hash, row_mac FROM audit WHERE audit_id = 2"
 )
-ROOT = Path(__file__).resolve().parents[2]
-
-
-async def _open(path: Path) -> SqliteStore:
-    store = await open_sqlite(path, clock=SetClock())
-    store.chain_audit(AUDIT_KEY)
-    async with store.write() as tx:
-        await tx.admin.begin_audit()
-    return store
-
-
-async def _write(path: Path, first: int = 0, count: int = ROWS) -> None:
-    store = await _open(path)
-    for n in range(first, first + count):
-        async with store.write() as tx:
-            await tx.admin.insert_audit(samples.audit(n))
-            await tx.bump_epoch()
-    await store.close()
-
-
-async def _check(path: Path, **given: Any) -> AuditReport:
-    store = await open_sqlite(path, clock=SetClock(), read_only=True)
-    report, _ = await check_audit(store, CHAIN, **given)
-    await store.close()
-    return report
-
-
-def _tamper(path: Path, *statements: str) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        for statement in statements:
-            connection.execute(statement)
-
-
-def _read_records(path: Path) -> list[AuditRecord]:
-    async def read() -> list[AuditRecord]:
-        store = await open_sqlite(path, clock=SetClock(), read_only=True)
-        async with store.read() as tx:
-            records = list(await tx.admin.list_audit_records(-(1 << 63), 1_000))
-        await store.close()
-        return records
-
-    with asyncio.Runner() as runner:
-        return runner.run(read())
-
-
-def _replace_rows(path: Path, records: list[AuditRecord]) -> None:
-    """Put rows in the place of all that are there, as one who knows the format would."""
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("DELETE FROM audit")
-        for record in records:
-            values = [getattr(record, name) for name in record.__slots__]
-            marks = ", ".join("?" * len(values))
-            connection.execute(
-                "INSERT INTO audit (audit_id, at, actor, action, entity_type, entity_id, "
-                "entity_name, before_change, after_change, request_id, source_address, "
-                f"before_chain, former_hash, row_hash, row_mac) VALUES ({marks})",
-                values,
-            )
-
-
-def _kinds(report: AuditReport) -> list[tuple[int, str]]:
-    return [(finding.row, finding.kind) for finding in report.findings]
 
 
 @pytest.fixture
 async def path(tmp_path: Path) -> Path:
-    await _write(tmp_path / "lockgate.db")
+    await write_rows(tmp_path / "lockgate.db")
     return tmp_path / "lockgate.db"
 
 
 async def test_a_log_that_nobody_touched_is_right(path: Path) -> None:
-    report = await _check(path)
+    report = await check(path)
     assert report.ok
     assert (report.rows, report.verified_to, report.before_chain) == (ROWS, ROWS, 0)
 
@@ -140,99 +78,99 @@ async def test_a_log_that_nobody_touched_is_right(path: Path) -> None:
     ],
 )
 async def test_row_changed(path: Path, change: str) -> None:
-    _tamper(path, f"UPDATE audit SET {change} WHERE audit_id = 5")
-    report = await _check(path)
-    assert {row for row, _ in _kinds(report)} == {5}
+    tamper(path, f"UPDATE audit SET {change} WHERE audit_id = 5")
+    report = await check(path)
+    assert {row for row, _ in list_kinds(report)} == {5}
     assert report.findings[0].kind in ("changed", "forged", "inserted")
 
 
 async def test_every_row_changed_is_named(path: Path) -> None:
-    _tamper(path, "UPDATE audit SET actor = 'mallory'")
-    assert _kinds(await _check(path)) == [(n, "changed") for n in range(1, ROWS + 1)]
+    tamper(path, "UPDATE audit SET actor = 'mallory'")
+    assert list_kinds(await check(path)) == [(n, "changed") for n in range(1, ROWS + 1)]
 
 
 async def test_row_deleted_in_the_middle(path: Path) -> None:
-    _tamper(path, "DELETE FROM audit WHERE audit_id IN (4, 5)")
-    report = await _check(path)
-    assert _kinds(report) == [(4, "missing")]
+    tamper(path, "DELETE FROM audit WHERE audit_id IN (4, 5)")
+    report = await check(path)
+    assert list_kinds(report) == [(4, "missing")]
     assert report.findings[0].detail == "rows 4 to 5 are missing"
 
 
 async def test_first_row_deleted(path: Path) -> None:
-    _tamper(path, "DELETE FROM audit WHERE audit_id = 1")
-    assert _kinds(await _check(path)) == [(1, "missing")]
+    tamper(path, "DELETE FROM audit WHERE audit_id = 1")
+    assert list_kinds(await check(path)) == [(1, "missing")]
 
 
 async def test_rows_deleted_at_the_end(path: Path) -> None:
-    _tamper(path, "DELETE FROM audit WHERE audit_id > 7")
-    report = await _check(path)
-    assert _kinds(report) == [(8, "cut_off")]
+    tamper(path, "DELETE FROM audit WHERE audit_id > 7")
+    report = await check(path)
+    assert list_kinds(report) == [(8, "cut_off")]
 
 
 async def test_everything_deleted(path: Path) -> None:
-    _tamper(path, "DELETE FROM audit")
-    assert _kinds(await _check(path)) == [(1, "cut_off")]
+    tamper(path, "DELETE FROM audit")
+    assert list_kinds(await check(path)) == [(1, "cut_off")]
 
 
 async def test_everything_deleted_with_the_head_is_not_begun_anew(path: Path) -> None:
-    _tamper(path, "DELETE FROM audit", "DELETE FROM audit_head")
-    await _write(path, count=1)  # a start, and a change
-    assert [kind for _, kind in _kinds(await _check(path))] == ["break"]
+    tamper(path, "DELETE FROM audit", "DELETE FROM audit_head")
+    await write_rows(path, count=1)  # a start, and a change
+    assert [kind for _, kind in list_kinds(await check(path))] == ["break"]
 
 
 @pytest.mark.parametrize(("one", "other"), [(4, 5), (2, 8)])
 async def test_rows_swapped(path: Path, one: int, other: int) -> None:
-    _tamper(
+    tamper(
         path,
         f"UPDATE audit SET audit_id = 1000 WHERE audit_id = {one}",
         f"UPDATE audit SET audit_id = {one} WHERE audit_id = {other}",
         f"UPDATE audit SET audit_id = {other} WHERE audit_id = 1000",
     )
-    report = await _check(path)
-    assert _kinds(report) == [(one, "reordered"), (other, "reordered")]
+    report = await check(path)
+    assert list_kinds(report) == [(one, "reordered"), (other, "reordered")]
     assert report.findings[0].detail == f"was row {other} when it was written"
 
 
 async def test_rows_renumbered_over_a_removed_one(path: Path) -> None:
-    _tamper(path, "DELETE FROM audit WHERE audit_id = 4")
+    tamper(path, "DELETE FROM audit WHERE audit_id = 4")
     for number in range(5, ROWS + 1):
-        _tamper(path, f"UPDATE audit SET audit_id = {number - 1} WHERE audit_id = {number}")
-    found = {row for row, _ in _kinds(await _check(path))}
+        tamper(path, f"UPDATE audit SET audit_id = {number - 1} WHERE audit_id = {number}")
+    found = {row for row, _ in list_kinds(await check(path))}
     assert found == {*range(4, ROWS + 1)}
 
 
 async def test_row_inserted_without_the_chain(path: Path) -> None:
-    _tamper(
+    tamper(
         path,
         "INSERT INTO audit (at, actor, action, entity_type, entity_id, entity_name, request_id, "
         "source_address) SELECT at, actor, action, entity_type, entity_id, entity_name, "
         "request_id, source_address FROM audit WHERE audit_id = 2",
     )
-    assert (ROWS + 1, "inserted") in _kinds(await _check(path))
+    assert (ROWS + 1, "inserted") in list_kinds(await check(path))
 
 
 @pytest.mark.parametrize("number", [0, -7])
 async def test_row_inserted_before_the_first(path: Path, number: int) -> None:
-    _tamper(
+    tamper(
         path,
         f"INSERT INTO audit SELECT {number}, at, actor, action, entity_type, entity_id, "
         "entity_name, before_change, after_change, request_id, source_address, before_chain, "
         "former_hash, row_hash, row_mac FROM audit WHERE audit_id = 2",
     )
-    assert (number, "inserted") in _kinds(await _check(path))
+    assert (number, "inserted") in list_kinds(await check(path))
 
 
 async def test_row_copied_to_the_end(path: Path) -> None:
-    _tamper(
+    tamper(
         path,
         COPY_TO_THE_END,
     )
-    found = await _check(path)
-    assert [row for row, _ in _kinds(found)] == [10, 10]  # not its place, and behind the end
+    found = await check(path)
+    assert [row for row, _ in list_kinds(found)] == [10, 10]  # not its place, and behind the end
 
 
 async def test_chain_recomputed_without_the_key(path: Path) -> None:
-    records = await asyncio.to_thread(_read_records, path)
+    records = await asyncio.to_thread(read_records, path)
     forged, former_hash = [], FIRST_HASH
     for record in records:
         changed = replace(record, former_hash=former_hash)
@@ -240,18 +178,18 @@ async def test_chain_recomputed_without_the_key(path: Path) -> None:
             changed = STRANGER.seal(replace(changed, actor="mallory"))
         forged.append(changed)
         former_hash = changed.row_hash
-    _replace_rows(path, forged)
-    report = await _check(path)
-    assert [(n, "forged") for n in range(4, ROWS + 1)] == _kinds(report)[:-1]
-    assert _kinds(report)[-1] == (ROWS, "head")
+    replace_rows(path, forged)
+    report = await check(path)
+    assert [(n, "forged") for n in range(4, ROWS + 1)] == list_kinds(report)[:-1]
+    assert list_kinds(report)[-1] == (ROWS, "head")
 
 
 async def test_hash_recomputed_under_the_old_mac(path: Path) -> None:
-    records = await asyncio.to_thread(_read_records, path)
+    records = await asyncio.to_thread(read_records, path)
     changed = replace(records[4], actor="mallory")
     records[4] = replace(changed, row_hash=compute_hash(changed))
-    _replace_rows(path, records)
-    assert _kinds(await _check(path)) == [(5, "forged")]
+    replace_rows(path, records)
+    assert list_kinds(await check(path)) == [(5, "forged")]
 
 
 @pytest.mark.parametrize(
@@ -259,24 +197,24 @@ async def test_hash_recomputed_under_the_old_mac(path: Path) -> None:
     ["last_id = 7", "last_id = 99", "last_hash = zeroblob(32)", "mac = zeroblob(32)", "mac = 'x'"],
 )
 async def test_head_row_changed(path: Path, change: str) -> None:
-    _tamper(path, f"UPDATE audit_head SET {change}")
-    assert [kind for _, kind in _kinds(await _check(path))] == ["head"]
+    tamper(path, f"UPDATE audit_head SET {change}")
+    assert [kind for _, kind in list_kinds(await check(path))] == ["head"]
 
 
 async def test_head_row_removed(path: Path) -> None:
-    _tamper(path, "DELETE FROM audit_head")
-    assert [kind for _, kind in _kinds(await _check(path))] == ["head"]
+    tamper(path, "DELETE FROM audit_head")
+    assert [kind for _, kind in list_kinds(await check(path))] == ["head"]
 
 
 async def test_end_cut_off_with_a_head_to_fit(path: Path) -> None:
-    _tamper(
+    tamper(
         path,
         "DELETE FROM audit WHERE audit_id > 7",
         "UPDATE audit_head SET last_id = 7, "
         "last_hash = (SELECT row_hash FROM audit WHERE audit_id = 7), "
         "mac = (SELECT row_mac FROM audit WHERE audit_id = 7)",
     )
-    assert [kind for _, kind in _kinds(await _check(path))] == ["head"]
+    assert [kind for _, kind in list_kinds(await check(path))] == ["head"]
 
 
 @pytest.mark.parametrize(
@@ -289,17 +227,17 @@ async def test_end_cut_off_with_a_head_to_fit(path: Path) -> None:
     ],
 )
 async def test_the_next_change_does_not_heal_what_was_done(path: Path, statement: str) -> None:
-    _tamper(path, statement)
-    await _write(path, first=50, count=2)
-    report = await _check(path)
-    assert "break" in [kind for _, kind in _kinds(report)]
-    assert "head" not in [kind for _, kind in _kinds(report)]  # the chain goes on from there
+    tamper(path, statement)
+    await write_rows(path, first=50, count=2)
+    report = await check(path)
+    assert "break" in [kind for _, kind in list_kinds(report)]
+    assert "head" not in [kind for _, kind in list_kinds(report)]  # the chain goes on from there
 
 
 async def test_an_older_head_with_its_rows_shows_by_a_checkpoint(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         old = connection.execute("SELECT last_id, last_hash, mac FROM audit_head").fetchone()
-    await _write(path, first=20, count=3)
+    await write_rows(path, first=20, count=3)
     store = await open_sqlite(path, clock=SetClock(), read_only=True)
     async with store.read() as tx:
         head = await tx.admin.find_audit_head()
@@ -309,18 +247,18 @@ async def test_an_older_head_with_its_rows_shows_by_a_checkpoint(path: Path) -> 
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM audit WHERE audit_id > ?", (old[0],))
         connection.execute("UPDATE audit_head SET last_id = ?, last_hash = ?, mac = ?", old)
-    assert (await _check(path)).ok  # the database alone cannot tell
-    assert _kinds(await _check(path, checkpoint=kept)) == [(ROWS + 3, "checkpoint")]
-    await _write(path, first=30, count=5)  # nor by writing on
-    assert _kinds(await _check(path, checkpoint=kept)) == [(ROWS + 3, "checkpoint")]
+    assert (await check(path)).ok  # the database alone cannot tell
+    assert list_kinds(await check(path, checkpoint=kept)) == [(ROWS + 3, "checkpoint")]
+    await write_rows(path, first=30, count=5)  # nor by writing on
+    assert list_kinds(await check(path, checkpoint=kept)) == [(ROWS + 3, "checkpoint")]
 
 
 async def test_the_row_of_a_checkpoint_is_gone_though_the_log_went_on(path: Path) -> None:
-    kept = (ROWS, (await _check(path)).last_hash)
-    _tamper(path, f"DELETE FROM audit WHERE audit_id = {ROWS}")
-    await _write(path, first=30, count=2)
-    assert (ROWS, "checkpoint") in _kinds(await _check(path, checkpoint=kept))
-    assert "checkpoint" not in [kind for _, kind in _kinds(await _check(path))]
+    kept = (ROWS, (await check(path)).last_hash)
+    tamper(path, f"DELETE FROM audit WHERE audit_id = {ROWS}")
+    await write_rows(path, first=30, count=2)
+    assert (ROWS, "checkpoint") in list_kinds(await check(path, checkpoint=kept))
+    assert "checkpoint" not in [kind for _, kind in list_kinds(await check(path))]
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])
@@ -339,12 +277,12 @@ def test_a_checkpoint_makes_no_head() -> None:
 
 
 async def test_parts_join_to_the_whole(path: Path) -> None:
-    _tamper(path, "UPDATE audit SET actor = 'mallory' WHERE audit_id = 5")
+    tamper(path, "UPDATE audit SET actor = 'mallory' WHERE audit_id = 5")
     found: list[tuple[int, str]] = []
     after = 0
     for _ in range(ROWS + 2):
-        report = await _check(path, after=after, limit=2)
-        found += _kinds(report)
+        report = await check(path, after=after, limit=2)
+        found += list_kinds(report)
         after = report.verified_to
         if report.at_end:
             break
@@ -352,22 +290,22 @@ async def test_parts_join_to_the_whole(path: Path) -> None:
 
 
 async def test_rows_from_before_the_chain_are_taken_in_once(path: Path) -> None:
-    _tamper(
+    tamper(
         path,
         "UPDATE audit SET former_hash = NULL, row_hash = NULL, row_mac = NULL",
         "DELETE FROM audit WHERE audit_id = 3",  # what was missing then is no finding now
         "DELETE FROM audit_head",
     )
-    await _write(path, first=20, count=2)
-    report = await _check(path)
+    await write_rows(path, first=20, count=2)
+    report = await check(path)
     assert report.ok
     assert (report.rows, report.before_chain) == (ROWS + 1, ROWS - 1)
-    _tamper(path, "DELETE FROM audit WHERE audit_id = 5")
-    assert not (await _check(path)).ok
+    tamper(path, "DELETE FROM audit WHERE audit_id = 5")
+    assert not (await check(path)).ok
 
 
 async def test_a_rolled_back_change_leaves_no_gap(path: Path) -> None:
-    store = await _open(path)
+    store = await open_log(path)
     with pytest.raises(ZeroDivisionError):
         async with store.write() as tx:
             await tx.admin.insert_audit(samples.audit(70))
@@ -375,7 +313,7 @@ async def test_a_rolled_back_change_leaves_no_gap(path: Path) -> None:
     async with store.write() as tx:
         await tx.admin.insert_audit(samples.audit(71))
     await store.close()
-    report = await _check(path)
+    report = await check(path)
     assert report.ok
     assert report.verified_to == ROWS + 1
 
@@ -424,12 +362,12 @@ def _start_writer(path: Path, count: int) -> subprocess.Popen[str]:
 
 async def test_two_processes_make_one_chain(tmp_path: Path) -> None:
     path = tmp_path / "lockgate.db"
-    await _write(path, count=1)
+    await write_rows(path, count=1)
     writers = [_start_writer(path, 25) for _ in range(2)]
     for writer in writers:
         await asyncio.to_thread(writer.communicate)
         assert writer.returncode == 0
-    report = await _check(path)
+    report = await check(path)
     assert report.ok
     assert report.rows == 1 + 2 * 25 * 3
 
@@ -444,165 +382,7 @@ async def test_kill_9_leaves_a_right_chain(tmp_path: Path) -> None:
             time.sleep(life_s)
             writer.kill()
             written += 3 * (1 + sum(line.endswith("\n") for line in writer.stdout))
-        report = await _check(path)
+        report = await check(path)
         assert report.ok, report.findings
         assert report.rows >= written
         assert report.rows % 3 == 0
-
-
-# --- exports ------------------------------------------------------------------------------
-
-
-async def _export(path: Path, **given: Any) -> list[bytes]:
-    store = await open_sqlite(path, clock=SetClock(), read_only=True)
-    pieces = [piece async for piece in export_audit(store, CHAIN, **given)]
-    await store.close()
-    return b"".join(pieces).splitlines()
-
-
-async def test_an_export_is_checked_like_the_log(path: Path) -> None:
-    lines = [parse_line(line) for line in await _export(path)]
-    end = lines.pop()
-    assert isinstance(end, ExportEnd)
-    assert (end.rows, end.fault, end.key_id) == (ROWS, None, CHAIN.key_id)
-    assert end.checkpoint is not None
-    assert CHAIN.parse_checkpoint(end.checkpoint)[0] == ROWS
-    for chain in (CHAIN, None):
-        check = AuditCheck(chain)
-        check.add(line for line in lines if isinstance(line, AuditRecord))
-        assert check.settle().ok
-
-
-@pytest.mark.parametrize(
-    ("given", "first"),
-    [({"after": 4}, 5), ({"since": samples.START + 6}, 7), ({"after": 99}, None)],
-)
-async def test_an_export_goes_on_from_anywhere(
-    path: Path, given: dict[str, int], first: int | None
-) -> None:
-    *lines, end = [parse_line(line) for line in await _export(path, **given)]
-    numbers = [line.audit_id for line in lines if isinstance(line, AuditRecord)]
-    assert numbers == ([] if first is None else [*range(first, ROWS + 1)])
-    assert isinstance(end, ExportEnd)
-
-
-async def test_no_checkpoint_blesses_a_changed_head(path: Path) -> None:
-    _tamper(path, "UPDATE audit_head SET last_id = 7")
-    end = parse_line((await _export(path))[-1])
-    assert isinstance(end, ExportEnd)
-    assert (end.checkpoint, end.fault) == (None, "the head row was changed")
-
-
-async def test_the_program_in_the_documentation_checks_an_export(
-    path: Path, tmp_path: Path
-) -> None:
-    text = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
-    program = text.partition("```python\n")[2].partition("```")[0]
-    export = tmp_path / "audit.jsonl"
-
-    def run() -> int:
-        return subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=False).returncode
-
-    lines = await _export(path)
-    export.write_bytes(b"\n".join(lines))
-    assert await asyncio.to_thread(run) == 0
-    export.write_bytes(b"\n".join(lines).replace(b"ada", b"eve"))
-    assert await asyncio.to_thread(run) == 1
-
-
-TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | TEXT
-    | st.integers(-(1 << 63), (1 << 64) - 1)
-    | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@given(before=st.none() | st.dictionaries(TEXT, JSON, max_size=4), texts=st.tuples(TEXT, TEXT))
-def test_a_line_gives_back_the_very_bytes_that_were_hashed(
-    before: dict[str, Any] | None, texts: tuple[str, str]
-) -> None:
-    record = CHAIN.seal(
-        AuditRecord(
-            audit_id=7,
-            at=1,
-            actor=texts[0],
-            action="update",
-            entity_type="endpoint",
-            entity_id="e-1",
-            entity_name=texts[1],
-            before=dump_json(before),
-            after=None,
-            request_id="",
-            source_address="",
-            former_hash=FIRST_HASH,
-        )
-    )
-    read = parse_line(dump_record_line(record))
-    assert read == record
-
-
-@given(st.lists(TEXT, min_size=2, max_size=2), st.lists(TEXT, min_size=2, max_size=2))
-def test_no_two_rows_have_the_same_content(left: list[str], right: list[str]) -> None:
-    def dump(parts: list[str]) -> bytes:
-        row = _blank()
-        return dump_content(replace(row, actor=parts[0], action=parts[1]))
-
-    assert (dump(left) == dump(right)) == (left == right)
-
-
-def _blank() -> AuditRecord:
-    names = ("actor", "action", "entity_type", "entity_id", "entity_name", "request_id")
-    return AuditRecord(
-        audit_id=1,
-        at=1,
-        before=None,
-        after=None,
-        source_address="",
-        former_hash=FIRST_HASH,
-        **dict.fromkeys(names, ""),
-    )
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"",
-        b"{",
-        b"[]",
-        b"{}",
-        b'{"end": 1}',
-        b'{"end": {"rows": "1", "checkpoint": null, "key_id": "", "fault": null}}',
-        b'{"audit_id": 1}',
-        b"\xff",
-    ],
-)
-def test_what_is_no_line_is_said_so(line: bytes) -> None:
-    with pytest.raises(InvalidValueError):
-        parse_line(line)
-
-
-Mutate = Callable[[dict[str, Any]], Any]
-
-
-@pytest.mark.parametrize(
-    "mutate",
-    [
-        lambda line: line.update(audit_id="1"),
-        lambda line: line.update(at=True),
-        lambda line: line.update(actor=None),
-        lambda line: line.update(row_hash="zz"),
-        lambda line: line.update(before_chain=0),
-        lambda line: line.update(more=1),
-        lambda line: line.pop("after"),
-    ],
-)
-async def test_a_line_with_another_kind_of_value_is_refused(path: Path, mutate: Mutate) -> None:
-    line = orjson.loads((await _export(path))[0])
-    mutate(line)
-    with pytest.raises(InvalidValueError):
-        parse_line(orjson.dumps(line))
