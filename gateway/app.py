@@ -36,7 +36,7 @@ from gateway.control.mlflow import (
 from gateway.control.ui import add_ui_routes
 from gateway.errors import DatabaseDamagedError, GatewayError, LockgateError, ManifestError
 from gateway.fleet import Alone, Fleet
-from gateway.installation import Installation, open_installation
+from gateway.installation import Installation, Seat, open_installation, take_seat
 from gateway.installation.heartbeat import Heartbeat, Held
 from gateway.installation.keys import KeyLoader
 from gateway.installation.service import VaultService
@@ -90,6 +90,7 @@ class Gateway:
     vault: VaultService
     started_at: int
     fleet: Fleet
+    seat: Seat
     file: ConfigurationFile | None = None
     declared: DeclaredConfiguration | None = None
     apps: tuple[web.Application, ...] = ()  # data plane first; then the control plane's own
@@ -108,6 +109,7 @@ class Gateway:
         await self.heartbeat.stop()
         await self.usage.stop()
         await self.installation.store.close()
+        self.seat.leave()
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,7 @@ async def build_gateway(settings: Settings, fleet: Fleet | None = None) -> Gatew
             started_at=clock.now_ms(),
             fleet=fleet,
             file=_build_file(settings),
+            seat=_take_seat(settings),
         )
         _build_apps(gateway)
         await _load_file(gateway)
@@ -263,6 +266,18 @@ async def _follow(refresher: Refresher, serving: Serving) -> None:
     """Serve what was just committed here, in every worker."""
     await refresher.refresh()
     await serving.fleet.wait(serving.snapshots.current.epoch)
+
+
+def _take_seat(settings: Settings) -> Seat:
+    seat = take_seat(settings.data)
+    for pid in seat.others:
+        logger.warning(
+            "another gateway (pid %d) serves from %s: both go on, each with limits, health and "
+            "usage counters of its own; stop one unless this is a restart",
+            pid,
+            settings.data,
+        )
+    return seat
 
 
 def _build_spool(settings: Settings) -> Spool | None:

@@ -422,7 +422,7 @@ class AuditRow:
 
     at: int
     actor: str
-    action: str  # "create", "update", "delete"
+    action: str  # "create", "update", "delete", "login": docs/audit.md lists them
     entity_type: str
     entity_id: str
     entity_name: str
@@ -431,6 +431,39 @@ class AuditRow:
     request_id: str
     source_address: str
     audit_id: int = 0  # given by the store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """A row of the audit log as it is stored, with its place in the chain.
+
+    Whoever can write to the database may have put anything here: nothing is parsed.
+    """
+
+    audit_id: int
+    at: int
+    actor: str
+    action: str
+    entity_type: str
+    entity_id: str
+    entity_name: str
+    before: str | None  # JSON
+    after: str | None
+    request_id: str
+    source_address: str
+    before_chain: bool = False  # written before there was a chain, and taken into it later
+    former_hash: bytes = b""
+    row_hash: bytes = b""
+    row_mac: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditHead:
+    """Where the audit log ends."""
+
+    last_id: int
+    last_hash: bytes
+    mac: bytes
 
 
 class UsageRow(NamedTuple):

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 from gateway.entities import (
     AdminToken,
     ApiKeyId,
+    AuditHead,
+    AuditRecord,
     AuditRow,
     Author,
     Configuration,
@@ -328,20 +330,42 @@ class AdminRows(Protocol):
 
     async def list_tokens(self) -> tuple[AdminToken, ...]: ...
     async def insert_token(self, row: AdminToken) -> None: ...
-    async def insert_audit(self, row: AuditRow) -> None: ...
-    async def insert_audits(self, rows: Sequence[AuditRow]) -> None: ...
-    async def list_audit(
-        self,
-        page: PageRequest,
-        *,
-        actor: str | None = None,
-        entity_type: str | None = None,
-        entity_id: str | None = None,
-        action: str | None = None,
-        since: int | None = None,
-        until: int | None = None,
-    ) -> Page[AuditRow]:
-        """List newest first; the id of a row in `after` is its audit_id as decimal text."""
+    async def insert_audit(self, row: AuditRow) -> None:
+        """Insert one at the end of the chain; the store gives it its number.
+
+        Where the end is not as Lockgate left it, a row that says so comes before it.
+        """
+        ...
+
+    async def insert_audits(self, rows: Sequence[AuditRow]) -> None:
+        """Insert several at the end of the chain, in their order."""
+        ...
+
+    async def list_audit(self, page: PageRequest, **filters: Any) -> Page[AuditRow]:
+        """List newest first; the id of a row in `after` is its audit_id as decimal text.
+
+        Filters, each optional: actor, entity_type, entity_id, entity_name, action, request_id,
+        source_address, since, until (milliseconds).
+        """
+        ...
+
+    async def begin_audit(self) -> int | None:
+        """Make the head where there is none, and take in all rows; return how many.
+
+        None: the chain has begun already.
+        """
+        ...
+
+    async def find_audit_head(self) -> AuditHead | None:
+        """Find where the audit log says that it ends, unchecked."""
+        ...
+
+    async def list_audit_records(self, after: int, limit: int) -> Sequence[AuditRecord]:
+        """List rows with a number above `after`, oldest first, as they are stored."""
+        ...
+
+    async def find_audit_since(self, at_ms: int) -> int | None:
+        """Find the number of the first row that is not older than a time."""
         ...
 
     async def find_answer(self, key: str, caller: str, route: str) -> IdempotentAnswer | None: ...
@@ -454,6 +478,10 @@ class Store(Protocol):
     @property
     def fault(self) -> str | None:
         """What was found wrong with it that does not mend itself."""
+        ...
+
+    def chain_audit(self, key: bytes) -> None:
+        """Take the key of the audit log's chain; without it no audit row can be written."""
         ...
 
     def read(self) -> AbstractAsyncContextManager[Transaction]:

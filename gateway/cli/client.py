@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -23,11 +23,13 @@ from gateway.secret import Secret
 
 if TYPE_CHECKING:
     import aiohttp
+    from yarl import URL
 
 API_PATH: Final = "/api/v1"
 _PAGE: Final = 500  # the most that the control plane gives at once
 _CONNECT_TIMEOUT_S: Final = 5.0
 _TOTAL_TIMEOUT_S: Final = 60.0  # a write waits up to 5 s for stragglers; the rest is slack
+_OK = 200
 _FIRST_ERROR = 400
 # What the caller of a command can do about a refusal that speaks of REST.
 _HINTS: Final = {
@@ -105,34 +107,79 @@ class Api:
                 break
         return items
 
+    def stream(self, path: str, query: Mapping[str, Any] | None = None) -> Iterator[bytes]:
+        """Read a long answer piece by piece.
+
+        Raises:
+            Refused: nobody answers, the answer is an error, or it ends before its end.
+        """
+        pieces = self._stream(path, query or {})
+        try:
+            while True:
+                try:
+                    yield self._runner.run(anext(pieces))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self._runner.run(pieces.aclose())
+
+    async def _stream(self, path: str, query: Mapping[str, Any]) -> AsyncGenerator[bytes]:
+        # Late: aiohttp takes longer to load than --help takes to print.
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=_CONNECT_TIMEOUT_S, sock_read=_TOTAL_TIMEOUT_S
+        )
+        with self._refusing():
+            session = self._get_session()
+            url = self._build_url(path, query)
+            async with session.get(url, allow_redirects=False, timeout=timeout) as response:
+                if response.status != _OK:
+                    self._parse(response.status, response.headers, await response.read())
+                    raise self._refuse_stranger(response.status)
+                async for piece in response.content.iter_any():
+                    yield piece
+
     async def _call(
         self, method: str, path: str, query: Mapping[str, Any], body: Any, if_match: str | None
     ) -> Answer:
-        # Late: aiohttp takes longer to load than --help takes to print.
-        import aiohttp
-        from yarl import URL
-
-        try:
-            url = URL(self._url + API_PATH + path, encoded=True).update_query(
-                {key: str(value) for key, value in query.items() if value is not None}
-            )
-            if self._session is None:
-                self._session = self._open_session()
-            async with self._session.request(
+        with self._refusing():
+            session = self._get_session()
+            async with session.request(
                 method,
-                url,
+                self._build_url(path, query),
                 data=_dump_body(body),
                 headers=_headers(body, if_match),
                 allow_redirects=False,
             ) as response:
                 raw = await response.read()
                 return self._parse(response.status, response.headers.copy(), raw)
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        # Late: aiohttp takes longer to load than --help takes to print.
+        import aiohttp
+
+        try:
+            yield
         except TimeoutError:
             raise Refused(
                 f"{self._url} did not answer in time; a write may have been made or not"
             ) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise self._refuse(error) from None
+
+    def _build_url(self, path: str, query: Mapping[str, Any]) -> URL:
+        from yarl import URL  # late, as above
+
+        return URL(self._url + API_PATH + path, encoded=True).update_query(
+            {key: str(value) for key, value in query.items() if value is not None}
+        )
+
+    def _get_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = self._open_session()
+        return self._session
 
     def _open_session(self) -> aiohttp.ClientSession:
         import aiohttp  # late, as above

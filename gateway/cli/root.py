@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "import": "imports:import_",
     "history": "history",
     "usage": "usage",
+    "audit": "audit",
     "explain": "explain",
     "status": "reports",
     "providers": "reports",

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from gateway.control.call import Operation
+from gateway.control.checkpoints import build_checkpoints
 from gateway.control.dispatch import build_guard, build_handler
 from gateway.control.keys import DOCUMENT, OPERATION_OF
 from gateway.control.openapi import build_document
@@ -46,6 +47,7 @@ def build_operations_app(
         _register(app, operation, parts)
     check_policies(app)
     app.on_startup.append(_check_at_start)
+    app.cleanup_ctx.append(build_checkpoints(parts))
     return app
 
 

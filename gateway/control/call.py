@@ -6,10 +6,10 @@ checked, and returns an `Answer` that one place turns into HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -18,6 +18,7 @@ from gateway.control.parts import ControlParts
 from gateway.control.query import Parameter
 
 MAX_BODY_BYTES = 1 << 20  # an endpoint with all its mappings and tags at their limits fits
+LINES_TYPE: Final = "application/x-ndjson"  # a JSON value a line
 
 
 class Policy(StrEnum):
@@ -55,10 +56,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What an operation answers; `value` None is an empty body."""
+    """What an operation answers; `value` None is an empty body.
+
+    `lines` is a body of JSON values, one a line, that is sent as it is made; what goes wrong
+    after its first piece can only cut it off.
+    """
 
     status: int
     value: Any = None
+    lines: AsyncIterator[bytes] | None = None
     etag: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -79,6 +85,7 @@ class Operation:
     policy: Policy
     handler: Callable[[Call], Awaitable[Answer]]
     answers: Mapping[int, type[BaseModel] | None]
+    answers_lines: bool = False  # the body is a stream of such values, one a line
     body: type[BaseModel] | None = None
     array_body: type[BaseModel] | None = None  # accepted in place of `body` where it is an array
     body_required: bool = True

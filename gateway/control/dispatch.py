@@ -7,7 +7,8 @@ looks at.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 from aiohttp import hdrs, web
@@ -15,14 +16,22 @@ from pydantic import BaseModel
 
 from gateway.control.auth import AdminAuth
 from gateway.control.body import parse_body, read_body
-from gateway.control.call import MAX_BODY_BYTES, Answer, Call, Caller, Operation, Policy
+from gateway.control.call import (
+    LINES_TYPE,
+    MAX_BODY_BYTES,
+    Answer,
+    Call,
+    Caller,
+    Operation,
+    Policy,
+)
 from gateway.control.etag import is_not_modified
 from gateway.control.hosts import check_host
 from gateway.control.keys import OPERATION_OF
 from gateway.control.parts import ControlParts
 from gateway.control.problem import SECURITY_HEADERS
 from gateway.control.query import parse_query
-from gateway.errors import ForbiddenError
+from gateway.errors import ForbiddenError, LockgateError
 from gateway.web import (
     REQUEST_ID_HEADER,
     Handler,
@@ -30,6 +39,8 @@ from gateway.web import (
     json_response,
     parse_client_address,
 )
+
+logger = logging.getLogger("lockgate.control")
 
 _CALLER: Final = web.RequestKey("lockgate.control.caller", Caller)
 _NOT_MODIFIED: Final = 304
@@ -98,7 +109,10 @@ def build_handler(
             body=body,
             raw=raw,
         )
-        return _render(request, await operation.handler(call))
+        answer = await operation.handler(call)
+        if answer.lines is not None:
+            return await _stream(request, answer, answer.lines)
+        return _render(request, answer)
 
     return handle
 
@@ -112,12 +126,49 @@ async def _read(request: web.Request, operation: Operation) -> tuple[bytes, Base
     return raw, await asyncio.to_thread(parse_body, raw, operation.body, operation.array_body)
 
 
-def _render(request: web.Request, answer: Answer) -> web.Response:
-    headers = {
+async def _stream(
+    request: web.Request, answer: Answer, lines: AsyncIterator[bytes]
+) -> web.StreamResponse:
+    """Send lines as they are made; the first piece is made before anything is sent."""
+    first = await anext(lines, b"")
+    response = web.StreamResponse(status=answer.status, headers=_build_headers(request, answer))
+    response.content_type = LINES_TYPE
+    await response.prepare(request)
+    if request.method == hdrs.METH_HEAD:
+        return response
+    try:
+        await response.write(first)
+        async for piece in lines:
+            await response.write(piece)
+        await response.write_eof()
+    except ConnectionResetError:
+        pass  # the reader has left
+    except Exception as error:  # noqa: BLE001  a second answer would be taken for lines
+        _cut_off(request, error)
+    return response
+
+
+def _cut_off(request: web.Request, error: Exception) -> None:
+    """End an answer in the middle: an end that is missing tells its reader."""
+    request_id = get_request_id(request)
+    if isinstance(error, LockgateError):
+        logger.warning("request %s was cut off: %s", request_id, error.detail)
+    else:
+        logger.error("request %s was cut off", request_id, exc_info=error)
+    if request.transport is not None:
+        request.transport.abort()
+
+
+def _build_headers(request: web.Request, answer: Answer) -> dict[str, str]:
+    return {
         **SECURITY_HEADERS,
         REQUEST_ID_HEADER: get_request_id(request),
         **answer.headers,
     }
+
+
+def _render(request: web.Request, answer: Answer) -> web.Response:
+    headers = _build_headers(request, answer)
     if answer.etag is not None:
         headers[hdrs.ETAG] = answer.etag
         condition = request.headers.get(hdrs.IF_NONE_MATCH)

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from gateway import __version__
-from gateway.control.call import Operation, Policy
+from gateway.control.call import LINES_TYPE, Operation, Policy
 from gateway.control.parts import BASE_PATH
 from gateway.control.problem import PROBLEM_TYPE
 from gateway.control.query import Parameter
@@ -156,7 +156,9 @@ def _describe_answers(
     for status, model in row.answers.items():
         answers[str(status)] = {"description": HTTPStatus(status).phrase}
         if model is not None:
-            answers[str(status)]["content"] = {_JSON: {"schema": refs[model, "serialization"]}}
+            media_type = LINES_TYPE if row.answers_lines else _JSON
+            schema = {"schema": refs[model, "serialization"]}
+            answers[str(status)]["content"] = {media_type: schema}
         if "If-None-Match" in row.headers or "If-Match" in row.headers:
             answers[str(status)]["headers"] = _ENTITY_HEADERS
     if "If-None-Match" in row.headers:

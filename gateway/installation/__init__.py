@@ -15,6 +15,7 @@ from gateway.installation.crypto import (
     plan_rotation,
 )
 from gateway.installation.files import get_database_path, get_key_path
+from gateway.installation.neighbours import Seat, take_seat
 from gateway.installation.opening import Installation, open_installation
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "FailedRecord",
     "Installation",
     "RotationPlan",
+    "Seat",
     "TermStatus",
     "VerifyReport",
     "crypto_status",
@@ -30,4 +32,5 @@ __all__ = [
     "get_key_path",
     "open_installation",
     "plan_rotation",
+    "take_seat",
 ]

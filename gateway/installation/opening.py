@@ -12,6 +12,7 @@ No path through here makes a new root key beside stored secrets.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -19,7 +20,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.entities import AdminToken, KekTerm, VaultMeta
+from gateway.entities import AdminToken, AuditRow, KekTerm, VaultMeta
 from gateway.errors import (
     DatabaseDamagedError,
     InstallationError,
@@ -32,6 +33,7 @@ from gateway.ports import Clock, Opener, Sealer, Store
 from gateway.process import PASSPHRASE_VARIABLE, forget_passphrase_variable
 from gateway.secret import Secret
 from gateway.settings import Settings
+from gateway.store.audit_chain import AUDIT_CHAIN_PURPOSE
 from gateway.store.migrate import load_migrations
 from gateway.store.spool_file import count_rows, list_spools
 from gateway.store.sqlite import is_empty_database, open_sqlite
@@ -47,6 +49,8 @@ from gateway.vault.keyring import (
     open_keyring,
 )
 from gateway.vault.passphrase import build_passphrase_protection, derive_unlocking_key
+
+logger = logging.getLogger("lockgate.audit")
 
 ADMIN_TOKEN_PREFIX = "lgadm-"  # noqa: S105  # marks a token, is none
 FIRST_TOKEN_NAME = "first-start"  # noqa: S105  # a row's name
@@ -140,6 +144,7 @@ async def _open_for_writing(
                 protected = await asyncio.to_thread(_protect, settings)
             opened = await _create_vault(settings, clock, store, protected)
         await _settle_key_file(settings, clock, store)
+        await _begin_audit(store, opened)
         token = await _ensure_admin_token(settings, clock, store)
         return _build(settings, clock, store, opened, first_start=first_start, admin_token=token)
 
@@ -151,6 +156,7 @@ async def _open_read_only(settings: Settings, clock: Clock, path: Path) -> Insta
         keyring = await _find_keyring(settings, store)
         pending = await asyncio.to_thread(inspect_file, path, load_migrations("sqlite"))
         if keyring is not None:
+            store.chain_audit(keyring.derive(AUDIT_CHAIN_PURPOSE))
             return _build(settings, clock, store, keyring, is_current=not pending)
         raise _build_unused_error(path)
 
@@ -162,6 +168,7 @@ async def _open_existing(settings: Settings, clock: Clock, path: Path) -> Instal
     opened = await open_sqlite(path, clock=clock, create=False)
     async with _kept_open(opened) as store:
         await _settle_key_file(settings, clock, store)
+        await _begin_audit(store, looked_at.keyring)
         return _build(settings, clock, store, looked_at.keyring)
 
 
@@ -296,6 +303,21 @@ def _find_next_key(settings: Settings, meta: VaultMeta) -> Secret | None:
     return files.find_key(files.get_next_key_path(files.get_key_path(settings)))
 
 
+# --- the audit log ------------------------------------------------------------------------
+
+
+async def _begin_audit(store: Store, keyring: Keyring) -> None:
+    """Give the store the chain's key; the first time, take the rows of before into the chain."""
+    store.chain_audit(keyring.derive(AUDIT_CHAIN_PURPOSE))
+    async with store.read() as transaction:
+        if await transaction.admin.find_audit_head() is not None:
+            return
+    async with store.write() as transaction:
+        adopted = await transaction.admin.begin_audit()
+    if adopted:
+        logger.warning("audit log: took %d rows from before it was a chain into it", adopted)
+
+
 # --- the first admin token ----------------------------------------------------------------
 
 
@@ -318,7 +340,23 @@ async def _ensure_admin_token(settings: Settings, clock: Clock, store: Store) ->
             created_at=clock.now_ms(),
         )
         await transaction.admin.insert_token(row)
+        await transaction.admin.insert_audit(_build_audit_row(row))
     return token
+
+
+def _build_audit_row(token: AdminToken) -> AuditRow:
+    return AuditRow(
+        at=token.created_at,
+        actor="lockgate",
+        action="create",
+        entity_type="admin_token",
+        entity_id=token.token_id,
+        entity_name=token.name,
+        before=None,
+        after={"name": token.name, "created_at": token.created_at},
+        request_id="",
+        source_address="",
+    )
 
 
 def _any_enabled(tokens: Sequence[AdminToken]) -> bool:

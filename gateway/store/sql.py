@@ -1,6 +1,6 @@
 """Every query of the store, once, in the SQL that SQLite and PostgreSQL share.
 
-Those of the ledger are in `gateway.store.usage_sql`.
+Those of the ledger are in `gateway.store.usage_sql`, of the audit log in `gateway.store.audit_sql`.
 
 Rule: texts of constants with `:name` parameters; no value ever becomes part of a
 text. `IN (:ids)` stands for a list and is spelled out by the session.
@@ -327,25 +327,6 @@ TOKEN_LIST = (
     "ORDER BY created_at, token_id"
 )
 TOKEN_INSERT = insert("admin_tokens", "token_id, name, digest, created_at, disabled")
-_AUDIT = (
-    "at, actor, action, entity_type, entity_id, entity_name, before_change, after_change, "
-    "request_id, source_address"
-)
-AUDIT_INSERT = insert("audit", _AUDIT)
-AUDIT_LIST = ListQuery(
-    select="SELECT audit_id, " + _AUDIT + " FROM audit",
-    order=("at", "audit_id"),
-    newest_first=True,
-    numbered=True,
-    filters={
-        "actor": "actor = :actor",
-        "entity_type": "entity_type = :entity_type",
-        "entity_id": "entity_id = :entity_id",
-        "action": "action = :action",
-        "since": "at >= :since",
-        "until": "at < :until",
-    },
-)
 _ANSWER = "key, caller, route, body_mac, status, location, body, created_at"
 ANSWER_FIND = (
     "SELECT " + _ANSWER + " FROM idempotent_answers "

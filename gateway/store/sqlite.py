@@ -26,6 +26,8 @@ from gateway.errors import (
 )
 from gateway.ports import Clock, Transaction
 from gateway.store import sql
+from gateway.store.audit import AuditTail
+from gateway.store.audit_chain import AuditChain
 from gateway.store.facets import KnownFacets
 from gateway.store.history import start_history
 from gateway.store.migrate import load_migrations, migrate
@@ -113,6 +115,7 @@ class SqliteStore:
         self._data_version = data_version
         self._presence = Presence(path)
         self._facets = KnownFacets()
+        self._audit_tail: AuditTail | None = None
         self._closed = False
 
     @property
@@ -128,6 +131,10 @@ class SqliteStore:
         for line in (*self._readers, *([] if self._line is None else [self._line])):
             line.limit_s = HANG_LIMIT_S
 
+    def chain_audit(self, key: bytes) -> None:
+        """Take the key of the audit log's chain; without it no audit row can be written."""
+        self._audit_tail = AuditTail(AuditChain(key))
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """Open a read transaction; waits at most `READ_WAIT_S` for a connection."""
@@ -136,13 +143,13 @@ class SqliteStore:
             self._borrowed_reader() as reader,
             open_session(reader, "BEGIN") as session,
         ):
-            yield SqlTransaction(session, self._facets)
+            yield SqlTransaction(session, self._facets, self._audit_tail)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
         """Open the write transaction: commits on leaving, rolls back on any exception."""
         async with self.write_session() as session:
-            yield SqlTransaction(session, self._facets)
+            yield SqlTransaction(session, self._facets, self._audit_tail)
 
     @asynccontextmanager
     async def write_session(self) -> AsyncIterator[SqliteSession]:

@@ -51,6 +51,10 @@ def convert_error(exc: sqlite3.Error, references: str | None = None) -> Lockgate
     if code is None:
         if "closed" in str(exc):
             return StoreUnavailableError("The database is closed.")
+        if "decode to UTF-8" in str(exc):  # the driver's own, without a code
+            return DatabaseDamagedError(
+                "A text of the database is no text; run `lockgate doctor`, restore a backup."
+            )
         raise exc  # a fault of ours in how the driver is called
     primary = code & _PRIMARY_CODE
     if primary == sqlite3.SQLITE_CONSTRAINT:

@@ -22,6 +22,7 @@ from gateway.ports import (
 from gateway.store import sql
 from gateway.store.admin import SqlAdminRows
 from gateway.store.api_keys import SqlApiKeyRows
+from gateway.store.audit import AuditTail
 from gateway.store.bindings import SqlBindingRows
 from gateway.store.configuration import read_changes, read_configuration, trim_changes
 from gateway.store.endpoints import SqlEndpointRows
@@ -40,7 +41,9 @@ _NOBODY = Author(at=0, actor="", request_id="")
 class SqlTransaction:
     """`gateway.ports.Transaction` over a session."""
 
-    def __init__(self, session: Session, facets: KnownFacets) -> None:
+    def __init__(
+        self, session: Session, facets: KnownFacets, tail: AuditTail | None = None
+    ) -> None:
         self._session = session
         self.secrets: SecretRows = SqlSecretRows(session)
         self.model_definitions: ModelDefinitionRows = SqlModelDefinitionRows(session)
@@ -49,7 +52,7 @@ class SqlTransaction:
         self.api_keys: ApiKeyRows = SqlApiKeyRows(session)
         self.vault: VaultRows = SqlVaultRows(session)
         self.rotation: RotationRows = SqlRotationRows(session)
-        self.admin: AdminRows = SqlAdminRows(session)
+        self.admin: AdminRows = SqlAdminRows(session, tail)
         self.usage: UsageRows = SqlUsageRows(session, facets)
         self.history: HistoryRows = SqlHistoryRows(session)
 

@@ -131,3 +131,19 @@ async def test_a_model_that_is_left_alone_is_told_on_the_first_page(admin: Admin
     await admin.page.get_by_role("link", name="Show the model").click()
     await expect(admin.page.get_by_text("What endpoints and reports call it here.")).to_be_visible()
     await admin.page.unroute("**/api/v1/status")
+
+
+async def test_the_audit_says_that_its_chain_is_whole(admin: Admin) -> None:
+    await admin.make_secret("audited-one")
+    await admin.enter("audit")
+    await expect(admin.page.get_by_text("Verified up to row")).to_be_visible()
+    await expect(admin.page.get_by_text("whole", exact=True)).to_be_visible()
+    async with admin.page.expect_download() as saved:
+        await admin.page.get_by_role("link", name="Export").click()
+    assert (await saved.value).suggested_filename == "lockgate-audit.jsonl"
+    row = admin.page.get_by_role("row").filter(has_text="audited-one")
+    await expect(row).to_have_count(1)
+    await admin.page.get_by_label("Name").fill("nowhere")
+    await expect(admin.page.get_by_text("No change fits these filters.")).to_be_visible()
+    await admin.page.get_by_label("Name").fill("audited-one")
+    await expect(row).to_have_count(1)

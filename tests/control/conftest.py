@@ -68,7 +68,7 @@ class Control:
         url = str(self.server.make_url("/")).rstrip("/") + BASE_PATH + path
         async with self.http.request(method, url, headers=headers, **given) as response:
             raw = await response.read()
-            is_json = "json" in response.headers.get("Content-Type", "")
+            is_json = response.content_type.endswith(("/json", "+json"))
             loaded = await response.json(content_type=None) if raw and is_json else None
             return Reply(response.status, response.headers, raw, loaded)
 

@@ -37,6 +37,7 @@ from gateway.ports import Store, Transaction
 OpenStore = Callable[[], Awaitable[Store]]
 ALL = PageRequest(limit=500)
 START = 1_800_000_000_000
+AUDIT_KEY = b"k" * 32
 
 
 class SetClock:

@@ -99,10 +99,10 @@ def test_plan_is_what_is_left() -> None:
     assert plan_migrations((ONE, TWO), (ONE.applied, TWO.applied)) == ()
 
 
-def test_own_migrations_have_each_a_number() -> None:
-    versions = [migration.version for migration in load_migrations("sqlite")]
-    assert versions[:3] == [1, 2, 3]
-    assert versions == sorted(set(versions))
+def test_own_migrations_have_a_number_each() -> None:
+    numbers = [migration.version for migration in load_migrations("sqlite")]
+    assert numbers == sorted(set(numbers))
+    assert numbers[:3] == [1, 2, 3]
 
 
 def test_statements_end_where_sql_says() -> None:

@@ -9,11 +9,11 @@ from itertools import chain, combinations
 
 import pytest
 
-from gateway.store import history_sql, rotation_sql, sql, usage_sql
+from gateway.store import audit_sql, history_sql, rotation_sql, sql, usage_sql
 from gateway.store.migrate import load_migrations
 from gateway.store.sql import ListQuery
 
-KNOWN = vars(sql) | vars(usage_sql) | vars(rotation_sql) | vars(history_sql)
+KNOWN = vars(sql) | vars(usage_sql) | vars(rotation_sql) | vars(history_sql) | vars(audit_sql)
 LISTS = {
     name: value
     for name, value in KNOWN.items()

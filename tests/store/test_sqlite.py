@@ -25,7 +25,7 @@ from gateway.store import sql
 from gateway.store.migrate import load_migrations
 from gateway.store.sqlite import SqliteStore, open_sqlite
 from tests.store import conformance
-from tests.store.samples import OpenStore, SetClock, add_secret
+from tests.store.samples import AUDIT_KEY, OpenStore, SetClock, add_secret
 
 ENDLESS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT MAX(x) FROM n"
 
@@ -41,6 +41,9 @@ async def open_store(path: Path) -> AsyncIterator[OpenStore]:
 
     async def open_one() -> SqliteStore:
         opened.append(await open_sqlite(path, clock=SetClock()))
+        opened[-1].chain_audit(AUDIT_KEY)
+        async with opened[-1].write() as tx:
+            await tx.admin.begin_audit()
         return opened[-1]
 
     yield open_one

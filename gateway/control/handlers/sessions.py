@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http.cookies import SimpleCookie
 
 from aiohttp import hdrs
@@ -9,6 +10,7 @@ from aiohttp import hdrs
 from gateway.control.auth import SESSION_PURPOSE, AdminAuth
 from gateway.control.call import Answer, Call
 from gateway.control.parts import BASE_PATH
+from gateway.control.service.change import record_session
 from gateway.control.session import (
     COOKIE,
     LIFETIME_MS,
@@ -32,6 +34,7 @@ async def create_session(call: Call) -> Answer:
         "csrf_token": build_csrf_token(key, cookie),
     }
     header = _dump_cookie(cookie, LIFETIME_MS // 1000, secure=call.request.secure)
+    await record_session(call.parts, replace(call.caller, actor=identity.actor), "login")
     return Answer(status=201, value=value, headers={hdrs.SET_COOKIE: header})
 
 
@@ -53,6 +56,7 @@ async def get_session(call: Call) -> Answer:
 async def delete_session(call: Call) -> Answer:
     """Take the cookie back. A copy of it would work on until its end: it is stored nowhere."""
     header = _dump_cookie("", 0, secure=call.request.secure)
+    await record_session(call.parts, call.caller, "logout")
     return Answer(status=204, headers={hdrs.SET_COOKIE: header})
 
 

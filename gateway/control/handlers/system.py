@@ -31,9 +31,14 @@ async def get_status(call: Call) -> Answer:
     snapshot = parts.snapshots.current
     facts = _plain(await parts.status())
     facts["database_fault"] = facts.get("database_fault") or fault
+    now_ms = parts.clock.now_ms()
     value = {
         "version": __version__,
-        "now": parts.clock.now_ms(),
+        "now": now_ms,
+        "started_at": now_ms,
+        "uptime_ms": 0,
+        "workers": 1,
+        "worker_processes": [],
         "listen": str(parts.settings.listen),
         "admin_listen": parts.settings.admin_listen and str(parts.settings.admin_listen),
         "epoch": snapshot.epoch,

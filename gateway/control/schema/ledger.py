@@ -90,3 +90,66 @@ class AuditPage(Entity):
 
     items: list[AuditRow]
     next_cursor: str | None
+
+
+class AuditExportLine(Entity):
+    """One line of an export: a row, or the end. docs/audit.md has how to check it."""
+
+    audit_id: int | None = None
+    at: int | None = None
+    actor: str | None = None
+    action: str | None = None
+    entity_type: str | None = None
+    entity_id: str | None = None
+    entity_name: str | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    request_id: str | None = None
+    source_address: str | None = None
+    before_chain: bool | None = None
+    """Whether the row is from before there was a chain, and was taken into it later."""
+    former_hash: str | None = None
+    row_hash: str | None = None
+    row_mac: str | None = None
+    end: AuditExportEnd | None = None
+    """Of the last line, and nothing else in it: an export without it was cut off."""
+
+
+class AuditExportEnd(Entity):
+    """What an export ends with."""
+
+    rows: int
+    checkpoint: str | None
+    """Number, hash and MAC of the last row, for `lockgate audit verify --checkpoint`."""
+    key_id: str
+    """Tells whether two exports were made under the same root key."""
+    fault: str | None
+    """Why there is no checkpoint."""
+
+
+class AuditFinding(Entity):
+    """What is wrong with the audit log, and where."""
+
+    row: int
+    kind: str
+    """changed, forged, missing, inserted, reordered, cut_off, head, break or checkpoint."""
+    detail: str
+
+
+class AuditVerification(Entity):
+    """What became of checking a part of the audit log's chain."""
+
+    ok: bool
+    rows: int
+    """Checked by this call."""
+    before_chain: int
+    """Of these, rows from before there was a chain."""
+    verified_to: int
+    """The last row checked."""
+    next_after: int | None
+    """Ask for the rest with `after`; null where the end was reached and checked."""
+    findings: list[AuditFinding]
+    more_findings: int
+    """Findings that are counted but not listed."""
+    checkpoint: str | None
+    """Of the end, where it was reached and is as it was left: keep it elsewhere."""

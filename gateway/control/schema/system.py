@@ -5,7 +5,7 @@ Rule: facts about the running gateway; none of them is stored.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -47,6 +47,27 @@ class ConfigurationFile(Entity):
     """What is wrong with its newest version; the last good one is served."""
 
 
+class WorkerProcess(Entity):
+    """A live worker process."""
+
+    pid: int
+    epoch: int
+    """Of the configuration that it serves."""
+    connections: int
+    """Of clients, open now."""
+    started_at: int
+    draining: bool
+    """Whether it only finishes what it has."""
+
+
+class QuarantinedSecret(Entity):
+    """A stored credential that does not open."""
+
+    secret_id: str
+    secret_name: str
+    reason: str
+
+
 class Status(BaseModel):
     """The running gateway; it may know more than is listed here."""
 
@@ -54,6 +75,12 @@ class Status(BaseModel):
 
     version: str
     now: int
+    started_at: int
+    uptime_ms: int
+    workers: int
+    """Processes that serve the data plane."""
+    worker_processes: list[WorkerProcess]
+    """None where the gateway's own process serves it."""
     listen: str
     """Where the data plane listens."""
     admin_listen: str | None
@@ -79,7 +106,7 @@ class Status(BaseModel):
     """How much of the disk they take."""
     ledger_dropped: int
     """Usage rows lost since the start."""
-    quarantined: list[dict[str, Any]]
+    quarantined: list[QuarantinedSecret]
     """Credentials that do not open; their targets are skipped."""
     targets: list[TargetState]
     """Models that are not asked just now, or by single requests only."""

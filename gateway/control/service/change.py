@@ -7,6 +7,7 @@ the caller has hung up meanwhile.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -15,14 +16,24 @@ from typing import Any, Generic, TypeVar
 from gateway.control.call import Caller
 from gateway.control.etag import build_etag, check_if_match
 from gateway.control.parts import ControlParts
+from gateway.control.service.redact import redact
 from gateway.entities import AuditRow, Author, Page, PageRequest
-from gateway.errors import KeyRotatedError, ReadOnlyError
+from gateway.errors import (
+    DatabaseDamagedError,
+    KeyRotatedError,
+    ReadOnlyError,
+    StorageFullError,
+    StoreUnavailableError,
+)
 from gateway.ports import Transaction
+from gateway.secret import MASK
 from gateway.snapshots import read_snapshot
+
+logger = logging.getLogger("lockgate.audit")
 
 ResultT = TypeVar("ResultT")
 RowT = TypeVar("RowT")
-MASKED = "***"
+MASKED = MASK
 # Kinds of entities and the sections of a configuration file that they stand in.
 _SECTIONS = {
     "secret": "secrets",
@@ -113,20 +124,19 @@ class Change:
             ReadOnlyError: such entities come from a file.
         """
         self._check_writable(entity_type)
-        self.audit.append(
-            AuditRow(
-                at=self.now_ms,
-                actor=self.actor,
-                action=action,
-                entity_type=entity_type,
-                entity_id=entity_id,
-                entity_name=entity_name,
-                before=before,
-                after=after,
-                request_id=self.caller.request_id,
-                source_address=self.caller.source_address,
-            )
+        row = AuditRow(
+            at=self.now_ms,
+            actor=self.actor,
+            action=action,
+            entity_type=entity_type,
+            entity_id=redact(entity_id),  # a binding's is made of what its caller calls things
+            entity_name=redact(entity_name),
+            before=redact(before),
+            after=redact(after),
+            request_id=redact(self.caller.request_id),
+            source_address=self.caller.source_address,
         )
+        self.audit.append(row)
 
     def _check_writable(self, entity_type: str) -> None:
         source = self.parts.source
@@ -186,6 +196,26 @@ async def _commit_with_key(
         except KeyRotatedError:
             await parts.vault.reload()
     return await _commit(parts, caller, work, if_match)
+
+
+async def record_session(parts: ControlParts, caller: Caller, action: str) -> None:
+    """Write the audit row of a login or log-out, which change no configuration.
+
+    Somebody who may come in does so also while the database is away: then the log says it.
+    """
+    try:
+        async with parts.store.write() as tx:
+            change = Change(tx=tx, parts=parts, caller=caller, now_ms=parts.clock.now_ms())
+            await change.record(action, "session", caller.actor, caller.actor)
+            await tx.admin.insert_audits(change.audit)
+    except (StoreUnavailableError, StorageFullError, DatabaseDamagedError) as error:
+        logger.warning(
+            "audit log: %s of %s from %s could not be written: %s",
+            action,
+            repr(caller.actor),
+            caller.source_address,
+            error.detail,
+        )
 
 
 async def _commit(

@@ -28,6 +28,11 @@ function toSentence(detail) {
   return detail[0].toUpperCase() + detail.slice(1);
 }
 
+/** The address of an answer that the browser saves by itself. */
+export function addressOf(path) {
+  return BASE + path;
+}
+
 /** Call `listener` when the gateway no longer knows the session. */
 export function watchSession(listener) {
   onSessionLost = listener;

@@ -1,4 +1,6 @@
 // Who changed what, and how it was before.
+import { addressOf } from "../api.js";
+import { AuditChain } from "../components/audit_chain.js";
 import { Badge } from "../components/badge.js";
 import { Empty } from "../components/feedback.js";
 import { SelectField, TextField } from "../components/field.js";
@@ -9,11 +11,14 @@ import { buildDiff } from "../diff.js";
 import { formatTime } from "../format.js";
 import { useDelayed, usePages } from "../load.js";
 import { go, href } from "../route.js";
+import { RANGES, sinceOf } from "../usage_data.js";
 import { html, useState } from "../view.js";
 
-const KINDS = { create: "good", update: "plain", delete: "bad" };
-const ACTIONS = [["", "All actions"], ["create", "create"], ["update", "update"], ["delete", "delete"]];
-const TYPES = [["", "Everything"], ["secret", "Secrets"], ["model_definition", "Models"], ["endpoint", "Endpoints"], ["api_key", "API keys"], ["binding", "Bindings"]];
+const KINDS = { create: "good", update: "plain", delete: "bad", chain_broken: "bad" };
+const ACTIONS = [["", "All actions"], ...["create", "update", "delete", "apply", "rollback", "rotate", "login", "logout"].map((name) => [name, name])];
+const TIMES = [["", "Any time"], ...Object.entries(RANGES).map(([key, { title }]) => [key, title])];
+const TEXTS = { actor: ["Who", "anyone"], entity_name: ["Name", "any"], request_id: ["Request id", "any"], source_address: ["Address", "any"] };
+const TYPES = [["", "Everything"], ["secret", "Secrets"], ["model_definition", "Models"], ["endpoint", "Endpoints"], ["api_key", "API keys"], ["binding", "Bindings"], ["admin_token", "Admin tokens"], ["session", "Sessions"]];
 const VIEWS = { secret: "secrets", model_definition: "models", endpoint: "endpoints", api_key: "keys" };
 
 function Name({ row }) {
@@ -28,7 +33,7 @@ function Change({ row }) {
   const fields = buildDiff(row.before, row.after);
   return html`<div class="change">
     <button type="button" class="disclosure" aria-expanded=${open} onClick=${() => setOpen(!open)}>
-      <${Icon} name=${open ? "down" : "right"} size=${14} />${fields.length} ${fields.length === 1 ? "field" : "fields"}</button>
+      <${Icon} name=${open ? "down" : "right"} size=${14} />${fields.length === 0 ? "details" : `${fields.length} ${fields.length === 1 ? "field" : "fields"}`}</button>
     ${open && html`<${Diff} fields=${fields} />
       <p class="muted small">request ${row.request_id}${row.source_address && ` from ${row.source_address}`}</p>`}
   </div>`;
@@ -50,24 +55,33 @@ const COLUMNS = [
   { key: "change", title: "Change", wide: true, cell: (row) => html`<${Change} row=${row} />` },
 ];
 
-/** The list with its filters. */
+function useTexts(query) {
+  const [texts, setTexts] = useState(Object.fromEntries(Object.keys(TEXTS).map((name) => [name, query.get(name) || ""])));
+  const trimmed = Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, text.trim()]));
+  return { texts, sought: JSON.parse(useDelayed(JSON.stringify(trimmed))), set: (name, text) => setTexts({ ...texts, [name]: text }) };
+}
+
+/** The list with its filters, and whether it can be trusted. */
 export function Audit({ query }) {
-  const type = query.get("entity_type") || "";
-  const action = query.get("action") || "";
-  const entity = query.get("entity_id") || "";
-  const [actor, setActor] = useState(query.get("actor") || "");
-  const filters = { entity_type: type, action, entity_id: entity };
-  const pages = usePages("/audit", { ...filters, actor: useDelayed(actor.trim()) });
-  const filter = (change) => go(href("audit", { ...filters, ...change }));
+  const picked = Object.fromEntries(["entity_type", "action", "entity_id"].map((name) => [name, query.get(name) || ""]));
+  const range = RANGES[query.get("range")] ? query.get("range") : "";
+  const { texts, sought, set } = useTexts(query);
+  const pages = usePages("/audit", { ...picked, ...sought, since: range ? sinceOf(range) : "" });
+  const filter = (change) => go(href("audit", { ...picked, range, ...change }));
+  const isFiltered = range || Object.values({ ...picked, ...sought }).some(Boolean);
   return html`
-    <${PageHead} title="Audit" lead="Every change of the configuration, newest first. Secrets stand here masked." />
+    <${PageHead} title="Audit" lead="Every change of the configuration, newest first. Secrets stand here masked.">
+      <a class="button" href=${addressOf("/audit/export")} download="lockgate-audit.jsonl">Export</a>
+    <//>
+    <${AuditChain} />
     <div class="filters">
-      <${SelectField} label="Kind" value=${type} onChange=${(value) => filter({ entity_type: value })} options=${TYPES} />
-      <${SelectField} label="Action" value=${action} onChange=${(value) => filter({ action: value })} options=${ACTIONS} />
-      <${TextField} label="Who" value=${actor} onChange=${setActor} placeholder="anyone" />
-      ${entity && html`<a class="button" href=${href("audit", { ...filters, entity_id: "" })}>Only one thing<${Icon} name="close" size=${14} /></a>`}
+      <${SelectField} label="Kind" value=${picked.entity_type} onChange=${(value) => filter({ entity_type: value })} options=${TYPES} />
+      <${SelectField} label="Action" value=${picked.action} onChange=${(value) => filter({ action: value })} options=${ACTIONS} />
+      <${SelectField} label="When" value=${range} onChange=${(value) => filter({ range: value })} options=${TIMES} />
+      ${Object.entries(TEXTS).map(([name, [label, hint]]) => html`<${TextField} key=${name} label=${label} value=${texts[name]} onChange=${(text) => set(name, text)} placeholder=${hint} />`)}
+      ${picked.entity_id && html`<a class="button" href=${href("audit", { ...picked, range, entity_id: "" })}>Only one thing<${Icon} name="close" size=${14} /></a>`}
     </div>
     <${PagedTable} label="Audit" pages=${pages} columns=${COLUMNS} rowKey=${(row) => row.audit_id}
-      empty=${html`<${Empty} title="Nothing recorded">${type || action || entity || actor ? "No change fits these filters." : "Changes appear here as soon as there are any."}<//>`} />
+      empty=${html`<${Empty} title="Nothing recorded">${isFiltered ? "No change fits these filters." : "Changes appear here as soon as there are any."}<//>`} />
   `;
 }
