@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.ports import Clock, KeyDeriver, Sealer, Store
+from gateway.ports import Clock, CredentialTrials, KeyDeriver, Sealer, Store
 from gateway.routing.snapshot import Snapshot, SnapshotHolder
 from gateway.settings import Settings
 
@@ -30,7 +30,8 @@ class ControlParts:
 
     `publish` serves a snapshot everywhere and returns the names of workers that did not
     follow in time; `status` gives the server's own facts; `usage_flush` writes the ledger's
-    waiting rows, so that a read shows what was just booked.
+    waiting rows, so that a read shows what was just booked; `trials` asks providers what they say
+    to a credential.
     """
 
     store: Store
@@ -42,4 +43,5 @@ class ControlParts:
     publish: Callable[[Snapshot], Awaitable[Sequence[str]]]
     status: Callable[[], Awaitable[dict[str, Any]]]
     usage_flush: Callable[[], Awaitable[None]]
+    trials: CredentialTrials
     tokens: TokenCache = field(default_factory=TokenCache)

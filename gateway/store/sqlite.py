@@ -141,7 +141,9 @@ class SqliteStore:
     async def write(self) -> AsyncIterator[Transaction]:
         """Open the write transaction: commits on leaving, rolls back on any exception."""
         async with self.write_session() as session:
-            yield SqlTransaction(session, self._facets)
+            transaction = SqlTransaction(session, self._facets)
+            yield transaction
+        transaction.note_commit()
 
     @asynccontextmanager
     async def write_session(self) -> AsyncIterator[SqliteSession]:

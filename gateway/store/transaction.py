@@ -43,7 +43,9 @@ class SqlTransaction:
         self.api_keys: ApiKeyRows = SqlApiKeyRows(session)
         self.vault: VaultRows = SqlVaultRows(session)
         self.admin: AdminRows = SqlAdminRows(session)
-        self.usage: UsageRows = SqlUsageRows(session, facets)
+        usage = SqlUsageRows(session, facets)
+        self.usage: UsageRows = usage
+        self.note_commit = usage.note_commit
 
     async def get_epoch(self) -> int:
         """Return the number of the configuration. Raises DatabaseDamagedError."""

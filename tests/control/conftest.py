@@ -17,6 +17,7 @@ from aiohttp.test_utils import TestServer
 
 from gateway.control import BASE_PATH, ControlParts, build_control_app
 from gateway.installation import Installation, open_installation
+from gateway.proxy import UpstreamTrials
 from gateway.routing import Snapshot, SnapshotHolder, build_snapshot
 from gateway.secret import Secret
 from gateway.settings import Settings, parse_origin_pattern
@@ -138,6 +139,7 @@ async def run_control(settings: Settings) -> AsyncIterator[Control]:
         publish=publish,
         status=status,
         usage_flush=usage_flush,
+        trials=UpstreamTrials(installation.opener, settings),
     )
     app = web.Application()
     app.add_subapp(BASE_PATH, build_control_app(parts))

@@ -99,9 +99,10 @@ def test_plan_is_what_is_left() -> None:
     assert plan_migrations((ONE, TWO), (ONE.applied, TWO.applied)) == ()
 
 
-def test_own_migrations_are_numbered_without_a_gap() -> None:
+def test_own_migrations_are_numbered_in_their_order() -> None:
     known = load_migrations("sqlite")
-    assert [migration.version for migration in known] == list(range(1, len(known) + 1))
+    versions = [migration.version for migration in known]
+    assert versions == sorted(set(versions))
     assert len(known) >= 3
 
 

@@ -31,7 +31,7 @@ async def read_one(call: Call, get: Callable[[Transaction], Awaitable[Stored]]) 
     """Answer with one entity."""
     async with call.parts.store.read() as tx:
         stored = await get(tx)
-    return Answer(status=_OK, value=stored.representation, etag=stored.etag)
+    return Answer(status=_OK, value=stored.shown, etag=stored.etag)
 
 
 async def read_page(
@@ -106,7 +106,7 @@ def entity_answer(
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """Answer with an entity as it stands after a write; 202 with the stragglers, if any."""
-    value = stored.representation | stored.shown_once
+    value = stored.shown
     if stragglers:
         status, value = _ACCEPTED, value | {"stragglers": list(stragglers)}
     return Answer(status=status, value=value, etag=stored.etag, headers=headers or {})

@@ -12,12 +12,23 @@ from typing import Any
 
 import orjson
 
-from gateway.control.represent import represent_secret, represent_users
-from gateway.control.schema.secrets import SecretCreate, SecretPatch
+from gateway.control.represent import represent_secret, represent_use
+from gateway.control.schema.secrets import SecretCreate, SecretPatch, SecretTest
 from gateway.control.service.change import MASKED, Change, Stored, new_id
 from gateway.control.service.detach import delete_definitions, list_definitions
-from gateway.entities import GatewayModelDefinition, GatewaySecretInfo, SealedSecret, SecretId
-from gateway.errors import ConflictError, CredentialRebindError, InUseError, InvalidValueError
+from gateway.control.service.users import describe_use
+from gateway.entities import (
+    GatewayModelDefinition,
+    GatewaySecretInfo,
+    SealedSecret,
+    SecretId,
+)
+from gateway.errors import (
+    ConflictError,
+    CredentialRebindError,
+    InUseError,
+    InvalidValueError,
+)
 from gateway.providers import (
     PUBLIC_PORTS,
     allowed_origin,
@@ -26,9 +37,10 @@ from gateway.providers import (
     is_origin_allowed,
 )
 from gateway.secret import Secret, mask
+from gateway.settings import Settings
 from gateway.vault.envelope import check_wraps, secret_context
 
-_KIND = "secret"
+KIND = "secret"
 _API_BASE = "auth_config.api_base"
 
 
@@ -43,7 +55,10 @@ class _Credential:
 def describe(info: GatewaySecretInfo) -> Stored:
     """Return the secret as answers have it."""
     return Stored(
-        row_id=info.secret_id, representation=represent_secret(info), version=info.version
+        row_id=info.secret_id,
+        representation=represent_secret(info),
+        version=info.version,
+        unversioned=represent_use(info),
     )
 
 
@@ -55,7 +70,7 @@ async def create_secret(change: Change, body: SecretCreate) -> Stored:
         ConflictError: the name is taken.
     """
     check_secret(body.provider, body.secret_value, body.auth_config)
-    _check_origin(change, body.provider, body.auth_config)
+    _check_origin(change.parts.settings, body.provider, body.auth_config)
     credential = _wrap(body.secret_value)
     info = GatewaySecretInfo(
         secret_id=SecretId(new_id("s-")),
@@ -63,13 +78,14 @@ async def create_secret(change: Change, body: SecretCreate) -> Stored:
         masked_values=credential.masked,
         provider=body.provider,
         auth_config=body.auth_config,
+        expires_at=body.expires_at,
         **change.stamp_created(),
     )
     sealed = await _seal(change, info, credential.value, secret_version=1)
     await change.tx.secrets.insert(info, sealed)
     stored = describe(info)
     after = stored.representation | {"secret_value": MASKED}
-    await change.record("create", _KIND, info.secret_id, info.secret_name, after=after)
+    await change.record("create", KIND, info.secret_id, info.secret_name, after=after)
     return stored
 
 
@@ -79,13 +95,23 @@ def _wrap(fields: Mapping[str, str]) -> _Credential:
     )
 
 
+def check_value(settings: Settings, body: SecretTest) -> Secret:
+    """Check a value that is not to be stored as one that is; return it wrapped.
+
+    Raises:
+        InvalidValueError: unknown provider or field, or an origin that is not allowed.
+    """
+    check_secret(body.provider, body.secret_value, body.auth_config)
+    _check_origin(settings, body.provider, body.auth_config)
+    return _wrap(body.secret_value).value
+
+
 def _check_origin(
-    change: Change, provider: str | None, auth_config: Mapping[str, Any] | None
+    settings: Settings, provider: str | None, auth_config: Mapping[str, Any] | None
 ) -> None:
     if (auth_config or {}).get("api_base") is None:
         return
     origin = allowed_origin(provider, auth_config)
-    settings = change.parts.settings
     ports = PUBLIC_PORTS.union(settings.allowed_ports)
     if not is_origin_allowed(origin, settings.allowed_private_origins, ports):
         raise InvalidValueError(
@@ -130,22 +156,30 @@ async def update_secret(change: Change, secret_id: SecretId, body: SecretPatch) 
         info,
         provider=body.provider if body.given("provider") else info.provider,
         auth_config=body.auth_config if body.given("auth_config") else info.auth_config,
+        expires_at=_plan_expiry(info, body),
         **change.stamp_updated(info.version),
     )
     if body.given("secret_value"):
         check_secret(new.provider, body.secret_value, new.auth_config)
     else:
         _check_binding(info, new)
-    _check_origin(change, new.provider, new.auth_config)
+    _check_origin(change.parts.settings, new.provider, new.auth_config)
     await _check_definitions(change, info, new)
     stored = await _store(change, new, body)
     after = stored.representation
     if body.given("secret_value"):
         after = after | {"secret_value": MASKED}
     await change.record(
-        "update", _KIND, secret_id, info.secret_name, before=before.representation, after=after
+        "update", KIND, secret_id, info.secret_name, before=before.representation, after=after
     )
     return stored
+
+
+def _plan_expiry(info: GatewaySecretInfo, body: SecretPatch) -> int | None:
+    """Return when the value ends; it is the value's own, so that a new one does not inherit it."""
+    if body.given("expires_at") or body.given("secret_value"):
+        return body.expires_at
+    return info.expires_at
 
 
 def _check_binding(old: GatewaySecretInfo, new: GatewaySecretInfo) -> None:
@@ -194,12 +228,21 @@ async def _store(change: Change, new: GatewaySecretInfo, body: SecretPatch) -> S
     if not body.given("secret_value"):
         await change.tx.secrets.update(new, None)
         return describe(new)
-    credential = _wrap(body.secret_value)
-    new = replace(new, masked_values=credential.masked)
-    known = await change.tx.secrets.get_sealed(new.secret_id)
-    sealed = await _seal(change, new, credential.value, secret_version=known.secret_version + 1)
-    await change.tx.secrets.update(new, sealed)
-    return describe(new)
+    new, _ = await store_value(change, new, body.secret_value)
+    await change.tx.secrets.delete_previous(new.secret_id)  # of a key that leaked, neither is used
+    return describe(replace(new, previous_value=None))
+
+
+async def store_value(
+    change: Change, info: GatewaySecretInfo, fields: Mapping[str, str]
+) -> tuple[GatewaySecretInfo, SealedSecret]:
+    """Put a new value in; return what may be shown, and the row as it was."""
+    credential = _wrap(fields)
+    info = replace(info, masked_values=credential.masked)
+    known = await change.tx.secrets.get_sealed(info.secret_id)
+    sealed = await _seal(change, info, credential.value, secret_version=known.secret_version + 1)
+    await change.tx.secrets.update(info, sealed)
+    return info, replace(known, previous=None)
 
 
 async def delete_secret(change: Change, secret_id: SecretId, *, force: bool) -> None:
@@ -217,9 +260,9 @@ async def delete_secret(change: Change, secret_id: SecretId, *, force: bool) -> 
     if users.count and not force:
         raise InUseError(
             f"{users.count} model definition(s) use it; force=true deletes them too",
-            extra=represent_users(users),
+            extra=await describe_use(change, users, await list_definitions(change, secret_id)),
         )
     if users.count:
         await delete_definitions(change, await list_definitions(change, secret_id))
     await change.tx.secrets.delete(secret_id)
-    await change.record("delete", _KIND, secret_id, info.secret_name, before=before.representation)
+    await change.record("delete", KIND, secret_id, info.secret_name, before=before.representation)
