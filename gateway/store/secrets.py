@@ -179,7 +179,7 @@ class SqlSecretRows:
     async def list_previous(
         self, page: PageRequest, *, kek_term: int | None = None
     ) -> Page[SealedSecret]:
-        """List the records of former values, by creation of their secrets."""
+        """List the records of former values, by the end of their grace."""
         filters = {"kek_term": kek_term}
         query = sql.PREVIOUS_LIST
         return await fetch_page(self._session, query, page, filters, build_sealed_secret)

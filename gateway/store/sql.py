@@ -137,10 +137,11 @@ SECRET_EXPIRING = (
 PREVIOUS_LIST = ListQuery(
     select=(
         "SELECT s.secret_id, s.secret_name, s.provider, s.auth_config, p.secret_version, "
-        "p.kek_term, p.record, s.created_at, NULL AS previous_record FROM secrets s "
-        "JOIN secret_previous_values p ON p.secret_id = s.secret_id"
+        "p.kek_term, p.record, p.grace_until, NULL AS previous_record "
+        "FROM secret_previous_values p CROSS JOIN secrets s"
     ),
-    order=_SECRET_ORDER,
+    order=("p.grace_until", "p.secret_id"),
+    conditions=("s.secret_id = p.secret_id",),
     filters={"kek_term": "p.kek_term = :kek_term"},
 )
 PREVIOUS_PUT = (

@@ -120,7 +120,10 @@ async def test_a_database_of_the_previous_release_keeps_its_endpoints_and_rows(
         await tx.usage.insert_many(ROWS)
     await store.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("DROP TABLE ledger_writers")
+        for table in ("ledger_writers", "secret_previous_values", "secret_uses", "api_key_uses"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DROP INDEX secrets_by_expiry")
+        connection.execute("ALTER TABLE secrets DROP COLUMN expires_at")
         connection.execute("ALTER TABLE endpoints DROP COLUMN resilience")
         connection.execute("DELETE FROM schema_migrations WHERE version > 5")
     store = await open_sqlite(path, clock=SetClock())

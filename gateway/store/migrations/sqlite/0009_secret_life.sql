@@ -15,8 +15,9 @@ CREATE TABLE secret_previous_values (
     grace_until INTEGER NOT NULL
 );
 
-CREATE INDEX secret_previous_values_by_kek_term ON secret_previous_values (kek_term);
-CREATE INDEX secret_previous_values_by_end ON secret_previous_values (grace_until);
+CREATE INDEX secret_previous_values_by_kek_term
+    ON secret_previous_values (kek_term, grace_until, secret_id);
+CREATE INDEX secret_previous_values_by_end ON secret_previous_values (grace_until, secret_id);
 
 CREATE TRIGGER secret_previous_values_insert_noted AFTER INSERT ON secret_previous_values BEGIN
     INSERT INTO configuration_changes (epoch, kind, row_id)
