@@ -116,8 +116,9 @@ async def test_nothing_of_the_provider_s_words_comes_back(provider: Provider) ->
 
 async def test_a_restricted_key_is_known_and_forbidden(provider: Provider) -> None:
     provider.status = 403
-    provider.body = b'{"error": {"message": "Missing scopes: api.model.read"}}'
-    assert (await ask(provider.url)).outcome in (TrialOutcome.FORBIDDEN, TrialOutcome.REFUSED)
+    words = "You have insufficient permissions for this operation. Missing scopes: api.model.read"
+    provider.body = orjson.dumps({"error": {"message": words}})
+    assert (await ask(provider.url)).outcome is TrialOutcome.FORBIDDEN
 
 
 async def test_who_does_not_answer_is_unreachable() -> None:
