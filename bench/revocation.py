@@ -203,6 +203,7 @@ class Admin:
 
     async def end_grace(self, seen: Seen) -> None:
         """Rotate to a value that is refused, let the former one serve, and end its grace."""
+        await self.patch()  # the one before was refused: it is no value to fall back to
         seen.refused_from = self._version + 1
         body = self._next() | {"grace_ms": 3_600_000}
         path = f"/secrets/{self.ids['secret']}"
