@@ -78,7 +78,7 @@ class Caller:
         if run.is_stale:
             run = self._begin(exchange, job, wiring, is_retry=is_retry)
             outcome = await self._open(run, fresh=True)
-        if run.is_credential_refused and wiring.previous is not None:
+        if wiring.previous is not None and run.is_credential_refused:
             former = wiring.find_previous(self._parts.clock.now_ms())
             if former is not None:
                 self._tell_refused(wiring)

@@ -63,6 +63,21 @@ async def test_only_the_last_former_value_is_kept(control: Any) -> None:
     assert open_value(control, former) == {"api_key": SECOND}
 
 
+async def test_the_same_rotation_sent_twice_happens_once(control: Any) -> None:
+    secret = await control.add_secret()
+    path = f"/secrets/{secret['secret_id']}/rotate"
+    body, key = {"secret_value": {"api_key": SECOND}}, {"Idempotency-Key": "once"}
+    first = await control.call("POST", path, body, headers=key)
+    again = await control.call("POST", path, body, headers=key)
+    assert (again.status, again.json) == (200, first.json)
+    assert again.headers["ETag"] == first.headers["ETag"]
+    (former,) = await list_previous(control)
+    assert open_value(control, former) == {"api_key": FIRST}
+    other = {"secret_value": {"api_key": THIRD}}
+    reply = await control.call("POST", path, other, headers=key)
+    assert (reply.status, reply.json["code"]) == (422, "idempotency_mismatch")
+
+
 async def test_without_grace_or_with_a_patch_no_former_value_is_left(control: Any) -> None:
     secret = await control.add_secret()
     path = f"/secrets/{secret['secret_id']}"

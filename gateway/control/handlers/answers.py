@@ -91,6 +91,23 @@ async def update(call: Call, work: Callable[[Change], Awaitable[Stored]]) -> Ans
     return entity_answer(outcome.result, outcome.stragglers, _OK)
 
 
+async def update_once(call: Call, path: str, work: Callable[[Change], Awaitable[Stored]]) -> Answer:
+    """Change an entity under `path` and answer with it, once per `Idempotency-Key`."""
+    ticket = find_ticket(call)
+    outcome = await write(
+        call,
+        lambda change: create_once(
+            change,
+            ticket,
+            lambda: work(change),
+            lambda row_id: f"{BASE_PATH}{path}/{row_id}",
+            lambda _: {},
+        ),
+    )
+    headers = {REPLAYED_HEADER: "true"} if outcome.result.replayed else {}
+    return entity_answer(outcome.result.stored, outcome.stragglers, _OK, headers)
+
+
 async def delete(call: Call, work: Callable[[Change], Awaitable[None]]) -> Answer:
     """Delete an entity: 204."""
     outcome = await write(call, work)

@@ -60,10 +60,13 @@ async def delete_secret(call: Call) -> Answer:
 
 
 async def rotate_secret(call: Call) -> Answer:
-    """Put a new value in; the former one stays for its grace."""
+    """Put a new value in; the former one stays for its grace.
+
+    Sent twice by mistake it would make the new value its own former one: hence the key.
+    """
     secret_id = _id(call)
-    return await answers.update(
-        call, lambda change: rotation.rotate_secret(change, secret_id, call.body)
+    return await answers.update_once(
+        call, PATH, lambda change: rotation.rotate_secret(change, secret_id, call.body)
     )
 
 

@@ -89,7 +89,7 @@ SECRETS = (
         handler=secrets.rotate_secret,
         answers={200: secret_schema.GatewaySecretInfo, 202: Accepted},
         body=secret_schema.SecretRotate,
-        headers=(IF_MATCH,),
+        headers=(IDEMPOTENCY_KEY, IF_MATCH),
     ),
     Operation(
         method="DELETE",

@@ -185,8 +185,8 @@ function EditForm({ entity, etag, reload, providers, onDone, onDelete }) {
     event.preventDefault();
     const path = `/secrets/${entity.secret_id}`;
     const rotation = { ...body, grace_ms: Number(grace) };
-    const done = await form.submit(body, () => (mayKeep && grace
-      ? call("POST", `${path}/rotate`, { body: rotation, ifMatch: etag })
+    const done = await form.submit(body, (idempotencyKey) => (mayKeep && grace
+      ? call("POST", `${path}/rotate`, { body: rotation, ifMatch: etag, idempotencyKey })
       : call("PATCH", path, { body, ifMatch: etag })));
     if (!done) return;
     notify(`Saved ${entity.secret_name}.`);
