@@ -105,7 +105,7 @@ function Refused({ row }) {
 
 /** A model that is not asked just now. */
 function Blocked({ row, now }) {
-  if (row.former_until !== null) return html`<${Refused} row=${row} />`;
+  if (row.former_until) return html`<${Refused} row=${row} />`;
   const seconds = Math.ceil((row.until - now) / 1000);
   const wait = seconds > 0 ? `, tried again in ${formatCount(seconds)} s` : "";
   return html`<${Problem} error=${{ message: `${row.model_definition_name} ${STATES[row.state]}${wait} (${row.reason}).` }}>
