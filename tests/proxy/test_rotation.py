@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -86,6 +87,7 @@ async def test_a_refused_new_value_gives_way_to_the_former_one(
 async def test_the_new_value_is_tried_again_by_single_requests(provider: Provider) -> None:
     async with Rig(build(provider), settings={"quarantine_ms": 1}) as rig:
         await rig.chat()
+        await asyncio.sleep(0.02)  # until the new value may be tried again
         provider.known = {NEW}
         assert (await rig.chat()).own("attempts") == "1"
         states = list_states(rig.parts.healths, rig.parts.snapshots.current, 0.0)
