@@ -64,6 +64,15 @@ def _show_life(row: Row) -> str:
     return ", ".join(parts) or "-"
 
 
+def _describe_secret(row: Row) -> list[tuple[str, str]]:
+    lines = dict(describe(row))
+    previous = row.get("previous_value")
+    if previous:
+        until = dump_time(previous["grace_until"])
+        lines["previous_value"] = f"{_show_masked(previous)} until {until}"
+    return list(lines.items())
+
+
 def _describe_endpoint(row: Row) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     for label, text in describe(row):
@@ -102,6 +111,7 @@ SECRETS: Final = Resource(
         column("LAST USED", "last_used_at"),
         column("UPDATED", "last_updated_at"),
     ),
+    describe=_describe_secret,
 )
 
 MODELS: Final = Resource(

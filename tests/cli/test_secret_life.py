@@ -32,6 +32,9 @@ def test_a_rotation_keeps_the_former_value_for_its_grace(live: Cli, tmp_path: Pa
     assert left_ms == 30 * 60_000
     assert shown["masked_values"] == {"api_key": "can...ne-2"}
     assert "former value until" in live.ok("secrets", "list")
+    assert re.search(
+        r"previous_value +api_key=.* until 20", live.ok("secrets", "get", "life-rotate")
+    )
     assert "deleted" in live.ok("secrets", "end-grace", "life-rotate", "--yes")
     again = live("secrets", "end-grace", "life-rotate", "--yes")
     assert (again.exit_code, again.stderr.count("\n")) == (1, 1)
