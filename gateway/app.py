@@ -34,6 +34,7 @@ from gateway.control.mlflow import (
     render_mlflow_error,
 )
 from gateway.control.ui import add_ui_routes
+from gateway.control.upkeep import Upkeep
 from gateway.errors import DatabaseDamagedError, GatewayError, LockgateError, ManifestError
 from gateway.fleet import Alone, Fleet
 from gateway.installation import Installation, Seat, open_installation, take_seat
@@ -45,6 +46,7 @@ from gateway.proxy import (
     PassOn,
     ProxyParts,
     ProxyPlane,
+    UpstreamTrials,
     UsageWriter,
     add_operation_routes,
     find_renderer,
@@ -288,6 +290,7 @@ def _build_spool(settings: Settings) -> Spool | None:
 def _build_apps(gateway: Gateway) -> None:
     control = _build_control(gateway)
     gateway.declared = DeclaredConfiguration(control)
+    upkeep = Upkeep(control)
     data_app = _build_root()
     gateway.metrics.watch(
         "ledger_backlog", "Usage rows in memory, not yet stored", lambda: gateway.usage.backlog
@@ -339,7 +342,22 @@ def _build_apps(gateway: Gateway) -> None:
         render_metrics=lambda: _render_metrics(gateway),
         may_read_metrics=lambda request: may_read_metrics(control, request),
     )
-    data_app.cleanup_ctx.append(_background(gateway))
+    gateway.metrics.watch_table(
+        "secret_expires_seconds",
+        "Until the provider lets a credential end; below 0: since it has",
+        ("secret",),
+        lambda: [
+            ((row.secret_name,), (row.expires_at - gateway.clock.now_ms()) / 1000)
+            for row in upkeep.expiring
+        ],
+    )
+    gateway.metrics.watch_table(
+        "secret_refused",
+        "Secrets whose new value the provider refuses while the former one serves",
+        ("secret",),
+        lambda: [((name,), 1.0) for name in _list_refused(gateway)],
+    )
+    data_app.cleanup_ctx.append(_background(gateway, upkeep))
     own_address = gateway.settings.admin_listen is not None
     admin_app = _build_root() if own_address else data_app
     add_ui_routes(admin_app)
@@ -406,8 +424,9 @@ def _build_control(gateway: Gateway) -> ControlParts:
         publish=publish,
         status=status,
         usage_flush=flush,
-        source=gateway.file,
         vault=gateway.vault,
+        trials=UpstreamTrials(gateway.installation.opener, gateway.settings),
+        source=gateway.file,
     )
 
 
@@ -440,6 +459,8 @@ def _describe_targets(gateway: Gateway) -> list[dict[str, Any]]:
             "until": now_ms + int(found.wait_s * 1000),
             "reason": found.reason,
             "times": found.times,
+            "secret_name": found.secret_name,
+            "former_until": found.former_until,
         }
         for found in _list_states(gateway)
     ]
@@ -448,6 +469,11 @@ def _describe_targets(gateway: Gateway) -> list[dict[str, Any]]:
 def _list_states(gateway: Gateway) -> list[TargetState]:
     snapshot = gateway.serving.snapshots.current
     return list_states(gateway.healths, snapshot, gateway.clock.monotonic_s())
+
+
+def _list_refused(gateway: Gateway) -> list[str]:
+    states = _list_states(gateway)
+    return sorted({found.secret_name for found in states if found.former_until is not None})
 
 
 def _find_database_fault(gateway: Gateway) -> str | None:
@@ -470,7 +496,7 @@ async def _list_faults(gateway: Gateway) -> list[str]:
     return gateway.fleet.list_faults()
 
 
-def _background(gateway: Gateway) -> Any:
+def _background(gateway: Gateway, upkeep: Upkeep) -> Any:
     async def run(_: web.Application) -> Any:
         gateway.usage.start()
         gateway.refresher.start()
@@ -478,6 +504,8 @@ def _background(gateway: Gateway) -> Any:
             gateway.file.start(gateway.declared, gateway.clock.now_ms)
         gateway.heartbeat.start()
         gateway.vault.start()
+        upkeep.start()
         yield
+        await upkeep.stop()
 
     return run

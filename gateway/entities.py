@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Generic, NamedTuple, NewType, TypeAlias, TypeVar
+from typing import Any, Final, Generic, NamedTuple, NewType, TypeAlias, TypeVar
 
 SecretId = NewType("SecretId", str)  # "s-" and 32 hex digits
 ModelDefinitionId = NewType("ModelDefinitionId", str)  # "d-"
@@ -63,14 +63,28 @@ class Dialect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreviousValue:
+    """What may be shown of the value before the current one, while its grace lasts."""
+
+    masked_values: Mapping[str, str]
+    grace_until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySecretInfo:
-    """What may be shown of a stored provider credential."""
+    """What may be shown of a stored provider credential.
+
+    `expires_at` is when the provider lets the value end; nothing here ends with it.
+    """
 
     secret_id: SecretId
     secret_name: str
     masked_values: Mapping[str, str]
     provider: str | None
     auth_config: Mapping[str, Any] | None
+    expires_at: int | None = None
+    previous_value: PreviousValue | None = None
+    last_used_at: int | None = None  # to the minute; the ledger's, not part of the version
     created_at: int
     last_updated_at: int
     created_by: str
@@ -94,6 +108,27 @@ class SealedSecret:
     kek_term: int
     record: bytes = field(repr=False)
     value_mac: bytes | None = field(default=None, repr=False)
+    previous: GracedSecret | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GracedSecret:
+    """The value before the current one as it is stored: good until `grace_until`."""
+
+    sealed: SealedSecret
+    grace_until: int
+
+
+WARN_MS: Final = 14 * 86_400_000  # before an expiry: who renews keys may be away for a week
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiringSecret:
+    """A credential whose value the provider ends, or has ended."""
+
+    secret_id: SecretId
+    secret_name: str
+    expires_at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +245,7 @@ class GatewayApiKey:
     created_by: str
     last_updated_by: str
     version: int = 1
+    last_used_at: int | None = None  # to the minute; the ledger's, not part of the version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,6 +330,30 @@ class EntityVersion:
     new: bool
     gone: bool
     total: int
+
+
+# --- trials of credentials ----------------------------------------------------------------
+
+
+class TrialOutcome(StrEnum):
+    """What a provider says to a credential."""
+
+    WORKS = "works"
+    REFUSED = "refused"  # it does not know it, or no longer
+    FORBIDDEN = "forbidden"  # it knows it, and does not let it ask for this
+    LIMITED = "limited"  # it knows it, and has no room or quota for it now
+    UNREACHABLE = "unreachable"  # no answer came
+    UNKNOWN = "unknown"  # an answer came that says nothing about it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What came of trying a credential at its provider."""
+
+    outcome: TrialOutcome
+    status: int | None
+    latency_ms: float
+    detail: str  # a sentence of ours, nothing of the provider's
 
 
 # --- vault rows ---------------------------------------------------------------------------
@@ -413,7 +473,7 @@ class VersionedSecret:
     """A sealed credential with the version of its row, to be replaced only if it is still that."""
 
     sealed: SealedSecret
-    version: int
+    version: int | None  # None: a former value, which has no row of its own kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@
     │   ├── PayloadTooLargeError      413   ├── UnsupportedMediaError  415
     │   ├── RequestTimeoutError       408   ├── HostNotAllowedError    403
     │   ├── ReadOnlyError             403
+    │   ├── TooManyRequestsError      429
     │   ├── ExpectationError          417
     │   ├── MethodUnknownError        501   ├── VersionUnsupportedError 505
     │   ├── NotSupportedError         501
@@ -286,6 +287,13 @@ class UnsupportedMediaError(RequestError):
 
     code = "unsupported_media_type"
     status = 415
+
+
+class TooManyRequestsError(RequestError):
+    """The caller asks for this more often than it is given; `retry_after_s` says when it is."""
+
+    code = "too_many_requests"
+    status = 429
 
 
 class HostNotAllowedError(RequestError):

@@ -25,12 +25,14 @@ from gateway.entities import (
     ConfigurationState,
     EndpointId,
     EntityVersion,
+    ExpiringSecret,
     GatewayApiKey,
     GatewayEndpoint,
     GatewayEndpointBinding,
     GatewayEndpointModelMapping,
     GatewayModelDefinition,
     GatewaySecretInfo,
+    GracedSecret,
     IdempotentAnswer,
     KekState,
     KekTerm,
@@ -44,6 +46,7 @@ from gateway.entities import (
     SecretId,
     ServingProcess,
     StoredApiKey,
+    Trial,
     UsageRow,
     Users,
     VaultMeta,
@@ -89,6 +92,23 @@ class Opener(Protocol):
         Raises:
             VaultIntegrityError: changed, moved, unknown term or version, other origin.
         """
+        ...
+
+
+class CredentialTrials(Protocol):
+    """Tries credentials at their providers, by a call that costs nothing.
+
+    Whoever asks learns whether a credential works, never the credential.
+    """
+
+    async def try_stored(self, sealed: SealedSecret, provider: str) -> Trial:
+        """Try a stored credential. Raises VaultIntegrityError, TooManyRequestsError."""
+        ...
+
+    async def try_value(
+        self, provider: str, value: Secret, auth_config: Mapping[str, Any] | None
+    ) -> Trial:
+        """Try a credential that is stored nowhere. Raises TooManyRequestsError."""
         ...
 
 
@@ -138,6 +158,31 @@ class SecretRows(Protocol):
     async def delete(self, secret_id: SecretId) -> None: ...
     async def users(self, secret_id: SecretId) -> Users: ...
     async def count(self) -> int: ...
+    async def list_expiring(self, before_ms: int, limit: int) -> tuple[ExpiringSecret, ...]:
+        """List those whose value ends before this moment, or has ended, the soonest first."""
+        ...
+
+    async def list_previous(
+        self, page: PageRequest, *, kek_term: int | None = None
+    ) -> Page[SealedSecret]:
+        """List the records of former values whose grace lasts."""
+        ...
+
+    async def put_previous(self, graced: GracedSecret, masked_values: Mapping[str, str]) -> None:
+        """Keep a former value; one that is kept already gives way."""
+        ...
+
+    async def rewrap_previous(self, sealed: SealedSecret, *, expected_record: bytes) -> bool:
+        """Store a former value's record under another term; False: it is no longer as expected."""
+        ...
+
+    async def delete_previous(self, secret_id: SecretId) -> bool:
+        """Delete the former value; False: there was none."""
+        ...
+
+    async def list_ended(self, now_ms: int, limit: int) -> tuple[SecretId, ...]:
+        """List the secrets whose former value has had its time."""
+        ...
 
 
 class ModelDefinitionRows(Protocol):
@@ -239,6 +284,12 @@ class BindingRows(Protocol):
         resource_id: str | None = None,
     ) -> Page[GatewayEndpointBinding]:
         """List; the id of a row in `after` is its key joined by newlines."""
+        ...
+
+    async def list_of_endpoints(
+        self, endpoint_ids: Sequence[EndpointId]
+    ) -> tuple[GatewayEndpointBinding, ...]:
+        """List all of several endpoints by creation, in one query."""
         ...
 
     async def put(self, row: GatewayEndpointBinding) -> None:

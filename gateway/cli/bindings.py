@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gateway.cli.client import Answer, Api
+from gateway.cli.client import Answer, Api, quote_path
 from gateway.cli.options import confirm, with_api, with_limit, with_output, with_yes
 from gateway.cli.output import describe, print_entity, print_json, print_rows
 from gateway.cli.refusal import Refused
@@ -46,6 +46,20 @@ def list_(
         "resource_id": resource_id,
     }
     print_rows(api.list_all(_PATH, query, limit=limit), BINDING_COLUMNS, output)
+
+
+@bindings.command(epilog="Example: lockgate bindings endpoints scorer r1")
+@click.argument("resource_type")
+@click.argument("resource_id")
+@with_limit
+@with_output
+@with_api
+def endpoints(
+    api: Api, resource_type: str, resource_id: str, limit: int | None, output: str
+) -> None:
+    """List the endpoints that a resource is bound to, with the models that they use."""
+    path = f"/resources/{quote_path(resource_type)}/{quote_path(resource_id)}/endpoints"
+    print_rows(api.list_all(path, limit=limit), ENDPOINTS.columns, output)
 
 
 @bindings.command(epilog="Example: lockgate bindings get chat scorer r1")

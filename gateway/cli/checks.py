@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gateway.cli.offline import run_on_installation
-from gateway.entities import PageRequest
+from gateway.cli.output import dump_time
+from gateway.entities import WARN_MS, ExpiringSecret, PageRequest
 from gateway.errors import LockgateError
 from gateway.settings import Address, Settings
 
@@ -34,6 +35,7 @@ _FAIL_FREE_BYTES: Final = 100 << 20  # a write-ahead log and one backup of a usu
 _WARN_FREE_BYTES: Final = 1 << 30  # months of ledger at a request a second
 _EARLIEST_MS: Final = 1_767_225_600_000  # 2026-01-01: no machine that runs this is older
 _CLOCK_SLACK_MS: Final = 300_000  # what two machines of one installation may differ by
+_EXPIRING_SHOWN: Final = 20
 _PROBE_TIMEOUT_S: Final = 2.0  # a Lockgate on this machine answers in milliseconds
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _ANSWER_HEADER: Final = "x-lockgate-request-id"
@@ -168,6 +170,7 @@ class _Vault:
     status: CryptoStatus
     report: VerifyReport
     newest_at: int
+    expiring: tuple[ExpiringSecret, ...]
 
 
 def check_vault(settings: Settings) -> Findings:
@@ -186,6 +189,7 @@ def check_vault(settings: Settings) -> Findings:
     )
     yield from _check_terms(seen.status)
     yield from _check_records(seen.report)
+    yield from _check_expiry(seen.expiring)
     yield _check_clock(seen.newest_at)
 
 
@@ -196,8 +200,10 @@ async def _look(installation: Installation) -> _Vault:
     report = await crypto_verify(installation)
     async with installation.store.read() as transaction:
         audit = await transaction.admin.list_audit(PageRequest(limit=1))
+        soon_ms = time.time_ns() // 1_000_000 + WARN_MS
+        expiring = await transaction.secrets.list_expiring(soon_ms, _EXPIRING_SHOWN)
     times = [term.created_at for term in status.terms] + [row.at for row in audit.items]
-    return _Vault(status, report, max(times, default=0))
+    return _Vault(status, report, max(times, default=0), expiring)
 
 
 def _check_terms(status: CryptoStatus) -> Findings:
@@ -220,6 +226,19 @@ def _check_records(report: VerifyReport) -> Findings:
         )
     if report.ok:
         yield Finding("records", Verdict.OK, f"all {report.opened} open")
+
+
+def _check_expiry(expiring: tuple[ExpiringSecret, ...]) -> Findings:
+    for row in expiring:
+        word = "expired" if row.expires_at <= time.time() * 1000 else "expires"
+        yield Finding(
+            "expiry",
+            Verdict.WARN,
+            f"{row.secret_name} {word} {dump_time(row.expires_at)}",
+            f"lockgate secrets rotate {row.secret_name}",
+        )
+    if not expiring:
+        yield Finding("expiry", Verdict.OK, "no secret expires within 14 days")
 
 
 def _check_clock(newest_at: int) -> Finding:

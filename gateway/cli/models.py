@@ -20,6 +20,7 @@ from gateway.cli.resource import (
     print_change,
 )
 from gateway.cli.resources import MODELS, SECRETS
+from gateway.cli.users import add_users
 
 
 @click.group()
@@ -101,4 +102,5 @@ def update(
 
 
 add_get(models, MODELS)
+add_users(models, MODELS)
 add_delete(models, MODELS, force_help="Delete it although endpoints use it; their mappings go too.")

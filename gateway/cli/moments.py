@@ -42,6 +42,21 @@ class Moment(click.ParamType[int]):
         return "SPAN|TIME"
 
 
+class Span(click.ParamType[int]):
+    """A length of time such as ``90m`` or ``24h``, in milliseconds."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse one value; a wrong one is wrong usage."""
+        if isinstance(value, int):
+            return value
+        span = _SPAN.fullmatch(str(value))
+        if span is None:
+            self.fail(f"{value!r} is no span such as 90m, 24h or 7d", param, ctx)
+        return int(span["count"]) * _UNITS_MS[span["unit"]]
+
+
 def parse_moment(text: str, *, now_ms: int, sign: int) -> int:
     """Parse a span counted from `now_ms`, or an ISO 8601 time, into milliseconds.
 

@@ -84,6 +84,24 @@ def with_if_match(command: F) -> F:
     )(command)
 
 
+def with_value(command: F) -> F:
+    """Add the ways in which the value of a credential comes in: never by argv."""
+    for option in (
+        click.option("--value-stdin", is_flag=True, help="Read the value from stdin."),
+        click.option("--value-file", type=_FILE, help="Read the value from this file."),
+        click.option(
+            "--field",
+            "fields",
+            multiple=True,
+            metavar="FIELD",
+            help="Field of the credential; repeat for several [api_key]. Several are prompted for "
+            "one by one, or come as one JSON object.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def with_yes(command: F) -> F:
     """Add ``--yes``."""
     return click.option("--yes", "-y", is_flag=True, help="Do not ask.")(command)

@@ -11,7 +11,16 @@ import click
 
 from gateway.cli.client import Api
 from gateway.cli.options import with_api, with_output
-from gateway.cli.output import Column, Row, column, describe, print_entity, print_json, print_rows
+from gateway.cli.output import (
+    Column,
+    Row,
+    column,
+    describe,
+    dump_time,
+    print_entity,
+    print_json,
+    print_rows,
+)
 
 
 def _show_fields(row: Row, key: str) -> str:
@@ -41,7 +50,19 @@ def status(api: Api, output: str) -> None:
     if output == "json":
         print_json(facts)
     else:
-        print_entity(describe(facts))
+        print_entity(_describe_status(facts))
+
+
+def _describe_status(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    lines = dict(describe(facts))
+    expiring = [
+        f"{row['secret_name']} {'expired' if row['expired'] else 'expires'} "
+        f"{dump_time(row['expires_at'])}"
+        for row in facts.get("expiring_secrets", [])
+    ]
+    if expiring:
+        lines["expiring_secrets"] = ", ".join(expiring)
+    return list(lines.items())
 
 
 @click.command(epilog="Example: lockgate providers")

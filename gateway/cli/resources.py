@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from gateway.cli.output import Column, Row, column, describe, dump_value
+from gateway.cli.output import Column, Row, column, describe, dump_time, dump_value
 from gateway.cli.resource import Resource
 
 
@@ -51,6 +51,28 @@ def _show_state(row: Row) -> str:
     return "active"
 
 
+def _show_life(row: Row) -> str:
+    """Tell what somebody should know of a value: that it ends, that the one before still counts."""
+    parts = []
+    previous = row.get("previous_value")
+    if previous:
+        parts.append(f"former value until {dump_time(previous['grace_until'])}")
+    expires_at = row.get("expires_at")
+    if expires_at is not None:
+        word = "expired" if expires_at <= time.time() * 1000 else "expires"
+        parts.append(f"{word} {dump_time(expires_at)}")
+    return ", ".join(parts) or "-"
+
+
+def _describe_secret(row: Row) -> list[tuple[str, str]]:
+    lines = dict(describe(row))
+    previous = row.get("previous_value")
+    if previous:
+        until = dump_time(previous["grace_until"])
+        lines["previous_value"] = f"{_show_masked(previous)} until {until}"
+    return list(lines.items())
+
+
 def _describe_endpoint(row: Row) -> list[tuple[str, str]]:
     lines: list[tuple[str, str]] = []
     for label, text in describe(row):
@@ -85,8 +107,11 @@ SECRETS: Final = Resource(
         column("PROVIDER", "provider"),
         Column("VALUES", _show_masked),
         Column("API BASE", _show_api_base),
+        Column("STATE", _show_life),
+        column("LAST USED", "last_used_at"),
         column("UPDATED", "last_updated_at"),
     ),
+    describe=_describe_secret,
 )
 
 MODELS: Final = Resource(
@@ -135,6 +160,7 @@ KEYS: Final = Resource(
         Column("ENDPOINTS", lambda row: ", ".join(row.get("allowed_endpoints", []))),
         column("EXPIRES", "expires_at"),
         Column("STATE", _show_state),
+        column("LAST USED", "last_used_at"),
         column("UPDATED", "last_updated_at"),
     ),
 )

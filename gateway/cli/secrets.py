@@ -14,13 +14,16 @@ import click
 
 from gateway.cli.client import Api
 from gateway.cli.inputs import parse_pairs, read_secret_value
-from gateway.cli.options import with_api, with_if_match, with_limit, with_output
+from gateway.cli.moments import Moment
+from gateway.cli.options import with_api, with_if_match, with_limit, with_output, with_value
 from gateway.cli.output import print_rows
 from gateway.cli.resource import add_delete, add_get, get_entity, patch_entity, print_change
 from gateway.cli.resources import SECRETS
+from gateway.cli.rotation import end_grace, rotate
+from gateway.cli.trial import test
+from gateway.cli.users import add_users
 
 F = TypeVar("F", bound=Callable[..., Any])
-_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group()
@@ -31,18 +34,9 @@ def secrets() -> None:
     """
 
 
-def _with_value(command: F) -> F:
+def _with_content(command: F) -> F:
     for option in (
-        click.option("--value-stdin", is_flag=True, help="Read the value from stdin."),
-        click.option("--value-file", type=_FILE, help="Read the value from this file."),
-        click.option(
-            "--field",
-            "fields",
-            multiple=True,
-            metavar="FIELD",
-            help="Field of the credential; repeat for several [api_key]. Several are prompted for "
-            "one by one, or come as one JSON object.",
-        ),
+        with_value,
         click.option(
             "--set",
             "config",
@@ -54,6 +48,14 @@ def _with_value(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def _with_expiry(command: F) -> F:
+    return click.option(
+        "--expires",
+        type=Moment(+1),
+        help="When the provider lets the value end, as 90d or 2027-01-31: a reminder.",
+    )(command)
 
 
 @secrets.command("list", epilog="Example: lockgate secrets list --provider openai")
@@ -72,7 +74,8 @@ def list_(api: Api, provider: str | None, limit: int | None, output: str) -> Non
 )
 @click.argument("name")
 @click.option("--provider", help="Provider that it is for (see `lockgate providers`).")
-@_with_value
+@_with_expiry
+@_with_content
 @with_output
 @with_api
 def create(
@@ -84,6 +87,7 @@ def create(
     fields: tuple[str, ...],
     value_file: Path | None,
     value_stdin: bool,
+    expires: int | None,
     output: str,
 ) -> None:
     """Store a credential; its value comes from a hidden prompt, a file or stdin."""
@@ -92,6 +96,7 @@ def create(
         "secret_name": name,
         "provider": provider,
         "auth_config": auth_config or None,
+        "expires_at": expires,
         "secret_value": read_secret_value(fields or ("api_key",), value_file, value_stdin),
     }
     print_change(SECRETS, api.call("POST", SECRETS.path, body=body), "created", output)
@@ -102,7 +107,9 @@ def create(
 @click.option("--provider", help="Other provider; the value is then needed again.")
 @click.option("--new-value", is_flag=True, help="Ask for a new value.")
 @click.option("--unset", multiple=True, metavar="KEY", help="Remove a setting; repeatable.")
-@_with_value
+@_with_expiry
+@click.option("--never-expires", is_flag=True, help="Forget when the value ends.")
+@_with_content
 @with_if_match
 @with_output
 @with_api
@@ -117,6 +124,8 @@ def update(
     fields: tuple[str, ...],
     value_file: Path | None,
     value_stdin: bool,
+    expires: int | None,
+    never_expires: bool,
     if_match: str | None,
     output: str,
 ) -> None:
@@ -124,7 +133,11 @@ def update(
 
     Its name cannot change. Another provider or base URL needs the value again,
     so that nobody can send a stored credential to a place of their own.
+    A new value is used at once and the old one is gone; see rotate for a
+    change with a grace.
     """
+    if never_expires and expires is not None:
+        raise click.UsageError("give --expires or --never-expires, not both")
     changed = {**_parse_config(config), **({"api_base": api_base} if api_base else {})}
     current = get_entity(api, SECRETS, reference)
     body: dict[str, Any] = {} if provider is None else {"provider": provider}
@@ -132,6 +145,8 @@ def update(
         body["auth_config"] = _merge(current.body.get("auth_config"), changed, unset)
     if new_value or fields or value_file is not None or value_stdin:
         body["secret_value"] = read_secret_value(fields or ("api_key",), value_file, value_stdin)
+    if expires is not None or never_expires:
+        body["expires_at"] = expires
     answer = patch_entity(api, SECRETS, current.body["secret_id"], body, if_match or current.etag)
     print_change(SECRETS, answer, "updated", output)
 
@@ -152,6 +167,9 @@ def _merge(
 
 
 add_get(secrets, SECRETS)
+add_users(secrets, SECRETS)
+for command in (rotate, end_grace, test):
+    secrets.add_command(command)
 add_delete(
     secrets,
     SECRETS,

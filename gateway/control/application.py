@@ -53,13 +53,24 @@ def build_operations_app(
 
 def _register(app: web.Application, operation: Operation, parts: ControlParts) -> None:
     handler = build_handler(operation, parts)
+    path = _build_route_path(operation.path)
     if operation.method == "GET":
-        routes = [
-            app.router.add_route(method, operation.path, handler) for method in ("GET", "HEAD")
-        ]
+        routes = [app.router.add_route(method, path, handler) for method in ("GET", "HEAD")]
     else:
-        routes = [app.router.add_route(operation.method, operation.path, handler)]
+        routes = [app.router.add_route(operation.method, path, handler)]
     app[OPERATION_OF].update(dict.fromkeys(routes, operation))
+
+
+def _build_route_path(path: str) -> str:
+    """Keep a parameter at the end from standing for what another path has there by name."""
+    before, _, last = path.rpartition("/")
+    if not last.startswith("{"):
+        return path
+    places = [row.path.rpartition("/") for row in OPERATIONS]
+    names = {name for place, _, name in places if place == before and not name.startswith("{")}
+    if not names:
+        return path
+    return f"{before}/{last[:-1]}:(?!(?:{'|'.join(sorted(names))})$)[^/]+}}"
 
 
 def check_policies(app: web.Application) -> None:

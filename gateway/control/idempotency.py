@@ -105,11 +105,12 @@ def _replay(
         )
     location = known.location or ""
     row_id = location.rpartition("/")[2]
-    version, representation = orjson.loads(known.body)
+    version, representation, *rest = orjson.loads(known.body)
     stored = Stored(
         row_id=row_id,
         representation=representation,
         version=version,
+        unversioned=rest[0] if rest else {},  # former versions kept none
         shown_once=show_again(row_id),
     )
     return Creation(stored, location, replayed=True)
@@ -125,6 +126,6 @@ def _build_answer(
         body_mac=ticket.body_mac,
         status=201,
         location=location,
-        body=orjson.dumps([stored.version, stored.representation]),
+        body=orjson.dumps([stored.version, stored.representation, stored.unversioned]),
         created_at=change.now_ms,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from gateway.ports import Clock, KeyDeriver, Sealer, Store
+from gateway.ports import Clock, CredentialTrials, KeyDeriver, Sealer, Store
 from gateway.routing.snapshot import Snapshot, SnapshotHolder
 from gateway.settings import Settings
 
@@ -69,8 +69,8 @@ class ControlParts:
 
     `publish` serves a snapshot everywhere and returns the names of workers that did not
     follow in time; `status` gives the server's own facts; `usage_flush` writes the ledger's
-    waiting rows, so that a read shows what was just booked. What `source` has, if there is one,
-    nobody else writes.
+    waiting rows, so that a read shows what was just booked; `trials` asks providers what they say
+    to a credential. What `source` has, if there is one, nobody else writes.
     """
 
     store: Store
@@ -83,5 +83,6 @@ class ControlParts:
     status: Callable[[], Awaitable[dict[str, Any]]]
     usage_flush: Callable[[], Awaitable[None]]
     vault: VaultKeys
+    trials: CredentialTrials
     source: ConfigurationSource | None = None
     tokens: TokenCache = field(default_factory=TokenCache)

@@ -18,6 +18,7 @@ from gateway.entities import (
     GatewayEndpointModelMapping,
     GatewayModelDefinition,
     GatewaySecretInfo,
+    PreviousValue,
     Users,
 )
 from gateway.routing import compute_shares
@@ -48,8 +49,21 @@ def represent_secret(row: GatewaySecretInfo) -> dict[str, Any]:
         "masked_values": dict(row.masked_values),
         "provider": row.provider,
         "auth_config": None if row.auth_config is None else dict(row.auth_config),
+        "expires_at": row.expires_at,
+        "previous_value": _represent_previous(row.previous_value),
         **_stamps(row),
     }
+
+
+def _represent_previous(row: PreviousValue | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {"masked_values": dict(row.masked_values), "grace_until": row.grace_until}
+
+
+def represent_use(row: GatewaySecretInfo | GatewayApiKey) -> dict[str, Any]:
+    """Return what changes without a change of the entity: it is in no tag and no audit row."""
+    return {"last_used_at": row.last_used_at}
 
 
 def represent_model_definition(row: GatewayModelDefinition) -> dict[str, Any]:

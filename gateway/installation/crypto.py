@@ -222,8 +222,10 @@ async def crypto_verify(
     while True:
         async with installation.store.read() as transaction:
             page = await transaction.secrets.list_sealed(request)
-        failed.extend(found for row in page.items if (found := _verify(installation, row)))
-        done += len(page.items)
+        former = [row.previous.sealed for row in page.items if row.previous is not None]
+        rows = [*page.items, *former]
+        failed.extend(found for row in rows if (found := _verify(installation, row)))
+        done += len(rows)
         if progress is not None:
             progress(done, max(done, total))
         if page.next_after is None:

@@ -64,6 +64,9 @@ _SECRET: Final = Fields(
                 help="What is not secret. See lockgate providers.",
             )
         ),
+        "expires_at": Nullable(
+            Whole(0, _TIME_MOST, "When the provider ends the value, in milliseconds since 1970.")
+        ),
         "secret_value": Fields(
             _union("secret_fields", lambda help_: ReferenceShape(stored=True, help=help_)),
             help="Where each of the credential's fields is, never the value itself. "

@@ -14,7 +14,7 @@ from gateway.providers.origin import (
     parse_origin,
 )
 from gateway.providers.table import PROVIDERS, Field, Provider, get_provider
-from gateway.providers.urls import allowed_origin, base_url, gemini_suffix, upstream_url
+from gateway.providers.urls import allowed_origin, base_url, gemini_suffix, trial_url, upstream_url
 
 __all__ = [
     "PROVIDERS",
@@ -34,5 +34,6 @@ __all__ = [
     "is_origin_allowed",
     "parse_base_url",
     "parse_origin",
+    "trial_url",
     "upstream_url",
 ]

@@ -39,6 +39,7 @@ class Provider:
     """A vendor: which dialects it speaks, where it lives, where the credential goes.
 
     `credential_header` is lower case; `default_headers` apply where the client sent none.
+    `trial_path` follows the base URL and lists the models.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Provider:
     credential_header: str
     credential_prefix: str
     default_headers: tuple[tuple[str, str], ...] = ()
+    trial_path: str = "/models"  # a GET there costs nothing and wants the credential
 
 
 _API_KEY = Field(
@@ -137,6 +139,7 @@ _ROWS: Final = (
         credential_prefix="",
         # The version that every SDK has sent since 2023; the API refuses a request without one.
         default_headers=(("anthropic-version", "2023-06-01"),),
+        trial_path="/v1/models?limit=1",
     ),
     Provider(
         name="gemini",
@@ -148,6 +151,7 @@ _ROWS: Final = (
         auth_modes=(API_KEY_MODE,),
         credential_header="x-goog-api-key",
         credential_prefix="",
+        trial_path="/v1beta/models?pageSize=1",
     ),
     Provider(
         name="openai_compatible",

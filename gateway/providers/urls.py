@@ -56,6 +56,15 @@ def upstream_url(provider: Provider, base: str, dialect: Dialect, suffix: str) -
     """
     if dialect not in provider.dialects:
         raise DialectMismatchError(f"{provider.name} does not speak {dialect.value}")
+    return _join(base, suffix)
+
+
+def trial_url(provider: Provider, base: str) -> str:
+    """Return where a GET tells whether a credential works: the provider's list of models."""
+    return _join(base, provider.trial_path)
+
+
+def _join(base: str, suffix: str) -> str:
     base = base.rstrip("/")
     version = suffix[: suffix.find("/", 1)]
     if version in ("/v1", "/v1beta") and base.endswith(version):

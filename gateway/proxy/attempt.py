@@ -10,9 +10,11 @@ booked, and its target's health told.
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from gateway.dialects import StreamWatch
+from gateway.entities import SecretId
 from gateway.errors import (
     ClientGoneError,
     DeadlineExceededError,
@@ -36,11 +38,14 @@ from gateway.proxy.verdict import judge_whole
 from gateway.routing.health import Blame
 from gateway.routing.retry import OK, blame_error, classify_answer
 
+logger = logging.getLogger("lockgate.proxy")
+
 # Answers are held whole until they are known to be complete. The largest seen are batches of
 # embeddings and images in base64, about 30 MiB.
 _MAX_ANSWER_BYTES: Final = 64 << 20
 _MAX_ERROR_BYTES: Final = 1 << 20  # of an error: no vendor's has more than some KiB
 _ERROR_BODY_S: Final = 5.0  # an error's status says most of it: another target is waiting
+_MOST_TOLD: Final = 10_000  # values; then the oldest warnings may be said again
 _FIRST_OK: Final = 200
 _FIRST_REDIRECT: Final = 300
 
@@ -51,6 +56,7 @@ class Caller:
     def __init__(self, parts: ProxyParts, upstreams: Upstreams) -> None:
         self._parts = parts
         self._upstreams = upstreams
+        self._told: set[tuple[SecretId, int]] = set()
 
     async def call(
         self, exchange: Exchange, job: Job, wiring: Wiring, *, is_retry: bool
@@ -59,6 +65,7 @@ class Caller:
 
         A kept connection that turns out to be closed is replaced by a fresh one, once: providers
         close them at will. The provider may have seen the request, so it is an attempt of its own.
+        So is the call with the former value of a credential whose new one the provider refuses.
 
         Returns:
             the attempt, ready to be delivered, or its failure.
@@ -71,7 +78,23 @@ class Caller:
         if run.is_stale:
             run = self._begin(exchange, job, wiring, is_retry=is_retry)
             outcome = await self._open(run, fresh=True)
+        if wiring.previous is not None and run.is_credential_refused:
+            former = wiring.find_previous(self._parts.clock.now_ms())
+            if former is not None:
+                self._tell_refused(wiring)
+                return await self.call(exchange, job, former, is_retry=True)
         return outcome
+
+    def _tell_refused(self, wiring: Wiring) -> None:
+        """Warn the operator, once per value and process."""
+        value = (wiring.sealed.secret_id, wiring.sealed.secret_version)
+        if value not in self._told:
+            self._told = {*self._told, value} if len(self._told) < _MOST_TOLD else {value}
+            logger.warning(
+                "the provider refuses the new value of the secret %r; the former one is used "
+                "while its grace lasts",
+                wiring.sealed.secret_name,
+            )
 
     async def deliver(self, run: Attempt) -> None:
         """Send the answer of an attempt to the client, to its end.

@@ -100,10 +100,21 @@ class Attempts:
                 return None
             if health.in_flight < most and (health.is_clear or health.claim(now_s())):
                 return wiring
-            passed_over.append(wiring)
-            return None
+            former = self._find_former(wiring)
+            if former is None:
+                passed_over.append(wiring)
+            return former
 
         return plan(job.route, self._parts.draw, find)
+
+    def _find_former(self, wiring: Wiring) -> Wiring | None:
+        """Return the target with its former credential where the provider refuses the new one."""
+        former = wiring.previous
+        if former is None or not wiring.health.is_refused:
+            return None
+        if former.health.in_flight >= self._most_in_flight:
+            return None
+        return wiring.find_previous(self._parts.clock.now_ms())
 
     def _insist(self, exchange: Exchange, job: Job, passed_over: list[Wiring]) -> Wiring:
         """Return the only target there is although it is blocked, or explain why there is none."""

@@ -9,6 +9,7 @@ import logging
 
 from gateway.dialects import StreamWatch, Usage, estimate_usage
 from gateway.entities import UsageRow
+from gateway.errors import CredentialRejectedError
 from gateway.proxy.answer import Buffered
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.deadline import now_s
@@ -71,6 +72,11 @@ class Attempt:
         self.started_at = started_at
         self.began_s = began_s
         self.is_retry = is_retry
+
+    @property
+    def is_credential_refused(self) -> bool:
+        """Whether the provider has refused the credential itself."""
+        return self.blame is Blame.QUARANTINE and self.error_code == CredentialRejectedError.code
 
 
 def book(attempt: Attempt, parts: ProxyParts) -> None:

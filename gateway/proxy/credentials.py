@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NoReturn, final
+from typing import Any, Final, NoReturn, final
 
 import orjson
 
@@ -31,15 +31,18 @@ from gateway.providers import (
     get_provider,
     is_origin_allowed,
     parse_origin,
+    trial_url,
     upstream_url,
 )
+from gateway.proxy.deadline import now_s
 from gateway.proxy.headers import HeaderPlan, build_target_lines, get_plan
 from gateway.proxy.operations import Operation
 from gateway.proxy.scrub import build_needles
-from gateway.proxy.upstream import Origin, dump_headers, dump_start
+from gateway.proxy.upstream import Origin, Request, dump_headers, dump_request, dump_start
 from gateway.routing.health import TargetHealth
 from gateway.routing.health_table import HealthTable, build_health_key
 from gateway.routing.snapshot import Snapshot, Target
+from gateway.secret import Secret
 from gateway.settings import OriginPattern
 from gateway.vault.configs import GatewayModelConfig, ModelConfigCache
 
@@ -70,6 +73,8 @@ class Wiring:
         answer_lines: the header lines of an answer that say who gave it.
         health: whether it may be asked now, and how it has answered.
         starts: request lines with Host and `headers`, by operation and query.
+        previous, grace_until: the same with the former value of a rotated credential, and the
+            millisecond from which on it is not used.
     """
 
     target: Target
@@ -89,6 +94,19 @@ class Wiring:
     starts: dict[tuple[Operation, str], tuple[Origin, bytes]] = field(
         repr=False, default_factory=dict
     )
+    previous: Wiring | None = field(repr=False, default=None)
+    grace_until: int = 0
+
+    def find_previous(self, now_ms: int) -> Wiring | None:
+        """Return the same target with the former credential, while its grace lasts.
+
+        Only where that may be asked: its health is its own.
+        """
+        previous = self.previous
+        if previous is None or now_ms >= self.grace_until:
+            return None
+        health = previous.health
+        return previous if health.is_clear or health.claim(now_s()) else None
 
     def check_origin(self) -> None:
         """Refuse an upstream that the operator does not allow.
@@ -97,9 +115,7 @@ class Wiring:
             UpstreamOriginError: neither https and public nor on the operator's list.
         """
         if not self.is_origin_allowed:
-            raise UpstreamOriginError(
-                "the provider's address is neither public https nor among the allowed origins"
-            )
+            raise _refuse_origin()
 
     def get_start(self, operation: Operation, query: str) -> tuple[Origin, bytes]:
         """Return where a call goes, and its request line with Host and our own headers.
@@ -169,6 +185,7 @@ class Wirings:
             wiring = build_wiring(
                 config, self._allowed, endpoint, target, sealed, health, self._ports
             )
+            self._add_previous(wiring, endpoint, origin)
         except VaultIntegrityError as error:
             self._report(target, sealed.secret_name, error.reason)
             return None
@@ -178,6 +195,28 @@ class Wirings:
         if snapshot.epoch == self._configs.epoch:  # an older snapshot's may be gone already
             self._ready[target.mapping_id] = wiring
         return wiring
+
+    def _add_previous(self, wiring: Wiring, endpoint: str, origin: str) -> None:
+        """Make the former value ready too. One that does not open is none."""
+        target, sealed = wiring.target, wiring.sealed
+        graced = sealed.previous
+        if graced is None:
+            return
+        try:
+            config = self._configs.open_previous(sealed, target.mapping, origin)
+        except VaultIntegrityError as error:
+            logger.error(  # noqa: TRY400  its reason says it all
+                "the former value of the secret %r cannot be used: %s",
+                sealed.secret_name,
+                error.reason,
+            )
+            return
+        if config is not None:
+            health = self._healths.get(build_health_key(target, graced.sealed))
+            wiring.previous = build_wiring(
+                config, self._allowed, endpoint, target, graced.sealed, health, self._ports
+            )
+            wiring.grace_until = graced.grace_until
 
     def _drop(self, sealed: Mapping[SecretId, SealedSecret]) -> None:
         self._reported = set()
@@ -233,6 +272,38 @@ def build_wiring(
         model=dump_json(config.model_name),
         answer_lines=build_target_lines(endpoint, target.model_definition_name, target.provider),
         health=health,
+    )
+
+
+def build_trial(
+    provider: Provider,
+    value: Secret,
+    auth_config: Mapping[str, Any] | None,
+    allowed: tuple[OriginPattern, ...],
+    ports: Container[int] = PUBLIC_PORTS,
+) -> Request:
+    """Build the request that tells whether a credential works.
+
+    Raises:
+        InvalidValueError: no base URL, no API key, or it cannot be sent.
+        UpstreamOriginError: the address is not one that the operator allows.
+        VaultIntegrityError: the value is no JSON object of strings.
+    """
+    base = base_url(provider.name, auth_config)
+    if base is None:
+        raise InvalidValueError("is required", field="auth_config.api_base")
+    origin = parse_origin(base)
+    if not is_origin_allowed(origin, allowed, ports):
+        raise _refuse_origin()
+    ours = credential_headers(provider, _parse_fields(value.reveal()), auth_config)
+    place, start = dump_start("GET", trial_url(provider, base))
+    lines = _dump_ours((*ours, *provider.default_headers, ("Accept", "application/json")))
+    return dump_request(place, f"{origin} trial", "GET", (start, lines), ())
+
+
+def _refuse_origin() -> UpstreamOriginError:
+    return UpstreamOriginError(
+        "the provider's address is neither public https nor among the allowed origins"
     )
 
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from gateway.errors import CredentialRejectedError
+
 # The numbers are the design's; each is named once, here.
 IN_A_ROW: Final = 5
 _LEAST_IN_WINDOW: Final = 20
@@ -162,6 +164,11 @@ class TargetHealth:
         self._opened_s = 0.0  # when its circuit opened last
         self._successes = 0
         self._tokens = _BUDGET
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it is not asked because the provider refused its credential."""
+        return self.block is Block.QUARANTINE and self.reason == CredentialRejectedError.code
 
     # --- before a call ----------------------------------------------------------------------
 

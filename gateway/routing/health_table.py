@@ -118,6 +118,8 @@ class TargetState:
     wait_s: float  # until a request may try it again
     reason: str  # the code of the error that blocked it
     times: int  # in a row
+    secret_name: str
+    former_until: int | None  # it is served with the former value of its credential until then
 
 
 def list_states(table: HealthTable, snapshot: Snapshot, now_s: float) -> list[TargetState]:
@@ -134,12 +136,16 @@ def list_states(table: HealthTable, snapshot: Snapshot, now_s: float) -> list[Ta
                 continue
             key = build_health_key(target, snapshot.sealed[target.secret_id])
             if (health := blocked.get(key)) is not None and key not in states:
-                states[key] = _describe(health, target, now_s)
+                sealed = snapshot.sealed[target.secret_id]
+                states[key] = _describe(health, target, sealed, now_s)
     return sorted(states.values(), key=lambda state: state.model_definition_name)
 
 
-def _describe(health: TargetHealth, target: Target, now_s: float) -> TargetState:
+def _describe(
+    health: TargetHealth, target: Target, sealed: SealedSecret, now_s: float
+) -> TargetState:
     wait_s = health.wait_s(now_s)
+    graced = sealed.previous if health.is_refused else None
     return TargetState(
         model_definition_id=target.model_definition_id,
         model_definition_name=target.model_definition_name,
@@ -147,4 +153,6 @@ def _describe(health: TargetHealth, target: Target, now_s: float) -> TargetState
         wait_s=wait_s,
         reason=health.reason,
         times=health.step,
+        secret_name=sealed.secret_name,
+        former_until=None if graced is None else graced.grace_until,
     )

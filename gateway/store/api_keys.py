@@ -35,6 +35,7 @@ def build_api_key(row: Row) -> GatewayApiKey:
         created_by=row["created_by"],
         last_updated_by=row["last_updated_by"],
         version=row["version"],
+        last_used_at=row["last_used_at"],
     )
 
 

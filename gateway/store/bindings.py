@@ -6,11 +6,12 @@ second row of one key.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.entities import EndpointId, GatewayEndpointBinding, Page, PageRequest
 from gateway.store import sql
-from gateway.store.rows import change_row, fetch_page, fetch_value
+from gateway.store.rows import build_sliced, change_row, fetch_page, fetch_value
 from gateway.store.session import Row, Session
 
 
@@ -80,6 +81,13 @@ class SqlBindingRows:
             "resource_id": resource_id,
         }
         return await fetch_page(self._session, sql.BINDING_LIST, page, filters, build_binding)
+
+    async def list_of_endpoints(
+        self, endpoint_ids: Sequence[EndpointId]
+    ) -> tuple[GatewayEndpointBinding, ...]:
+        """List all of several endpoints by creation, in one query."""
+        rows = await self._session.fetch_in(sql.BINDING_OF_ENDPOINTS, endpoint_ids)
+        return await build_sliced(build_binding, rows)
 
     async def put(self, row: GatewayEndpointBinding) -> None:
         """Insert one or update its display name. Raises ConflictError for an unknown endpoint."""

@@ -29,6 +29,7 @@ def _build_secret(row: Row) -> _Found:
         "auth_config": parse_json(row["auth_config"]),
         "fields": sorted(parse_json(row["masked_values"])),
         "secret_version": row["secret_version"],
+        "expires_at": row["expires_at"],
     }
 
 

@@ -32,11 +32,13 @@ class KnownFacets:
     def __init__(self, most: int = _MOST_KNOWN) -> None:
         self._most = most
         self.ids: dict[Facet, int] = {}
+        self.used: dict[int, int] = {}  # by number the last minute of use that is stored
 
     def keep(self, committed: Mapping[Facet, int]) -> None:
         """Remember facets that are committed."""
         if len(self.ids) + len(committed) > self._most:
             self.ids = {}  # a new one: whoever reads the old one meanwhile is not disturbed
+            self.used = {}
         self.ids.update(committed)
 
 

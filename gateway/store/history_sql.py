@@ -12,8 +12,8 @@ from gateway.store.sql import insert
 TOUCHED = "SELECT kind, row_id FROM configuration_changes WHERE epoch = :epoch"
 
 _SECRET = (
-    "SELECT secret_id, secret_name, provider, auth_config, masked_values, secret_version "
-    "FROM secrets"
+    "SELECT secret_id, secret_name, provider, auth_config, masked_values, secret_version, "
+    "expires_at FROM secrets"
 )
 SECRET_ALL = _SECRET
 SECRET_OF_IDS = _SECRET + " WHERE secret_id IN (:ids)"

@@ -47,8 +47,8 @@ PROCESS_DELETE_GONE = "DELETE FROM serving_processes WHERE lease_until <= :now"
 
 SECRETS_OF_TERM = (
     "SELECT secret_id, secret_name, provider, auth_config, secret_version, kek_term, record, "
-    "value_mac, version FROM secrets WHERE kek_term = :term AND secret_id > :after "
-    "ORDER BY secret_id LIMIT :row_limit"
+    "value_mac, NULL AS previous_record, version FROM secrets "
+    "WHERE kek_term = :term AND secret_id > :after ORDER BY secret_id LIMIT :row_limit"
 )
 SECRET_MOVE = (
     "UPDATE secrets SET kek_term = :kek_term, record = :record WHERE secret_id = :secret_id "

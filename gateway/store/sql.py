@@ -81,13 +81,19 @@ CHANGE_DELETE_UNTIL = "DELETE FROM configuration_changes WHERE epoch <= :epoch"
 
 # --- secrets ------------------------------------------------------------------------------
 
+_PREVIOUS = " LEFT JOIN secret_previous_values p ON p.secret_id = s.secret_id"
 _SECRET_INFO = (
-    "SELECT s.secret_id, s.secret_name, s.masked_values, s.provider, s.auth_config, "
-    "s.created_at, s.last_updated_at, s.created_by, s.last_updated_by, s.version FROM secrets s"
+    "SELECT s.secret_id, s.secret_name, s.masked_values, s.provider, s.auth_config, s.expires_at, "
+    "s.created_at, s.last_updated_at, s.created_by, s.last_updated_by, s.version, "
+    "p.masked_values AS previous_masked_values, p.grace_until, u.last_used_at FROM secrets s"
+    + _PREVIOUS
+    + " LEFT JOIN secret_uses u ON u.secret_id = s.secret_id"
 )
 _SECRET_SEALED = (
     "SELECT s.secret_id, s.secret_name, s.provider, s.auth_config, s.secret_version, "
-    "s.kek_term, s.record, s.value_mac, s.created_at FROM secrets s"
+    "s.kek_term, s.record, s.value_mac, s.created_at, p.secret_version AS previous_version, "
+    "p.kek_term AS previous_kek_term, p.record AS previous_record, p.grace_until FROM secrets s"
+    + _PREVIOUS
 )
 _SECRET_ORDER = ("s.created_at", "s.secret_id")
 
@@ -104,13 +110,16 @@ SECRET_ALL_SEALED = _SECRET_SEALED
 SECRET_SEALED_OF_IDS = _SECRET_SEALED + " WHERE s.secret_id IN (:ids)"
 SECRET_INSERT = insert(
     "secrets",
-    "secret_id, secret_name, masked_values, provider, auth_config, secret_version, kek_term, "
-    "record, value_mac, " + _TRAIL,
+    "secret_id, secret_name, masked_values, provider, auth_config, expires_at, secret_version, "
+    "kek_term, record, value_mac, " + _TRAIL,
 )
-SECRET_UPDATE = _update("secrets", "masked_values, provider, auth_config, " + _CHANGE, "secret_id")
+SECRET_UPDATE = _update(
+    "secrets", "masked_values, provider, auth_config, expires_at, " + _CHANGE, "secret_id"
+)
 SECRET_UPDATE_SEALED = _update(
     "secrets",
-    "masked_values, provider, auth_config, secret_version, kek_term, record, value_mac, " + _CHANGE,
+    "masked_values, provider, auth_config, expires_at, secret_version, kek_term, record, "
+    "value_mac, " + _CHANGE,
     "secret_id",
 )
 SECRET_DELETE = "DELETE FROM secrets WHERE secret_id = :secret_id"
@@ -120,6 +129,42 @@ SECRET_USERS = (
     "WHERE secret_id = :id ORDER BY created_at, model_definition_id LIMIT :row_limit"
 )
 SECRET_USERS_COUNT = "SELECT COUNT(*) AS total FROM model_definitions WHERE secret_id = :id"
+SECRET_EXPIRING = (
+    "SELECT secret_id, secret_name, expires_at FROM secrets WHERE expires_at < :before "
+    "ORDER BY expires_at, secret_id LIMIT :row_limit"
+)
+
+# --- former values of secrets, while they count -------------------------------------------
+
+PREVIOUS_LIST = ListQuery(
+    select=(
+        "SELECT s.secret_id, s.secret_name, s.provider, s.auth_config, p.secret_version, "
+        "p.kek_term, p.record, p.grace_until, NULL AS previous_record, "
+        "NULL AS value_mac "
+        "FROM secret_previous_values p CROSS JOIN secrets s"
+    ),
+    order=("p.grace_until", "p.secret_id"),
+    conditions=("s.secret_id = p.secret_id",),
+    filters={"kek_term": "p.kek_term = :kek_term"},
+)
+PREVIOUS_PUT = (
+    insert(
+        "secret_previous_values",
+        "secret_id, secret_version, kek_term, record, masked_values, grace_until",
+    )
+    + " ON CONFLICT (secret_id) DO UPDATE SET secret_version = excluded.secret_version, "
+    "kek_term = excluded.kek_term, record = excluded.record, "
+    "masked_values = excluded.masked_values, grace_until = excluded.grace_until"
+)
+PREVIOUS_REWRAP = (
+    "UPDATE secret_previous_values SET kek_term = :kek_term, record = :record "
+    "WHERE secret_id = :secret_id AND record = :expected_record"
+)
+PREVIOUS_DELETE = "DELETE FROM secret_previous_values WHERE secret_id = :secret_id"
+PREVIOUS_ENDED = (
+    "SELECT secret_id FROM secret_previous_values WHERE grace_until <= :now "
+    "ORDER BY grace_until, secret_id LIMIT :row_limit"
+)
 
 # --- model definitions --------------------------------------------------------------------
 
@@ -264,6 +309,10 @@ BINDING_LIST = ListQuery(
         "resource_id": "b.resource_id = :resource_id",
     },
 )
+BINDING_OF_ENDPOINTS = (
+    _BINDING + " WHERE b.endpoint_id IN (:ids) "
+    "ORDER BY b.created_at, b.endpoint_id, b.resource_type, b.resource_id"
+)
 BINDING_PUT = (
     insert(
         "endpoint_bindings",
@@ -281,17 +330,21 @@ BINDING_DELETE_ALL = "DELETE FROM endpoint_bindings WHERE endpoint_id = :endpoin
 
 # --- api keys -----------------------------------------------------------------------------
 
-_API_KEY = (
+_API_KEY_COLUMNS = (
     "SELECT k.key_id, k.name, k.masked_value, k.digest, k.allowed_endpoints, k.expires_at, "
-    "k.disabled, k.created_at, k.last_updated_at, k.created_by, k.last_updated_by, k.version "
-    "FROM api_keys k"
+    "k.disabled, k.created_at, k.last_updated_at, k.created_by, k.last_updated_by, k.version, "
 )
+_API_KEY = (
+    _API_KEY_COLUMNS
+    + "u.last_used_at FROM api_keys k LEFT JOIN api_key_uses u ON u.key_id = k.key_id"
+)
+_API_KEY_SERVED = _API_KEY_COLUMNS + "NULL AS last_used_at FROM api_keys k"
 API_KEY_GET = _API_KEY + " WHERE k.key_id = :key_id"
 API_KEY_LIST = ListQuery(
     select=_API_KEY, order=("k.created_at", "k.key_id"), filters={"name": "k.name = :name"}
 )
-API_KEY_ALL = _API_KEY
-API_KEY_OF_IDS = _API_KEY + " WHERE k.key_id IN (:ids)"
+API_KEY_ALL = _API_KEY_SERVED
+API_KEY_OF_IDS = _API_KEY_SERVED + " WHERE k.key_id IN (:ids)"
 API_KEY_INSERT = insert(
     "api_keys",
     "key_id, name, masked_value, digest, allowed_endpoints, expires_at, disabled, " + _TRAIL,
@@ -318,7 +371,10 @@ TERM_ADD_WRAPS = (
     "UPDATE kek_terms SET wraps = wraps + :wraps WHERE term = :term AND state = 'active'"
 )
 TERM_WRAPS = "SELECT wraps FROM kek_terms WHERE term = :term"
-TERM_RECORDS = "SELECT kek_term, COUNT(*) AS total FROM secrets GROUP BY kek_term"
+TERM_RECORDS = (
+    "SELECT kek_term, COUNT(*) AS total FROM (SELECT kek_term FROM secrets "
+    "UNION ALL SELECT kek_term FROM secret_previous_values) AS records GROUP BY kek_term"
+)
 
 # --- admin --------------------------------------------------------------------------------
 

@@ -149,7 +149,9 @@ class SqliteStore:
     async def write(self) -> AsyncIterator[Transaction]:
         """Open the write transaction: commits on leaving, rolls back on any exception."""
         async with self.write_session() as session:
-            yield SqlTransaction(session, self._facets, self._audit_tail)
+            transaction = SqlTransaction(session, self._facets, self._audit_tail)
+            yield transaction
+        transaction.note_commit()
 
     @asynccontextmanager
     async def write_session(self) -> AsyncIterator[SqliteSession]:

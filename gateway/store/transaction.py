@@ -53,7 +53,9 @@ class SqlTransaction:
         self.vault: VaultRows = SqlVaultRows(session)
         self.rotation: RotationRows = SqlRotationRows(session)
         self.admin: AdminRows = SqlAdminRows(session, tail)
-        self.usage: UsageRows = SqlUsageRows(session, facets)
+        usage = SqlUsageRows(session, facets)
+        self.usage: UsageRows = usage
+        self.note_commit = usage.note_commit
         self.history: HistoryRows = SqlHistoryRows(session)
 
     async def get_epoch(self) -> int:

@@ -17,6 +17,7 @@ from gateway.store import usage_sql as sql
 from gateway.store.facets import Facet, KnownFacets, SqlFacets
 from gateway.store.rows import build_values, fetch_page
 from gateway.store.session import Row, Session
+from gateway.store.uses import SqlUses
 
 _FIRST_ERROR_STATUS = 400
 get_facet: Final[Callable[[UsageRow], Facet]] = itemgetter(slice(2, 2 + len(sql.FACET_COLUMNS)))
@@ -95,12 +96,18 @@ class SqlUsageRows:
     def __init__(self, session: Session, known: KnownFacets) -> None:
         self._session = session
         self._facets = SqlFacets(session, known)
+        self._uses = SqlUses(session, known)
 
     async def insert_many(self, rows: Sequence[UsageRow]) -> None:
         """Insert a batch; its parameters are built off the event loop."""
         if rows:
             ids = await self._facets.get_ids(list(map(get_facet, rows)))
             await self._session.insert_rows(sql.USAGE_INSERT, _dump_rows(rows, ids))
+            await self._uses.note(dict(zip(ids, rows, strict=True)))
+
+    def note_commit(self) -> None:
+        """Remember what is committed now."""
+        self._uses.note_commit()
 
     async def insert_numbered(self, writer: str, first: int, rows: Sequence[UsageRow]) -> None:
         """Insert those rows of a writer that are not stored yet; `first` is the first one's number.

@@ -7,7 +7,7 @@ Rule: texts of constants with `:name` parameters, `?` for rows inserted by the
 thousand; whichever way rows are found, the same rows come back.
 """
 
-# ruff: noqa: S608 - only constants are joined
+# ruff: noqa: S105, S608 - names of queries are no passwords, and only constants are joined
 
 from __future__ import annotations
 
@@ -62,6 +62,19 @@ WRITER_PUT = (
     "rows_stored = excluded.rows_stored, stored_at = excluded.stored_at"
 )
 WRITERS_DELETE_BEFORE = "DELETE FROM ledger_writers WHERE stored_at < :stored_before"
+# When credentials and api keys were last used: as of now, not as of when the row was made.
+SECRET_USED = (
+    "INSERT INTO secret_uses (secret_id, last_used_at) SELECT secret_id, :at "
+    "FROM model_definitions WHERE model_definition_id = :id ON CONFLICT (secret_id) "
+    "DO UPDATE SET last_used_at = excluded.last_used_at "
+    "WHERE excluded.last_used_at > secret_uses.last_used_at"
+)
+API_KEY_USED = (
+    "INSERT INTO api_key_uses (key_id, last_used_at) SELECT key_id, :at "
+    "FROM api_keys WHERE key_id = :id ON CONFLICT (key_id) "
+    "DO UPDATE SET last_used_at = excluded.last_used_at "
+    "WHERE excluded.last_used_at > api_key_uses.last_used_at"
+)
 _USAGE = (
     "u.usage_id, u.request_id, u.attempt, "
     + ", ".join(f"f.{column}" for column in FACET_COLUMNS)

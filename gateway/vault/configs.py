@@ -123,6 +123,27 @@ class ModelConfigCache:
             self._configs[mapping.mapping_id] = config
         return config
 
+    def open_previous(
+        self, sealed: SealedSecret, mapping: GatewayEndpointModelMapping, origin: str
+    ) -> GatewayModelConfig | None:
+        """Return one target with the value before the current one; None where none is kept.
+
+        Raises:
+            VaultIntegrityError: the former record does not open.
+        """
+        if sealed.previous is None:
+            return None
+        former = sealed.previous.sealed
+        key = (former.secret_id, former.secret_version, origin)
+        opened = self._values.get(key)
+        if opened is None or not _is_same(former, opened.sealed):
+            opened = _Opened(
+                former, self._opener.open(secret_context(former, origin), former.record)
+            )
+            if _keeps(self._sealed.get(former.secret_id), former):
+                self._values[key] = opened
+        return _build_config(former, mapping, opened.value)
+
     def advance(self, epoch: int, sealed: Mapping[SecretId, SealedSecret] | None = None) -> None:
         """Drop what the snapshot of `epoch` does not have; call it when one is swapped in.
 
@@ -154,7 +175,7 @@ class ModelConfigCache:
         dropped = [
             key
             for key, opened in self._values.items()
-            if not _is_same(known.get(opened.sealed.secret_id), opened.sealed)
+            if not _keeps(known.get(opened.sealed.secret_id), opened.sealed)
         ]
         for key in dropped:
             del self._values[key]
@@ -195,6 +216,13 @@ class ModelConfigCache:
 
 def _is_same(found: SealedSecret | None, opened: SealedSecret) -> bool:
     return found is opened or found == opened
+
+
+def _keeps(found: SealedSecret | None, opened: SealedSecret) -> bool:
+    """Tell whether a row of now still has a value: as the current one, or as the one before."""
+    if found is None or _is_same(found, opened):
+        return found is not None
+    return found.previous is not None and _is_same(found.previous.sealed, opened)
 
 
 def _build_config(

@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from gateway.control import BASE_PATH, ControlParts, build_control_app
+from gateway.entities import SealedSecret, Trial, TrialOutcome
 from gateway.installation import Installation, open_installation
 from gateway.installation.service import VaultService
 from gateway.routing import Snapshot, SnapshotHolder, build_snapshot
@@ -39,6 +40,25 @@ class SettableClock:
         return self.ms / 1000
 
 
+class FakeTrials:
+    """Notes what is tried; every credential works."""
+
+    def __init__(self) -> None:
+        self.tried: list[tuple[str, Any]] = []
+        self.outcome = TrialOutcome.WORKS
+
+    async def try_stored(self, sealed: SealedSecret, provider: str) -> Trial:
+        self.tried.append((provider, sealed))
+        return self._answer()
+
+    async def try_value(self, provider: str, value: Secret, auth_config: Any) -> Trial:
+        self.tried.append((provider, (value, auth_config)))
+        return self._answer()
+
+    def _answer(self) -> Trial:
+        return Trial(outcome=self.outcome, status=200, latency_ms=1.25, detail="as told")
+
+
 @dataclass
 class Reply:
     status: int
@@ -56,6 +76,7 @@ class Control:
     clock: SettableClock
     server: TestServer
     http: aiohttp.ClientSession
+    trials: FakeTrials
     published: list[Snapshot] = field(default_factory=list)
     stragglers: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -133,6 +154,7 @@ async def run_control(settings: Settings) -> AsyncIterator[Control]:
         running.facts["followed"] = running.facts.get("followed", 0) + 1
 
     vault = VaultService(installation, follow)
+    trials = FakeTrials()
     parts = ControlParts(
         store=installation.store,
         sealer=installation.sealer,
@@ -144,11 +166,12 @@ async def run_control(settings: Settings) -> AsyncIterator[Control]:
         status=status,
         usage_flush=usage_flush,
         vault=vault,
+        trials=trials,
     )
     app = web.Application()
     app.add_subapp(BASE_PATH, build_control_app(parts))
     async with TestServer(app) as server, aiohttp.ClientSession() as http:
-        running = Control(installation, parts, clock, server, http)
+        running = Control(installation, parts, clock, server, http, trials)
         yield running
     await vault.stop()
     await installation.store.close()

@@ -9,7 +9,7 @@ import random
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -28,6 +28,7 @@ from gateway.entities import (
     GatewayEndpoint,
     GatewayEndpointModelMapping,
     GatewayModelDefinition,
+    GracedSecret,
     LinkageType,
     MappingId,
     ModelDefinitionId,
@@ -70,6 +71,8 @@ class Model:
     name: str = ""
     same_as: int | None = None  # the model definition of another mapping of the endpoint
     more_config: dict[str, str] = field(default_factory=dict)
+    former: str | None = None  # the key before it, good until `grace_until`
+    grace_until: int = NOW_MS + 1000
 
     @property
     def api_base(self) -> str:
@@ -195,6 +198,10 @@ def _build_mapping(
         kek_term=1,
         record=BROKEN if model.key is None else orjson.dumps({"api_key": model.key}),
     )
+    if model.former is not None:
+        record = orjson.dumps({"api_key": model.former})
+        graced = GracedSecret(sealed=replace(sealed, record=record), grace_until=model.grace_until)
+        sealed = replace(sealed, secret_version=2, previous=graced)
     if model.same_as is None:
         secrets.append(sealed)
     definition = GatewayModelDefinition(

@@ -14,6 +14,7 @@ from gateway.entities import (
     EndpointId,
     GatewayEndpointModelMapping,
     GatewayModelDefinition,
+    GracedSecret,
     LinkageType,
     MappingId,
     ModelDefinitionId,
@@ -55,6 +56,12 @@ def build_sealed(vault: Any, number: int, version: int = 1) -> SealedSecret:
     value = Secret(json.dumps({"api_key": f"{CANARY}-{number}-{version}"}))
     record = vault.sealer.seal(secret_context(sealed, ORIGIN), value)
     return dataclasses.replace(sealed, record=record)
+
+
+def rotate(vault: Any, number: int = 1) -> SealedSecret:
+    """Build a row with a second value, and the first as the one before."""
+    graced = GracedSecret(sealed=build_sealed(vault, number), grace_until=1)
+    return dataclasses.replace(build_sealed(vault, number, 2), previous=graced)
 
 
 def build_mapping(number: int, secret: int = 1) -> GatewayEndpointModelMapping:
@@ -348,3 +355,50 @@ def test_who_follows_hears_of_each_new_epoch_once(cache: ModelConfigCache) -> No
         cache.advance(epoch, sealed)
     assert len(heard) == 2
     assert cache.epoch == 4
+
+
+def test_a_former_value_is_opened_once_beside_the_current_one(vault: Any) -> None:
+    opener = CountingOpener(vault.opener)
+    cache = ModelConfigCache(opener)
+    sealed, mapping = rotate(vault), build_mapping(1)
+    cache.advance(1, {sealed.secret_id: sealed})
+    current = cache.get(1, sealed, mapping, ORIGIN)
+    former = [cache.open_previous(sealed, mapping, ORIGIN) for _ in range(2)]
+    assert former[0] is not None
+    assert b"-1-1" in former[0].secret_value.reveal()
+    assert b"-1-2" in current.secret_value.reveal()
+    assert len(opener.calls) == 2
+    other = build_sealed(vault, 2)
+    cache.advance(2, {sealed.secret_id: sealed, other.secret_id: other})
+    cache.open_previous(sealed, mapping, ORIGIN)
+    assert len(opener.calls) == 2  # a change of others drops neither
+
+
+def test_no_former_value_outlives_its_row(vault: Any) -> None:
+    opener = CountingOpener(vault.opener)
+    cache = ModelConfigCache(opener)
+    sealed, mapping = rotate(vault), build_mapping(1)
+    cache.advance(1, {sealed.secret_id: sealed})
+    cache.open_previous(sealed, mapping, ORIGIN)
+    ended = dataclasses.replace(sealed, previous=None)
+    cache.advance(2, {sealed.secret_id: ended})
+    assert cache.open_previous(ended, mapping, ORIGIN) is None
+    assert len(opener.calls) == 1
+    for calls in (2, 3):  # a request of before opens it for itself alone
+        assert cache.open_previous(sealed, mapping, ORIGIN) is not None
+        assert len(opener.calls) == calls
+
+
+def test_a_former_value_that_does_not_open_puts_nothing_out_of_service(vault: Any) -> None:
+    cache = ModelConfigCache(vault.opener)
+    sealed, mapping = rotate(vault), build_mapping(1)
+    assert sealed.previous is not None
+    broken = dataclasses.replace(sealed.previous.sealed, record=b"broken")
+    sealed = dataclasses.replace(
+        sealed, previous=dataclasses.replace(sealed.previous, sealed=broken)
+    )
+    cache.advance(1, {sealed.secret_id: sealed})
+    with pytest.raises(VaultIntegrityError):
+        cache.open_previous(sealed, mapping, ORIGIN)
+    assert cache.quarantined() == ()
+    assert cache.get(1, sealed, mapping, ORIGIN)

@@ -31,7 +31,7 @@ async def read_one(call: Call, get: Callable[[Transaction], Awaitable[Stored]]) 
     """Answer with one entity."""
     async with call.parts.store.read() as tx:
         stored = await get(tx)
-    return Answer(status=_OK, value=stored.representation, etag=stored.etag)
+    return Answer(status=_OK, value=stored.shown, etag=stored.etag)
 
 
 async def read_page(
@@ -91,6 +91,23 @@ async def update(call: Call, work: Callable[[Change], Awaitable[Stored]]) -> Ans
     return entity_answer(outcome.result, outcome.stragglers, _OK)
 
 
+async def update_once(call: Call, path: str, work: Callable[[Change], Awaitable[Stored]]) -> Answer:
+    """Change an entity under `path` and answer with it, once per `Idempotency-Key`."""
+    ticket = find_ticket(call)
+    outcome = await write(
+        call,
+        lambda change: create_once(
+            change,
+            ticket,
+            lambda: work(change),
+            lambda row_id: f"{BASE_PATH}{path}/{row_id}",
+            lambda _: {},
+        ),
+    )
+    headers = {REPLAYED_HEADER: "true"} if outcome.result.replayed else {}
+    return entity_answer(outcome.result.stored, outcome.stragglers, _OK, headers)
+
+
 async def delete(call: Call, work: Callable[[Change], Awaitable[None]]) -> Answer:
     """Delete an entity: 204."""
     outcome = await write(call, work)
@@ -114,7 +131,7 @@ def entity_answer(
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """Answer with an entity as it stands after a write; 202 with the stragglers, if any."""
-    value = stored.representation | stored.shown_once
+    value = stored.shown
     if stragglers:
         status, value = _ACCEPTED, value | {"stragglers": list(stragglers)}
     return Answer(status=status, value=value, etag=stored.etag, headers=headers or {})

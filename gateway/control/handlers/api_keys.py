@@ -9,7 +9,6 @@ from gateway.control.call import Answer, Call
 from gateway.control.handlers import answers
 from gateway.control.idempotency import find_ticket
 from gateway.control.ids import get_id
-from gateway.control.represent import represent_api_key
 from gateway.control.service import api_keys as service
 from gateway.control.service.change import Stored
 from gateway.entities import ApiKeyId
@@ -26,7 +25,7 @@ async def list_api_keys(call: Call) -> Answer:
         call,
         PATH,
         lambda tx, page: tx.api_keys.list_page(page, name=query["name"]),
-        represent_api_key,
+        lambda row: service.describe(row).shown,
     )
 
 

@@ -195,6 +195,8 @@ def _judge(
     if state is None:
         return True, _place(row)
     wait_s = max(0, state["until"] - now.at_ms) / 1000
+    if state.get("former_until") is not None:
+        return True, f"{_place(row)}; with the former value of its secret: {state['reason']}"
     if state["state"] == "half_open":
         return True, f"{_place(row)}; one request at a time tries it, after {state['reason']}"
     lone = "the only one" if alone == _find_dialects(row) else f"the only one for {_name(alone)}"

@@ -7,6 +7,7 @@ from gateway.control.handlers import answers
 from gateway.control.ids import get_id
 from gateway.control.represent import represent_model_definition
 from gateway.control.service import model_definitions as service
+from gateway.control.service import users
 from gateway.control.service.change import Stored
 from gateway.entities import ModelDefinitionId
 from gateway.ports import Transaction
@@ -59,6 +60,14 @@ async def delete_model_definition(call: Call) -> Answer:
         call,
         lambda change: service.delete_model_definition(change, row_id, force=call.query["force"]),
     )
+
+
+async def list_users(call: Call) -> Answer:
+    """Answer with who leads to a model definition, and what would break without it."""
+    async with call.parts.store.read() as tx:
+        row = await tx.model_definitions.get(_id(call))
+        keys = call.parts.snapshots.current.keys.values()
+        return Answer(status=200, value=await users.read_users(tx, [row], keys))
 
 
 def _id(call: Call) -> ModelDefinitionId:

@@ -9,10 +9,13 @@ from typing import Any
 from gateway import __version__
 from gateway.control.call import Answer, Call
 from gateway.control.handlers import answers
+from gateway.entities import WARN_MS, ExpiringSecret
 from gateway.errors import DatabaseDamagedError, StoreUnavailableError
 from gateway.ports import Store
 from gateway.providers import PROVIDERS
 from gateway.providers.table import Field, Provider
+
+_EXPIRING_SHOWN = 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -21,17 +24,18 @@ class _Stored:
 
     epoch: int | None = None
     secrets: int | None = None
+    expiring: tuple[ExpiringSecret, ...] = ()
     records: Mapping[int, int] = dataclasses.field(default_factory=dict)
 
 
 async def get_status(call: Call) -> Answer:
     """Answer with what runs, what is stored, and what is wrong."""
     parts = call.parts
-    stored, fault = await _look(parts.store)
+    now_ms = parts.clock.now_ms()
+    stored, fault = await _look(parts.store, now_ms)
     snapshot = parts.snapshots.current
     facts = _plain(await parts.status())
     facts["database_fault"] = facts.get("database_fault") or fault
-    now_ms = parts.clock.now_ms()
     value = {
         "version": __version__,
         "now": now_ms,
@@ -57,17 +61,28 @@ async def get_status(call: Call) -> Answer:
         "ledger_dropped": 0,
         "quarantined": [],
         "targets": [],
+        "expiring_secrets": [_represent_expiring(row, now_ms) for row in stored.expiring],
         **facts,
     }
     return Answer(status=200, value=value)
 
 
-async def _look(store: Store) -> tuple[_Stored, str | None]:
+def _represent_expiring(row: ExpiringSecret, now_ms: int) -> dict[str, Any]:
+    return {
+        "secret_id": row.secret_id,
+        "secret_name": row.secret_name,
+        "expires_at": row.expires_at,
+        "expired": row.expires_at <= now_ms,
+    }
+
+
+async def _look(store: Store, now_ms: int) -> tuple[_Stored, str | None]:
     """Return what is stored, or what is wrong: who asks for the status needs it most then."""
     try:
         async with store.read() as tx:
             epoch, secrets = await tx.get_epoch(), await tx.secrets.count()
-            return _Stored(epoch, secrets, await tx.vault.count_records()), None
+            expiring = await tx.secrets.list_expiring(now_ms + WARN_MS, _EXPIRING_SHOWN)
+            return _Stored(epoch, secrets, expiring, await tx.vault.count_records()), None
     except (StoreUnavailableError, DatabaseDamagedError) as error:
         return _Stored(), error.detail
 

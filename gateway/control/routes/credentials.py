@@ -17,6 +17,7 @@ from gateway.control.routes.shared import (
 from gateway.control.schema import api_keys as api_key_schema
 from gateway.control.schema import model_definitions as model_schema
 from gateway.control.schema import secrets as secret_schema
+from gateway.control.schema import users as user_schema
 from gateway.control.schema.base import Accepted
 
 SECRETS = (
@@ -78,6 +79,64 @@ SECRETS = (
         query=(FORCE,),
         headers=(IF_MATCH,),
     ),
+    Operation(
+        method="POST",
+        path="/secrets/{secret_id}/rotate",
+        name="rotateSecret",
+        summary="Put a new value in; the former one still helps out for a while",
+        tag="secrets",
+        policy=Policy.EDIT,
+        handler=secrets.rotate_secret,
+        answers={200: secret_schema.GatewaySecretInfo, 202: Accepted},
+        body=secret_schema.SecretRotate,
+        headers=(IDEMPOTENCY_KEY, IF_MATCH),
+    ),
+    Operation(
+        method="DELETE",
+        path="/secrets/{secret_id}/previous",
+        name="deletePreviousValue",
+        summary="Delete the former value before its grace is over",
+        tag="secrets",
+        policy=Policy.EDIT,
+        handler=secrets.delete_previous,
+        answers={204: None, 202: Accepted},
+        headers=(IF_MATCH,),
+    ),
+    Operation(
+        method="GET",
+        path="/secrets/{secret_id}/users",
+        name="listSecretUsers",
+        summary="Read what leads to a secret, and what would break without it",
+        tag="secrets",
+        policy=Policy.READ,
+        handler=secrets.list_users,
+        answers={200: user_schema.CredentialUsers},
+    ),
+    Operation(
+        method="POST",
+        path="/secrets/{secret_id}/test",
+        name="testSecret",
+        summary="Ask the provider, free of charge, whether the stored value works",
+        tag="secrets",
+        policy=Policy.EDIT,  # the provider sees the credential
+        handler=secrets.test_secret,
+        answers={200: secret_schema.SecretTested},
+        body=secret_schema.StoredSecretTest,
+        body_required=False,
+        errors=frozenset({429, 503}),
+    ),
+    Operation(
+        method="POST",
+        path="/secrets/test",
+        name="testSecretValue",
+        summary="Ask a provider, free of charge, whether a value works that is not stored",
+        tag="secrets",
+        policy=Policy.EDIT,
+        handler=secrets.test_value,
+        answers={200: secret_schema.SecretTested},
+        body=secret_schema.SecretTest,
+        errors=frozenset({429}),
+    ),
 )
 
 MODEL_DEFINITIONS = (
@@ -138,6 +197,16 @@ MODEL_DEFINITIONS = (
         answers={204: None, 202: Accepted},
         query=(FORCE,),
         headers=(IF_MATCH,),
+    ),
+    Operation(
+        method="GET",
+        path="/model-definitions/{model_definition_id}/users",
+        name="listModelDefinitionUsers",
+        summary="Read what leads to a model definition, and what would break without it",
+        tag="model definitions",
+        policy=Policy.READ,
+        handler=model_definitions.list_users,
+        answers={200: user_schema.CredentialUsers},
     ),
 )
 

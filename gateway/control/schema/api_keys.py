@@ -46,6 +46,8 @@ class GatewayApiKey(Stamped):
     allowed_endpoints: list[str]
     expires_at: int | None
     disabled: bool
+    last_used_at: int | None
+    """To the minute; null: never, as far as the ledger knows."""
 
 
 class NewApiKey(GatewayApiKey):

@@ -95,6 +95,8 @@ class DocumentSecret(Strict):
     secret_name: Name
     provider: ProviderName | None = None
     auth_config: AuthConfig | None = None
+    expires_at: Time | None = None
+    """When the provider ends the value, for the warning."""
     secret_value: Annotated[dict[FieldName, FieldSource], Field(max_length=16)] | None = Field(
         default=None, repr=False
     )

@@ -34,6 +34,18 @@ class TargetState(Entity):
     """Code of the error that it was taken out for."""
     times: int
     """How often in a row it was taken out."""
+    secret_name: str
+    former_until: int | None
+    """The provider refuses the new value of its secret: the former one serves until then."""
+
+
+class ExpiringSecret(Entity):
+    """A credential whose value ends soon, or has ended. It is tried all the same."""
+
+    secret_id: str
+    secret_name: str
+    expires_at: int
+    expired: bool
 
 
 class ConfigurationFile(Entity):
@@ -110,6 +122,8 @@ class Status(BaseModel):
     """Credentials that do not open; their targets are skipped."""
     targets: list[TargetState]
     """Models that are not asked just now, or by single requests only."""
+    expiring_secrets: list[ExpiringSecret]
+    """Credentials whose value the provider ends within 14 days, or has ended."""
 
 
 class ProviderField(Entity):

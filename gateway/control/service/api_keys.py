@@ -10,7 +10,7 @@ import base64
 from collections.abc import Callable
 from dataclasses import replace
 
-from gateway.control.represent import represent_api_key
+from gateway.control.represent import represent_api_key, represent_use
 from gateway.control.schema.api_keys import ApiKeyCreate, ApiKeyPatch
 from gateway.control.service.change import Change, Stored, new_id
 from gateway.entities import ApiKeyId, GatewayApiKey, StoredApiKey
@@ -29,7 +29,12 @@ def dump_value(raw: bytes) -> str:
 
 def describe(row: GatewayApiKey) -> Stored:
     """Return the api key as answers have it, without its value."""
-    return Stored(row_id=row.key_id, representation=represent_api_key(row), version=row.version)
+    return Stored(
+        row_id=row.key_id,
+        representation=represent_api_key(row),
+        version=row.version,
+        unversioned=represent_use(row),
+    )
 
 
 async def create_api_key(

@@ -53,13 +53,20 @@ _running: set[asyncio.Task[Any]] = set()
 class Stored:
     """An entity as it stands after a write.
 
-    `shown_once` are fields of the answer that are kept nowhere.
+    `shown_once` are fields of the answer that are kept nowhere, `unversioned` those that change
+    without a change of the entity.
     """
 
     row_id: str
     representation: dict[str, Any]
     version: int
     shown_once: dict[str, Any] = field(default_factory=dict, repr=False)
+    unversioned: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The entity as answers have it."""
+        return self.representation | self.unversioned | self.shown_once
 
     @property
     def etag(self) -> str:

@@ -5,7 +5,7 @@ Rule: an endpoint keeps a PRIMARY with a weight above 0, or nothing is deleted a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from gateway.control.represent import represent_model_definition
@@ -53,7 +53,7 @@ async def delete_definitions(change: Change, definitions: Sequence[GatewayModelD
 
 
 def _check_primaries(endpoints: Sequence[GatewayEndpoint], gone: set[ModelDefinitionId]) -> None:
-    bare = [row.name for row in endpoints if not _keeps_primary(row, gone)]
+    bare = [row.name for row in endpoints if not keeps_primary(row, gone)]
     if bare:
         names = ", ".join(bare[:_NAMED])
         raise ConflictError(
@@ -62,7 +62,8 @@ def _check_primaries(endpoints: Sequence[GatewayEndpoint], gone: set[ModelDefini
         )
 
 
-def _keeps_primary(endpoint: GatewayEndpoint, gone: set[ModelDefinitionId]) -> bool:
+def keeps_primary(endpoint: GatewayEndpoint, gone: Collection[ModelDefinitionId]) -> bool:
+    """Tell whether a PRIMARY with traffic is left when these model definitions go."""
     return any(
         row.linkage_type is LinkageType.PRIMARY
         and row.weight > 0

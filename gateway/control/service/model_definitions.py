@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.control.represent import represent_model_definition, represent_users
+from gateway.control.represent import represent_model_definition
 from gateway.control.schema.model_definitions import ModelDefinitionCreate, ModelDefinitionPatch
 from gateway.control.service.change import Change, Stored, new_id
 from gateway.control.service.detach import delete_definitions
+from gateway.control.service.users import describe_use
 from gateway.entities import (
     GatewayModelDefinition,
     GatewaySecretInfo,
@@ -140,6 +141,6 @@ async def delete_model_definition(
     if users.count and not force:
         raise InUseError(
             f"{users.count} endpoint(s) use it; force=true detaches them",
-            extra=represent_users(users),
+            extra=await describe_use(change, users, [row]),
         )
     await delete_definitions(change, [row])

@@ -14,10 +14,11 @@ from typing import Any
 import orjson
 
 from gateway.control.parts import ControlParts
-from gateway.control.represent import represent_secret, represent_users
-from gateway.control.schema.secrets import SecretCreate, SecretPatch
+from gateway.control.represent import represent_secret, represent_use
+from gateway.control.schema.secrets import SecretCreate, SecretPatch, SecretTest
 from gateway.control.service.change import MASKED, Change, Stored, new_id
 from gateway.control.service.detach import delete_definitions, list_definitions
+from gateway.control.service.users import describe_use
 from gateway.entities import GatewayModelDefinition, GatewaySecretInfo, SealedSecret, SecretId
 from gateway.errors import (
     ConflictError,
@@ -34,9 +35,10 @@ from gateway.providers import (
     is_origin_allowed,
 )
 from gateway.secret import Secret, mask
+from gateway.settings import Settings
 from gateway.vault.envelope import check_wraps, secret_context
 
-_KIND = "secret"
+KIND = "secret"
 _MAC_PURPOSE = "secret-value"
 _API_BASE = "auth_config.api_base"
 
@@ -53,7 +55,10 @@ class Credential:
 def describe(info: GatewaySecretInfo) -> Stored:
     """Return the secret as answers have it."""
     return Stored(
-        row_id=info.secret_id, representation=represent_secret(info), version=info.version
+        row_id=info.secret_id,
+        representation=represent_secret(info),
+        version=info.version,
+        unversioned=represent_use(info),
     )
 
 
@@ -65,7 +70,7 @@ async def create_secret(change: Change, body: SecretCreate) -> Stored:
         ConflictError: the name is taken.
     """
     check_secret(body.provider, body.secret_value, body.auth_config)
-    check_origin(change.parts, body.provider, body.auth_config)
+    check_origin(change.parts.settings, body.provider, body.auth_config)
     secret_id = SecretId(new_id("s-"))
     credential = wrap(change, secret_id, body.secret_value)
     info = GatewaySecretInfo(
@@ -74,20 +79,21 @@ async def create_secret(change: Change, body: SecretCreate) -> Stored:
         masked_values=credential.masked,
         provider=body.provider,
         auth_config=body.auth_config,
+        expires_at=body.expires_at,
         **change.stamp_created(),
     )
     sealed = await seal(change, info, credential, secret_version=1)
     await change.tx.secrets.insert(info, sealed)
     stored = describe(info)
     after = stored.representation | {"secret_value": MASKED}
-    await change.record("create", _KIND, info.secret_id, info.secret_name, after=after)
+    await change.record("create", KIND, info.secret_id, info.secret_name, after=after)
     return stored
 
 
 def wrap(change: Change, secret_id: SecretId, fields: Mapping[str, str]) -> Credential:
     """Wrap the fields of a credential before anything else happens to them."""
     return Credential(
-        Secret(orjson.dumps(dict(fields))),
+        dump_value(fields),
         {name: mask(value) for name, value in fields.items()},
         compute_mac(change.parts, secret_id, fields),
     )
@@ -99,8 +105,24 @@ def compute_mac(parts: ControlParts, secret_id: str, fields: Mapping[str, str]) 
     return hmac.digest(parts.deriver.derive(_MAC_PURPOSE), content, "sha256")
 
 
+def check_value(settings: Settings, body: SecretTest) -> Secret:
+    """Check a value that is not to be stored as one that is; return it wrapped.
+
+    Raises:
+        InvalidValueError: unknown provider or field, or an origin that is not allowed.
+    """
+    check_secret(body.provider, body.secret_value, body.auth_config)
+    check_origin(settings, body.provider, body.auth_config)
+    return dump_value(body.secret_value)
+
+
+def dump_value(fields: Mapping[str, str]) -> Secret:
+    """Return the fields of a credential as they are sealed."""
+    return Secret(orjson.dumps(dict(fields)))
+
+
 def check_origin(
-    parts: ControlParts, provider: str | None, auth_config: Mapping[str, Any] | None
+    settings: Settings, provider: str | None, auth_config: Mapping[str, Any] | None
 ) -> None:
     """Check that the operator lets a credential go where its `api_base` says.
 
@@ -109,7 +131,6 @@ def check_origin(
     if (auth_config or {}).get("api_base") is None:
         return
     origin = allowed_origin(provider, auth_config)
-    settings = parts.settings
     ports = PUBLIC_PORTS.union(settings.allowed_ports)
     if not is_origin_allowed(origin, settings.allowed_private_origins, ports):
         raise InvalidValueError(
@@ -172,22 +193,30 @@ async def update_secret(change: Change, secret_id: SecretId, body: SecretPatch) 
         info,
         provider=body.provider if body.given("provider") else info.provider,
         auth_config=body.auth_config if body.given("auth_config") else info.auth_config,
+        expires_at=_plan_expiry(info, body),
         **change.stamp_updated(info.version),
     )
     if body.given("secret_value"):
         check_secret(new.provider, body.secret_value, new.auth_config)
     else:
         check_binding_of((info.provider, info.auth_config), (new.provider, new.auth_config))
-    check_origin(change.parts, new.provider, new.auth_config)
+    check_origin(change.parts.settings, new.provider, new.auth_config)
     await _check_definitions(change, info, new)
     stored = await _store(change, new, body)
     after = stored.representation
     if body.given("secret_value"):
         after = after | {"secret_value": MASKED}
     await change.record(
-        "update", _KIND, secret_id, info.secret_name, before=before.representation, after=after
+        "update", KIND, secret_id, info.secret_name, before=before.representation, after=after
     )
     return stored
+
+
+def _plan_expiry(info: GatewaySecretInfo, body: SecretPatch) -> int | None:
+    """Return when the value ends; it is the value's own, so that a new one does not inherit it."""
+    if body.given("expires_at") or body.given("secret_value"):
+        return body.expires_at
+    return info.expires_at
 
 
 def check_binding_of(
@@ -243,12 +272,21 @@ async def _store(change: Change, new: GatewaySecretInfo, body: SecretPatch) -> S
     if not body.given("secret_value"):
         await change.tx.secrets.update(new, None)
         return describe(new)
-    credential = wrap(change, new.secret_id, body.secret_value)
-    new = replace(new, masked_values=credential.masked)
-    known = await change.tx.secrets.get_sealed(new.secret_id)
-    sealed = await seal(change, new, credential, secret_version=known.secret_version + 1)
-    await change.tx.secrets.update(new, sealed)
-    return describe(new)
+    new, _ = await store_value(change, new, body.secret_value)
+    await change.tx.secrets.delete_previous(new.secret_id)  # of a key that leaked, neither is used
+    return describe(replace(new, previous_value=None))
+
+
+async def store_value(
+    change: Change, info: GatewaySecretInfo, fields: Mapping[str, str]
+) -> tuple[GatewaySecretInfo, SealedSecret]:
+    """Put a new value in; return what may be shown, and the row as it was."""
+    credential = wrap(change, info.secret_id, fields)
+    info = replace(info, masked_values=credential.masked)
+    known = await change.tx.secrets.get_sealed(info.secret_id)
+    sealed = await seal(change, info, credential, secret_version=known.secret_version + 1)
+    await change.tx.secrets.update(info, sealed)
+    return info, replace(known, previous=None)
 
 
 async def delete_secret(change: Change, secret_id: SecretId, *, force: bool) -> None:
@@ -266,9 +304,9 @@ async def delete_secret(change: Change, secret_id: SecretId, *, force: bool) -> 
     if users.count and not force:
         raise InUseError(
             f"{users.count} model definition(s) use it; force=true deletes them too",
-            extra=represent_users(users),
+            extra=await describe_use(change, users, await list_definitions(change, secret_id)),
         )
     if users.count:
         await delete_definitions(change, await list_definitions(change, secret_id))
     await change.tx.secrets.delete(secret_id)
-    await change.record("delete", _KIND, secret_id, info.secret_name, before=before.representation)
+    await change.record("delete", KIND, secret_id, info.secret_name, before=before.representation)

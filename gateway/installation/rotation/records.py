@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from gateway.entities import Author, Rotation, SecretId, VersionedSecret
+from gateway.entities import Author, PageRequest, Rotation, SecretId, VersionedSecret
 from gateway.errors import InvalidValueError, VaultIntegrityError
 from gateway.installation.rotation.lease import Lease
+from gateway.ports import Transaction
 from gateway.providers import allowed_origin
 from gateway.vault.envelope import RecordMover, check_wraps, secret_context
 from gateway.vault.format import parse_record
@@ -77,15 +78,35 @@ class RecordsMover:
         async with self._lease.store.read() as tx:
             terms = sorted(await tx.vault.count_records())
         for term in terms:
-            after: SecretId | None = None
-            while term != row.to_term:
-                async with self._lease.store.read() as tx:
-                    batch = await tx.rotation.list_records(term, after=after, limit=BATCH)
-                if not batch:
-                    break
+            if term == row.to_term:
+                continue
+            async for batch in self._iter_current(term):
                 self._step("batch-read")
                 yield batch
-                after = batch[-1].sealed.secret_id
+            async for batch in self._iter_former(term):
+                self._step("batch-read")
+                yield batch
+
+    async def _iter_current(self, term: int) -> AsyncIterator[Sequence[VersionedSecret]]:
+        after: SecretId | None = None
+        while True:
+            async with self._lease.store.read() as tx:
+                batch = await tx.rotation.list_records(term, after=after, limit=BATCH)
+            if not batch:
+                return
+            yield batch
+            after = batch[-1].sealed.secret_id
+
+    async def _iter_former(self, term: int) -> AsyncIterator[Sequence[VersionedSecret]]:
+        """Read the values that still count for a while beside those that followed them."""
+        request: PageRequest | None = PageRequest(limit=BATCH)
+        while request is not None:
+            async with self._lease.store.read() as tx:
+                page = await tx.secrets.list_previous(request, kek_term=term)
+            if page.items:
+                yield [VersionedSecret(sealed=row, version=None) for row in page.items]
+            after = page.next_after
+            request = None if after is None else PageRequest(limit=BATCH, after=after)
 
     async def _move_batch(
         self, row: Rotation, batch: Sequence[VersionedSecret], done: Pass
@@ -96,7 +117,7 @@ class RecordsMover:
         async with self._lease.write() as tx:
             stored = 0
             for number, (old, record) in enumerate(moved):
-                stored += await tx.rotation.move_record(old, term=row.to_term, record=record)
+                stored += await _store(tx, old, row.to_term, record)
                 if number == 0:
                     self._step("batch-begun")
             if moved:  # also those that were wrapped in vain
@@ -136,3 +157,10 @@ class RecordsMover:
         context = secret_context(sealed, allowed_origin(sealed.provider, sealed.auth_config))
         move = self._mover.reencrypt if again else self._mover.rewrap
         return move(context, sealed.record, term)
+
+
+async def _store(tx: Transaction, old: VersionedSecret, term: int, record: bytes) -> bool:
+    if old.version is not None:
+        return await tx.rotation.move_record(old, term=term, record=record)
+    moved = replace(old.sealed, kek_term=term, record=record)
+    return await tx.secrets.rewrap_previous(moved, expected_record=old.sealed.record)

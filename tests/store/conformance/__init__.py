@@ -8,6 +8,7 @@ A backend's test module subclasses each class and provides the fixtures
 from tests.store.conformance.changes import Changes
 from tests.store.conformance.endpoints import Configuration, Endpoints
 from tests.store.conformance.history import Admin, Usage
+from tests.store.conformance.life import Life, Uses
 from tests.store.conformance.models import ApiKeys, Bindings, ModelDefinitions
 from tests.store.conformance.paging import Paging
 from tests.store.conformance.rotation import Rotations
@@ -22,12 +23,14 @@ __all__ = [
     "Changes",
     "Configuration",
     "Endpoints",
+    "Life",
     "ModelDefinitions",
     "Paging",
     "Rotations",
     "Secrets",
     "Transactions",
     "Usage",
+    "Uses",
     "Vault",
     "Versions",
 ]

@@ -77,6 +77,8 @@ def _dump_secret(row_id: str, row: Mapping[str, Any], _: Names) -> Item:
         content["provider"] = row["provider"]
     if row["auth_config"]:
         content["auth_config"] = row["auth_config"]
+    if row["expires_at"] is not None:
+        content["expires_at"] = row["expires_at"]
     content["secret_value"] = dict.fromkeys(row["fields"], STORED)
     value = f"{row_id}:{row['secret_version']}"
     return Item(kind="secret", name=row["secret_name"], row_id=row_id, content=content, value=value)

@@ -105,7 +105,7 @@ def _check_secret(parts: ControlParts, step: Step, values: Values) -> None:
     provider, auth_config = content.get("provider"), content.get("auth_config")
     if step.item.name in values:
         check_secret(provider, values[step.item.name], auth_config)
-    check_origin(parts, provider, auth_config)
+    check_origin(parts.settings, provider, auth_config)
 
 
 def build_target(
@@ -139,7 +139,7 @@ def _keep_secrets(
         current = now.get(ids[row_id])
         fields = row["fields"]
         if current is not None:
-            row |= {key: current[key] for key in ("fields", "secret_version")}
+            row |= {key: current[key] for key in ("fields", "secret_version", "expires_at")}
         if current is None or not _may_stay(current, row):
             if name in given:
                 target.values[name] = given[name]

@@ -58,6 +58,8 @@ def build_secret(change: Change, item: Item, known: GatewaySecretInfo | None) ->
         masked_values={} if known is None else known.masked_values,
         provider=item.content.get("provider"),
         auth_config=item.content.get("auth_config"),
+        expires_at=item.content.get("expires_at"),
+        previous_value=None if known is None else known.previous_value,
         **_stamp(change, known),
     )
 

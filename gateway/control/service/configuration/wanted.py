@@ -143,6 +143,8 @@ def _add_secret(
         content["provider"] = body.provider
     if body.auth_config:
         content["auth_config"] = body.auth_config
+    if body.expires_at is not None:
+        content["expires_at"] = body.expires_at
     if given is None:
         if known is None:
             missing = next(iter(body.secret_value or {}), None)
@@ -191,7 +193,7 @@ def _settle_value(
             check_binding_of(old, (provider, auth_config))
     else:
         check_secret(provider, given, auth_config)
-    check_origin(parts, provider, auth_config)
+    check_origin(parts.settings, provider, auth_config)
     if given is None:
         return item
     wanted.values[item.name] = given

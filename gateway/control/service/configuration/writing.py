@@ -217,11 +217,20 @@ async def _put_secret(writer: Writer, step: Step) -> None:
             writer.new_secrets.append((row, sealed))
         else:
             await change.tx.secrets.update(row, sealed)
+            row = await _drop_former(change, row)
     writer.secrets[row.secret_id] = row
     stored = secrets.describe(row)
     if fields is not None:
         stored = replace(stored, representation=stored.representation | {"secret_value": MASKED})
     await _record(writer, step, stored, None if known is None else secrets.describe(known))
+
+
+async def _drop_former(change: Change, row: GatewaySecretInfo) -> GatewaySecretInfo:
+    """A value that a document replaces may have leaked: neither it nor the one before counts."""
+    if row.previous_value is None:
+        return row
+    await change.tx.secrets.delete_previous(row.secret_id)
+    return replace(row, previous_value=None)
 
 
 async def _delete_secret(writer: Writer, step: Step) -> None:

@@ -10,6 +10,7 @@ import { Empty, notify } from "../components/feedback.js";
 import { CheckField, LinesField, TextField } from "../components/field.js";
 import { Icon } from "../components/icon.js";
 import { PageHead } from "../components/page.js";
+import { LastUsed } from "../components/secret_life.js";
 import { PagedTable } from "../components/table.js";
 import { dumpLocalTime, formatTime, parseLocalTime } from "../format.js";
 import { useFocusOnError, useForm, usePages } from "../load.js";
@@ -31,6 +32,7 @@ const COLUMNS = [
   { key: "allowed", title: "Endpoints", cell: (row) => (row.allowed_endpoints.length ? html`<${Chips} items=${row.allowed_endpoints} />` : html`<span class="muted">none</span>`) },
   { key: "state", title: "State", cell: (row) => html`<${State} row=${row} />` },
   { key: "expires", title: "Expires", align: "right", cell: (row) => (row.expires_at === null ? html`<span class="muted">never</span>` : html`<${Ago} at=${row.expires_at} />`) },
+  { key: "used", title: "Last used", align: "right", cell: (row) => html`<${LastUsed} at=${row.last_used_at} />` },
   { key: "updated", title: "Changed", align: "right", cell: (row) => html`<${Ago} at=${row.last_updated_at} />` },
 ];
 

@@ -1,6 +1,6 @@
 // Bindings: which outside resources use which endpoint.
 import { call, readAll } from "../api.js";
-import { Ago } from "../components/badge.js";
+import { Ago, Chips } from "../components/badge.js";
 import { SaveProblem } from "../components/conflict.js";
 import { DeleteDialog } from "../components/delete.js";
 import { Actions, Dialog } from "../components/dialog.js";
@@ -16,13 +16,15 @@ import { html, useRef, useState } from "../view.js";
 const FIELDS = ["endpoint_id", "resource_type", "resource_id", "display_name"];
 const close = () => go(href("bindings"));
 
-/** The columns of a list of bindings; `onDelete` gets the row. */
-export function listColumns(onDelete) {
+/** The columns of a list of bindings; `onDelete` gets the row, `modelsOf` names what it leads to. */
+export function listColumns(onDelete, modelsOf = null) {
+  const models = { key: "models", title: "Models", cell: (row) => html`<${Chips} items=${modelsOf?.(row) ?? []} />` };
   return [
     { key: "type", title: "Resource type", cell: (row) => html`<span class="breakable">${row.resource_type}</span>` },
     { key: "id", title: "Resource", cell: (row) => html`<div class="breakable">${row.display_name || row.resource_id}
       ${row.display_name && html`<div class="muted">${row.resource_id}</div>`}</div>` },
     { key: "endpoint", title: "Endpoint", cell: (row) => html`<a class="breakable" href=${href("endpoints", row.endpoint_id)}>${row.endpoint_name}</a>` },
+    ...(modelsOf ? [models] : []),
     { key: "created", title: "Since", align: "right", cell: (row) => html`<${Ago} at=${row.created_at} />` },
     { key: "delete", title: "", cell: (row) => html`<button type="button" class="icon-button"
       aria-label="Delete the binding of ${row.resource_type} ${row.resource_id}" onClick=${() => onDelete(row)}><${Icon} name="trash" /></button>` },
@@ -44,6 +46,8 @@ export function Bindings({ id, query }) {
     if (id) close();
   };
   const choices = (endpoints.data || []).map((row) => [row.endpoint_id, row.name]);
+  const mappings = new Map((endpoints.data || []).map((row) => [row.endpoint_id, row.model_mappings]));
+  const modelsOf = (row) => [...new Set((mappings.get(row.endpoint_id) || []).map((one) => one.model_definition.name))];
   const filtered = endpoint || filters.resource_type || filters.resource_id;
   return html`
     <${PageHead} title="Bindings" lead="Which outside resources use which endpoint, so that none is deleted under them.">
@@ -56,7 +60,7 @@ export function Bindings({ id, query }) {
       <${TextField} label="Resource type" value=${type} onChange=${setType} placeholder="any" />
       <${TextField} label="Resource id" value=${resource} onChange=${setResource} placeholder="any" />
     </div>
-    <${PagedTable} label="Bindings" pages=${pages} columns=${listColumns(setDeleting)} rowKey=${keyOf}
+    <${PagedTable} label="Bindings" pages=${pages} columns=${listColumns(setDeleting, modelsOf)} rowKey=${keyOf}
       empty=${filtered
         ? html`<${Empty} title="No binding fits these filters" />`
         : html`<${Empty} title="No bindings yet">A tool such as an experiment tracker registers here what it uses an endpoint for. You can also add one by hand.<//>`} />

@@ -10,6 +10,7 @@ import { SelectField, TextField } from "../components/field.js";
 import { Icon } from "../components/icon.js";
 import { PageHead } from "../components/page.js";
 import { PagedTable } from "../components/table.js";
+import { Users } from "../components/users.js";
 import { useFocusOnError, useForm, useLoad, usePages } from "../load.js";
 import { go, href } from "../route.js";
 import { html, useRef, useState } from "../view.js";
@@ -116,7 +117,7 @@ function EditDialog({ id, secrets, providers, onDone }) {
   const [deleting, setDeleting] = useState(null);
   if (deleting) {
     return html`<${DeleteDialog} noun="model" name=${deleting.entity.name} path="/model-definitions/${id}" etag=${deleting.etag}
-      forceText="Take it out of these endpoints and delete it" onDone=${onDone} onClose=${() => setDeleting(null)} />`;
+      forceText="Take it out of these endpoints and delete it" onDone=${onDone} onClose=${() => setDeleting(null)}><${Users} path="/model-definitions/${id}" /><//>`;
   }
   return html`<${EntityDialog} title="Model" path="/model-definitions/${id}" onClose=${close}>
     ${(loaded) => html`<${EditForm} ...${loaded} secrets=${secrets} providers=${providers} onDone=${onDone} onDelete=${() => setDeleting(loaded)} />`}

@@ -8,7 +8,7 @@ import { ShareSummary } from "../components/shares.js";
 import { Table } from "../components/table.js";
 import { UsageChart } from "../components/usage_chart.js";
 import { Vault } from "../components/vault.js";
-import { formatCompact, formatCount, formatPlural, formatShare, formatUptime } from "../format.js";
+import { formatAgo, formatCompact, formatCount, formatPlural, formatShare, formatUptime } from "../format.js";
 import { useLoad, useRefresh } from "../load.js";
 import { go, href } from "../route.js";
 import { RANGES, sinceOf, total } from "../usage_data.js";
@@ -77,6 +77,8 @@ function Warnings({ status }) {
     ${listWarnings(status).map((message) => html`<${Problem} key=${message} error=${{ message }} />`)}
     ${status.targets.slice(0, BLOCKED_SHOWN).map((row) => html`<${Blocked} key=${row.model_definition_id} row=${row} now=${status.now} />`)}
     ${status.targets.length > BLOCKED_SHOWN && html`<${Problem} error=${{ message: `${formatCount(status.targets.length - BLOCKED_SHOWN)} more models are left alone.` }} />`}
+    ${status.expiring_secrets.slice(0, BLOCKED_SHOWN).map((row) => html`<${Expiring} key=${row.secret_id} row=${row} />`)}
+    ${status.expiring_secrets.length > BLOCKED_SHOWN && html`<${Problem} error=${{ message: `${formatCount(status.expiring_secrets.length - BLOCKED_SHOWN)} more secrets expire soon or have expired.` }} />`}
     ${status.quarantined.map((row) => html`<${Quarantined} key=${row.secret_id} row=${row} />`)}`;
 }
 
@@ -87,8 +89,25 @@ const STATES = {
   quarantined: "is left alone: its credential, account or model does not work",
 };
 
+/** A secret whose value the provider ends. */
+function Expiring({ row }) {
+  const message = row.expired
+    ? `The key ${row.secret_name} has expired ${formatAgo(row.expires_at)}, as far as is known here. It is tried all the same.`
+    : `The key ${row.secret_name} expires ${formatAgo(row.expires_at)}.`;
+  return html`<${Problem} error=${{ message }}>
+    <a class="button button-small" href=${href("secrets", row.secret_id)}>Replace the value</a><//>`;
+}
+
+/** A model whose new key is refused, and served with the former one. */
+function Refused({ row }) {
+  const message = `The provider refuses the new value of ${row.secret_name}. ${row.model_definition_name} is served with the former one, which ends ${formatAgo(row.former_until)}.`;
+  return html`<${Problem} error=${{ message }}>
+    <a class="button button-small" href=${href("models", row.model_definition_id)}>Show the model</a><//>`;
+}
+
 /** A model that is not asked just now. */
 function Blocked({ row, now }) {
+  if (row.former_until) return html`<${Refused} row=${row} />`;
   const seconds = Math.ceil((row.until - now) / 1000);
   const wait = seconds > 0 ? `, tried again in ${formatCount(seconds)} s` : "";
   return html`<${Problem} error=${{ message: `${row.model_definition_name} ${STATES[row.state]}${wait} (${row.reason}).` }}>

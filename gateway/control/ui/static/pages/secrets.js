@@ -12,12 +12,15 @@ import { PageHead } from "../components/page.js";
 import {
   ConfigFields, dumpFields, listFields, listProviderChoices, ValueFields,
 } from "../components/secret_fields.js";
+import { Former, GRACES, LastUsed, Life, TestButton, Told } from "../components/secret_life.js";
 import { PagedTable } from "../components/table.js";
+import { Users } from "../components/users.js";
+import { dumpLocalTime, parseLocalTime } from "../format.js";
 import { useFocusOnError, useForm, useLoad, usePages } from "../load.js";
 import { go, href } from "../route.js";
 import { html, useEffect, useRef, useState } from "../view.js";
 
-const FIELDS = ["secret_name", "provider", "secret_value", "secret_value.*", "auth_config", "auth_config.*"];
+const FIELDS = ["secret_name", "provider", "secret_value", "secret_value.*", "auth_config", "auth_config.*", "expires_at"];
 const close = () => go(href("secrets"));
 
 const COLUMNS = [
@@ -25,6 +28,8 @@ const COLUMNS = [
   { key: "provider", title: "Provider", cell: (row) => (row.provider ? html`<${Badge}>${row.provider}<//>` : html`<span class="muted">any</span>`) },
   { key: "value", title: "Value", cell: (row) => html`<${Masked} values=${row.masked_values} />` },
   { key: "base", title: "Address", cell: (row) => (row.auth_config?.api_base ? html`<span class="breakable">${row.auth_config.api_base}</span>` : html`<span class="muted">the provider's own</span>`) },
+  { key: "life", title: "State", cell: (row) => html`<${Life} row=${row} />` },
+  { key: "used", title: "Last used", align: "right", cell: (row) => html`<${LastUsed} at=${row.last_used_at} />` },
   { key: "updated", title: "Changed", align: "right", cell: (row) => html`<${Ago} at=${row.last_updated_at} />` },
 ];
 
@@ -68,6 +73,8 @@ function CreateDialog({ providers, onDone }) {
   const [provider, setProvider] = useState(providers[0]?.name ?? "");
   const [values, setValues] = useState({});
   const [config, setConfig] = useState({});
+  const [expires, setExpires] = useState("");
+  const [told, setTold] = useState(null);
   const form = useForm(FIELDS);
   const element = useRef(null);
   useFocusOnError(element, form.error);
@@ -80,6 +87,7 @@ function CreateDialog({ providers, onDone }) {
       provider: provider || null,
       secret_value: dumpFields(valueFields, values) ?? {},
       auth_config: dumpFields(configFields, config),
+      expires_at: parseLocalTime(expires),
     };
     const done = await form.submit(body, (idempotencyKey) => call("POST", "/secrets", { body, idempotencyKey }));
     if (!done) return;
@@ -96,11 +104,21 @@ function CreateDialog({ providers, onDone }) {
         <${ValueFields} fields=${valueFields} values=${values} onChange=${setValues} form=${form} />
         <${ConfigFields} fields=${configFields} values=${config} onChange=${setConfig} form=${form}
           baseUrl=${providers.find((one) => one.name === provider)?.base_url} />
+        <${ExpiryField} value=${expires} onChange=${setExpires} error=${form.errorOf("expires_at")} />
+        <${Told} told=${told} />
         <${SaveProblem} error=${form.general} />
       </div>
-      <${Actions} busy=${form.busy} submitLabel="Store secret" onCancel=${close} />
+      <${Actions} busy=${form.busy} submitLabel="Store secret" onCancel=${close}>
+        <${TestButton} path="/secrets/test" onTold=${setTold} disabled=${!provider || !dumpFields(valueFields, values)}
+          body=${{ provider, secret_value: dumpFields(valueFields, values), auth_config: dumpFields(configFields, config) }} />
+      <//>
     </form>
   <//>`;
+}
+
+function ExpiryField({ value, onChange, error }) {
+  return html`<${TextField} label="Expires" optional type="datetime-local" value=${value} onChange=${onChange} error=${error}
+    hint="When the provider lets the key end. A reminder: it is still tried afterwards." />`;
 }
 
 function EditDialog({ id, providers, onDone }) {
@@ -108,7 +126,7 @@ function EditDialog({ id, providers, onDone }) {
   if (deleting) {
     return html`<${DeleteDialog} noun="secret" name=${deleting.entity.secret_name} path="/secrets/${id}" etag=${deleting.etag}
       forceText="Also delete these model definitions and take them out of their endpoints"
-      onDone=${onDone} onClose=${() => setDeleting(null)} />`;
+      onDone=${onDone} onClose=${() => setDeleting(null)}><${Users} path="/secrets/${id}" /><//>`;
   }
   return html`<${EntityDialog} title="Secret" path="/secrets/${id}" onClose=${close}>
     ${(loaded) => html`<${EditForm} ...${loaded} providers=${providers} onDone=${onDone} onDelete=${() => setDeleting(loaded)} />`}
@@ -116,7 +134,7 @@ function EditDialog({ id, providers, onDone }) {
 }
 
 /** The body of a PATCH: only what differs from the stored secret. */
-function buildPatch({ entity, provider, config, configFields, values, valueFields, replace }) {
+function buildPatch({ entity, provider, config, configFields, values, valueFields, replace, expires }) {
   const body = {};
   const before = entity.auth_config ?? {};
   const fields = new Set(configFields.map((field) => field.name));
@@ -127,6 +145,8 @@ function buildPatch({ entity, provider, config, configFields, values, valueField
   if (provider !== (entity.provider ?? "")) body.provider = provider || null;
   if (JSON.stringify(sorted(after)) !== JSON.stringify(sorted(before))) body.auth_config = Object.keys(after).length ? after : null;
   if (replace) body.secret_value = dumpFields(valueFields, values) ?? {};
+  // A new value has an expiry of its own; else only what was changed is sent.
+  if (replace || expires !== dumpLocalTime(entity.expires_at)) body.expires_at = parseLocalTime(expires);
   return body;
 }
 
@@ -139,23 +159,35 @@ function EditForm({ entity, etag, reload, providers, onDone, onDelete }) {
   const [config, setConfig] = useState(entity.auth_config ?? {});
   const [values, setValues] = useState({});
   const [replace, setReplace] = useState(false);
+  const [grace, setGrace] = useState("");
+  const [expires, setExpires] = useState(dumpLocalTime(entity.expires_at));
+  const [told, setTold] = useState(null);
   const form = useForm(FIELDS);
   const element = useRef(null);
+  const beginReplace = (wanted) => {
+    setReplace(wanted);
+    setExpires(wanted ? "" : dumpLocalTime(entity.expires_at)); // an expiry is the value's own
+  };
   const rebind = form.error?.code === "credential_rebind_required";
   const shown = rebind ? { ...form, errorOf: () => null } : form; // the box below says it better
   useFocusOnError(element, form.error);
   useEffect(() => {
-    if (rebind) setReplace(true);
+    if (rebind) beginReplace(true);
   }, [rebind]);
   useEffect(() => {
     if (rebind && replace) element.current.querySelector("input[type=password]").focus();
   }, [rebind, replace]);
   const valueFields = listFields(providers, provider, "secret_fields");
   const configFields = listFields(providers, provider, "config_fields");
-  const body = buildPatch({ entity, provider, config, configFields, values, valueFields, replace });
+  const body = buildPatch({ entity, provider, config, configFields, values, valueFields, replace, expires });
+  const mayKeep = replace && !("provider" in body) && !("auth_config" in body); // of a value alone there is a grace
   const submit = async (event) => {
     event.preventDefault();
-    const done = await form.submit(body, () => call("PATCH", `/secrets/${entity.secret_id}`, { body, ifMatch: etag }));
+    const path = `/secrets/${entity.secret_id}`;
+    const rotation = { ...body, grace_ms: Number(grace) };
+    const done = await form.submit(body, (idempotencyKey) => (mayKeep && grace
+      ? call("POST", `${path}/rotate`, { body: rotation, ifMatch: etag, idempotencyKey })
+      : call("PATCH", path, { body, ifMatch: etag })));
     if (!done) return;
     notify(`Saved ${entity.secret_name}.`);
     onDone();
@@ -171,13 +203,18 @@ function EditForm({ entity, etag, reload, providers, onDone, onDelete }) {
       ${rebind && html`<div class="problem problem-warn" role="alert"><${Icon} name="warning" /><p>
         This change would let the stored key go to another place, so the gateway asks for the key again.
         Whoever may edit an address cannot send a key there that they do not have.</p></div>`}
-      <${CheckField} label="Replace the stored value" checked=${replace} onChange=${setReplace}
-        hint="The new value takes effect with the next request; the old one is gone." />
+      <${CheckField} label="Replace the stored value" checked=${replace} onChange=${beginReplace}
+        hint="The new value takes effect with the next request." />
       ${replace && html`<${ValueFields} fields=${valueFields} values=${values} onChange=${setValues} form=${shown} />`}
+      ${mayKeep && html`<${SelectField} label="The old value" value=${grace} onChange=${setGrace} options=${GRACES} />`}
+      <${ExpiryField} value=${expires} onChange=${setExpires} error=${shown.errorOf("expires_at")} />
+      <${Former} entity=${entity} etag=${etag} reload=${reload} />
+      <${Told} told=${told} />
       ${!rebind && html`<${SaveProblem} error=${form.general} onReload=${reload} />`}
     </div>
     <${Actions} busy=${form.busy} submitLabel="Save" onCancel=${close} disabled=${!Object.keys(body).length}>
       <button type="button" class="button button-quiet-danger" onClick=${onDelete}><${Icon} name="trash" size=${16} />Delete</button>
+      <${TestButton} path="/secrets/${entity.secret_id}/test" body=${{}} disabled=${!entity.provider} onTold=${setTold} />
     <//>
   </form>`;
 }
