@@ -18,7 +18,7 @@
     │   ├── CredentialRebindError     409   ├── StaleVersionError      412
     │   ├── PayloadTooLargeError      413   ├── UnsupportedMediaError  415
     │   ├── RequestTimeoutError       408   ├── HostNotAllowedError    403
-    │   ├── ExpectationError          417
+    │   ├── ExpectationError          417   ├── TooManyAttemptsError   429
     │   ├── MethodUnknownError        501   ├── VersionUnsupportedError 505
     │   └── InvalidValueError         422
     │       ├── UnknownFieldError     422   └── IdempotencyMismatchError 422
@@ -242,6 +242,13 @@ class HostNotAllowedError(RequestError):
 
     code = "host_not_allowed"
     status = 403
+
+
+class TooManyAttemptsError(RequestError):
+    """Too many wrong credentials came from this address; knows when to try again."""
+
+    code = "too_many_attempts"
+    status = 429
 
 
 class ExpectationError(RequestError):

@@ -1,6 +1,6 @@
 """From a request to a `Call`, from an `Answer` to a response: once, for every operation.
 
-Rule: Host, then caller, then query, then body; what an earlier check refuses, no later one
+Rule: Host, then caller and role, then query, then body; what an earlier check refuses, no later one
 looks at.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, Final
 from aiohttp import hdrs, web
 from pydantic import BaseModel
 
+from gateway.control.access import check_access
 from gateway.control.auth import AdminAuth
 from gateway.control.body import parse_body, read_body
 from gateway.control.call import Answer, Call, Caller, Operation, Policy
@@ -70,14 +71,19 @@ def _answer_options(request: web.Request, refusal: web.HTTPMethodNotAllowed) -> 
 
 
 async def _find_caller(request: web.Request, operation: Operation, auth: AdminAuth) -> Caller:
-    actor = _NOBODY
-    if operation.policy is not Policy.PUBLIC:
-        actor = (await auth.authenticate(request)).actor
-    return Caller(
-        actor=actor,
-        source_address=parse_client_address(request),
-        request_id=get_request_id(request),
+    address, request_id = parse_client_address(request), get_request_id(request)
+    if operation.policy is Policy.PUBLIC:
+        return Caller(actor=_NOBODY, source_address=address, request_id=request_id)
+    identity = await auth.authenticate(request)
+    caller = Caller(
+        actor=identity.actor,
+        source_address=address,
+        request_id=request_id,
+        role=identity.role,
+        scopes=identity.scopes,
     )
+    check_access(operation, caller)
+    return caller
 
 
 def build_handler(

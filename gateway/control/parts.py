@@ -5,10 +5,14 @@ Rule: a `Sealer`, never an `Opener`: nothing in this package can read a credenti
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.control.throttle import Throttle
+from gateway.entities import AdminToken
 from gateway.ports import Clock, KeyDeriver, Sealer, Store
 from gateway.routing.snapshot import Snapshot, SnapshotHolder
 from gateway.settings import Settings
@@ -18,10 +22,21 @@ BASE_PATH = "/api/v1"  # where the application is mounted
 
 @dataclass(slots=True)
 class TokenCache:
-    """The admin tokens of the database as (name, digest), and when they were read."""
+    """The admin tokens of the database and the ended sessions, as of an epoch."""
 
-    known: tuple[tuple[str, bytes], ...] | None = None
+    known: tuple[AdminToken, ...] | None = None
+    ended: frozenset[str] = frozenset()
+    epoch: int = -1
     read_at_s: float = 0.0
+    used_at: dict[str, int] = field(default_factory=dict)  # by token, in milliseconds
+
+
+@dataclass(slots=True)
+class Gate:
+    """Those who wait because of wrong credentials; `sleep` waits for seconds."""
+
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +58,12 @@ class ControlParts:
     status: Callable[[], Awaitable[dict[str, Any]]]
     usage_flush: Callable[[], Awaitable[None]]
     tokens: TokenCache = field(default_factory=TokenCache)
+    throttle: Throttle = field(default_factory=Throttle)
+    gate: Gate = field(default_factory=Gate)
+
+    @property
+    def oidc_fingerprint(self) -> str:
+        """A name for the settings of OIDC: sessions made under others have ended."""
+        found = self.settings
+        parts = [found.oidc_issuer, found.oidc_client_id, *map(str, found.oidc_roles)]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -7,6 +7,7 @@ it, and nothing else adds a route.
 from __future__ import annotations
 
 from gateway.control.call import Operation
+from gateway.control.routes.admin_tokens import ADMIN_TOKENS
 from gateway.control.routes.bindings import BINDINGS
 from gateway.control.routes.credentials import API_KEYS, MODEL_DEFINITIONS, SECRETS
 from gateway.control.routes.endpoints import ENDPOINTS, MAPPINGS, TAGS
@@ -20,6 +21,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *TAGS,
     *API_KEYS,
     *BINDINGS,
+    *ADMIN_TOKENS,
     *READS,
     *SESSIONS,
 )

@@ -15,6 +15,7 @@ _SINCE = Parameter(
 _UNTIL = Parameter(
     name="until", kind="integer", maximum=MAX_TIME_MS, meaning="Before this millisecond."
 )
+_ACTIONS = ("create", "update", "delete", "refuse")
 _GROUPS = ("endpoint", "model_definition", "provider", "api_key", "day", "hour")
 
 READS = (
@@ -25,6 +26,7 @@ READS = (
         summary="List attempts, newest first, or sum them by a group",
         tag="reads",
         policy=Policy.READ,
+        scoped=True,
         handler=ledger.list_usage,
         answers={200: ledger_schema.UsagePage},
         query=(
@@ -51,13 +53,14 @@ READS = (
         summary="List changes, newest first",
         tag="reads",
         policy=Policy.AUDIT,
+        scoped=True,
         handler=ledger.list_audit,
         answers={200: ledger_schema.AuditPage},
         query=(
             Parameter(name="actor", meaning="Only changes by this one."),
             Parameter(name="entity_type", meaning="Such as secret or endpoint."),
             Parameter(name="entity_id", meaning="Only changes of this entity."),
-            Parameter(name="action", choices=("create", "update", "delete"), meaning="Only these."),
+            Parameter(name="action", choices=_ACTIONS, meaning="Only these."),
             _SINCE,
             _UNTIL,
             *PAGING,
@@ -80,6 +83,7 @@ READS = (
         summary="List the providers with the fields that they need",
         tag="reads",
         policy=Policy.READ,
+        scoped=True,
         handler=system.list_providers,
         answers={200: system_schema.ProviderPage},
     ),
@@ -106,7 +110,17 @@ SESSIONS = (
         handler=sessions.create_session,
         answers={201: system_schema.Session},
         body=system_schema.SessionCreate,
-        errors=frozenset({401, 403}),
+        errors=frozenset({401, 403, 429}),
+    ),
+    Operation(
+        method="GET",
+        path="/session/methods",
+        name="listLoginMethods",
+        summary="Read how one can log in",
+        tag="session",
+        policy=Policy.PUBLIC,  # asked before anybody is known
+        handler=sessions.list_login_methods,
+        answers={200: system_schema.LoginMethods},
     ),
     Operation(
         method="GET",
@@ -122,7 +136,7 @@ SESSIONS = (
         method="DELETE",
         path="/session",
         name="deleteSession",
-        summary="Take the session cookie back",
+        summary="End the session and take its cookie back",
         tag="session",
         policy=Policy.SELF,
         handler=sessions.delete_session,
