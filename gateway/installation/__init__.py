@@ -14,6 +14,7 @@ from gateway.installation.crypto import (
 )
 from gateway.installation.files import get_database_path, get_key_path
 from gateway.installation.opening import Installation, open_installation
+from gateway.installation.recovery import recover_admin_token
 
 __all__ = [
     "CryptoStatus",
@@ -26,4 +27,5 @@ __all__ = [
     "get_database_path",
     "get_key_path",
     "open_installation",
+    "recover_admin_token",
 ]
