@@ -40,6 +40,7 @@
         ├── HedgeLostError            503, never sent: another answer was sooner
         ├── StoreUnavailableError     503
         ├── StorageFullError          507
+        ├── IdentityProviderError     503
         ├── VaultIntegrityError       503
         └── InternalError             500
 
@@ -454,6 +455,13 @@ class StoreUnavailableError(GatewayError):
     """The database does not answer; traffic flows, writes wait."""
 
     code = "store_unavailable"
+
+
+class IdentityProviderError(GatewayError):
+    """The identity provider cannot be reached, or answers what cannot be."""
+
+    code = "identity_provider_failed"
+    status = 503
 
 
 class StorageFullError(GatewayError):

@@ -15,7 +15,13 @@ from gateway.secret import MASK, Secret, mask
 
 CANARY = "canary-value-0123456789"
 GATEWAY = Path(__file__).parents[1] / "gateway"
-MAY_REVEAL = {"vault/aead.py", "proxy/credentials.py", "cli/client.py", "workers/keys.py"}
+MAY_REVEAL = {
+    "vault/aead.py",
+    "proxy/credentials.py",
+    "cli/client.py",
+    "workers/keys.py",
+    "control/oidc/provider.py",
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -100,6 +100,7 @@ class Operation:
     array_body: type[BaseModel] | None = None  # accepted in place of `body` where it is an array
     body_required: bool = True
     query: tuple[Parameter, ...] = ()
+    open_query: bool = False  # other parameters are passed over, not refused
     headers: tuple[str, ...] = ()  # request headers that change what it does
     errors: frozenset[int] = frozenset()
 

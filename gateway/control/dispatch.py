@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from aiohttp import hdrs, web
+from multidict import MultiDict, MultiMapping
 from pydantic import BaseModel
 
 from gateway.control.access import check_access
@@ -92,7 +93,7 @@ def build_handler(
     """Build the handler of an operation: check, call, answer."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        query = parse_query(request.query, operation.query)
+        query = parse_query(_select_query(request, operation), operation.query)
         raw, body = await _read(request, operation)
         call = Call(
             request=request,
@@ -106,6 +107,13 @@ def build_handler(
         return _render(request, await operation.handler(call))
 
     return handle
+
+
+def _select_query(request: web.Request, operation: Operation) -> MultiMapping[str]:
+    if not operation.open_query:
+        return request.query
+    known = {parameter.name for parameter in operation.query}
+    return MultiDict([(name, text) for name, text in request.query.items() if name in known])
 
 
 async def _read(request: web.Request, operation: Operation) -> tuple[bytes, BaseModel | None]:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.control.oidc.provider import ProviderCache
 from gateway.control.throttle import Throttle
 from gateway.entities import AdminToken
 from gateway.ports import Clock, KeyDeriver, Sealer, Store
@@ -60,6 +61,7 @@ class ControlParts:
     tokens: TokenCache = field(default_factory=TokenCache)
     throttle: Throttle = field(default_factory=Throttle)
     gate: Gate = field(default_factory=Gate)
+    oidc: ProviderCache = field(default_factory=ProviderCache)
 
     @property
     def oidc_fingerprint(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.control.call import Operation, Policy
-from gateway.control.handlers import document, ledger, sessions, system
+from gateway.control.handlers import document, ledger, oidc, sessions, system
 from gateway.control.query import MAX_TIME_MS, Parameter
 from gateway.control.routes.shared import PAGING, PROVIDER, build_id_parameter
 from gateway.control.schema import ledger as ledger_schema
@@ -121,6 +121,37 @@ SESSIONS = (
         policy=Policy.PUBLIC,  # asked before anybody is known
         handler=sessions.list_login_methods,
         answers={200: system_schema.LoginMethods},
+    ),
+    Operation(
+        method="GET",
+        path=oidc.PATH,
+        name="startOidcLogin",
+        summary="Go to the identity provider to log in",
+        tag="session",
+        policy=Policy.PUBLIC,  # a browser is sent to it before anybody is known
+        handler=oidc.start_login,
+        answers={303: None},
+        errors=frozenset({404}),
+    ),
+    Operation(
+        method="GET",
+        path=oidc.CALLBACK,
+        name="finishOidcLogin",
+        summary="Come back from the identity provider, with a session or a reason",
+        tag="session",
+        policy=Policy.PUBLIC,  # the credential is the provider's answer
+        handler=oidc.finish_login,
+        answers={303: None},
+        query=(
+            Parameter(
+                name="code", max_length=4_096, meaning="What the provider gives a token for."
+            ),
+            Parameter(name="state", meaning="What the login was begun with."),
+            Parameter(name="iss", max_length=2_048, meaning="Who answers (RFC 9207)."),
+            Parameter(name="error", meaning="Why there is no code."),
+        ),
+        open_query=True,  # providers add what they like
+        errors=frozenset({404}),
     ),
     Operation(
         method="GET",
