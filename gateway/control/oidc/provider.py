@@ -19,8 +19,8 @@ from urllib.parse import quote_plus, urlsplit
 import aiohttp
 import orjson
 
-from gateway.control.oidc.signature import UnknownKeyError, verify_signature
-from gateway.errors import IdentityProviderError
+from gateway.control.oidc.signature import verify_signature
+from gateway.errors import IdentityProviderError, UnauthenticatedError
 from gateway.ports import Clock
 from gateway.secret import Secret
 from gateway.settings import OriginPattern, Settings
@@ -131,10 +131,11 @@ class Provider:
             UnauthenticatedError: it has not.
             IdentityProviderError: its keys cannot be read.
         """
-        try:
-            return verify_signature(token, await self._get_keys(_KEPT_S))
-        except UnknownKeyError:
-            return verify_signature(token, await self._get_keys(_AGAIN_S))
+        for max_age_s in (_KEPT_S, _AGAIN_S):
+            claims = verify_signature(token, await self._get_keys(max_age_s))
+            if claims is not None:
+                return claims
+        raise UnauthenticatedError("the identity provider's token is signed by an unknown key")
 
     async def _get_keys(self, max_age_s: float) -> list[Mapping[str, Any]]:
         kept, now_s = self._cache.keys, self._clock.monotonic_s()

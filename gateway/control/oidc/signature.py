@@ -23,15 +23,12 @@ _MIN_RSA_BITS: Final = 2048
 _OURS: Final = ("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss", "verify_sub")
 
 
-class UnknownKeyError(UnauthenticatedError):
-    """The token names a key that is not among these; the provider may have changed them."""
-
-
-def verify_signature(token: str, keys: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def verify_signature(token: str, keys: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Return the claims of a token that one of `keys`, JWKs of the provider, has signed.
 
+    None: it is meant for none of these keys; the provider may have others by now.
+
     Raises:
-        UnknownKeyError: none of the keys is meant by it.
         UnauthenticatedError: it is no such token, or the signature is not right.
     """
     # Late: only who logs in with OIDC needs it.
@@ -46,7 +43,10 @@ def verify_signature(token: str, keys: Iterable[Mapping[str, Any]]) -> dict[str,
             raise UnauthenticatedError(
                 "the identity provider's token is signed in a way that is not accepted"
             )
-        key = jwt.PyJWK(_find_key(keys, header, algorithm), algorithm=algorithm)
+        found = _find_key(keys, header, algorithm)
+        if found is None:
+            return None
+        key = jwt.PyJWK(found, algorithm=algorithm)
         if getattr(key.key, "key_size", _MIN_RSA_BITS) < _MIN_RSA_BITS and key.key_type == "RSA":
             raise UnauthenticatedError("the identity provider's key is too short")
         claims: dict[str, Any] = jwt.decode(
@@ -61,7 +61,7 @@ def verify_signature(token: str, keys: Iterable[Mapping[str, Any]]) -> dict[str,
 
 def _find_key(
     keys: Iterable[Mapping[str, Any]], header: Mapping[str, Any], algorithm: str
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     fitting = [
         dict(key)
         for key in keys
@@ -71,6 +71,5 @@ def _find_key(
     ]
     named = header.get("kid")
     meant = [key for key in fitting if named is None or key.get("kid") == named]
-    if not meant or (named is None and len(meant) > 1):
-        raise UnknownKeyError("the identity provider's token is signed by an unknown key")
-    return meant[0]
+    is_clear = len(meant) == 1 or (named is not None and meant)
+    return meant[0] if is_clear else None
