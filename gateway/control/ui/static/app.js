@@ -1,4 +1,5 @@
 // The page's frame: the session, the navigation and the current view.
+import { maySee, setAccess } from "./access.js";
 import { closeSession, findSession, watchSession } from "./api.js";
 import { LoadProblem, NoticeHost } from "./components/feedback.js";
 import { Navigation, VIEWS } from "./components/navigation.js";
@@ -12,6 +13,7 @@ import { Endpoints } from "./pages/endpoints.js";
 import { Models } from "./pages/models.js";
 import { Overview } from "./pages/overview.js";
 import { Secrets } from "./pages/secrets.js";
+import { AdminTokens } from "./pages/tokens.js";
 import { Usage } from "./pages/usage.js";
 import { useRoute } from "./route.js";
 import { html, render, useCallback, useEffect, useState } from "./view.js";
@@ -25,6 +27,7 @@ const PAGES = {
   bindings: Bindings,
   usage: Usage,
   audit: Audit,
+  tokens: AdminTokens,
 };
 
 function pickPage(view, id, action) {
@@ -42,8 +45,8 @@ function Content({ route }) {
 }
 
 function readRoute(route) {
-  const known = VIEWS.some(([view]) => view === route.parts[0]);
-  return known ? route : { ...route, parts: ["overview"] };
+  const open = VIEWS.map(([view]) => view).filter(maySee);
+  return open.includes(route.parts[0]) ? route : { ...route, parts: [open[0] ?? "overview"] };
 }
 
 /** Everything. */
@@ -51,7 +54,9 @@ function App() {
   const [session, setSession] = useState(undefined); // undefined: not known yet
   const [ended, setEnded] = useState(false);
   const [error, setError] = useState(null);
-  const route = readRoute(useRoute());
+  const address = useRoute();
+  setAccess(session ?? null);
+  const route = readRoute(address);
 
   const resume = useCallback(() => {
     setError(null);
