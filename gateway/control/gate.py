@@ -25,6 +25,11 @@ ACTION: Final = "refuse"
 _MOST_HELD: Final = 64  # requests that wait at the same time; a connection each
 
 
+def is_suspect(parts: ControlParts, address: str) -> bool:
+    """Tell whether wrong credentials came from this address lately."""
+    return parts.throttle.knows(parse_source(address), parts.clock.monotonic_s())
+
+
 async def wait_turn(parts: ControlParts, address: str) -> None:
     """Wait until a try from this address may be looked at.
 

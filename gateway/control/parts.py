@@ -29,6 +29,7 @@ class TokenCache:
     ended: frozenset[str] = frozenset()
     epoch: int = -1
     read_at_s: float = 0.0
+    asked_at_s: float = 0.0
     used_at: dict[str, int] = field(default_factory=dict)  # by token, in milliseconds
 
 

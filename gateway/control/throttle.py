@@ -94,6 +94,10 @@ class Throttle:
     def __len__(self) -> int:
         return len(self._sources)
 
+    def knows(self, source: str, now_s: float) -> bool:
+        """Tell whether a source has tried wrong credentials lately."""
+        return self._find(source, now_s) is not None
+
     def plan(self, source: str, now_s: float) -> Turn:
         """Give a try its turn; tries of one source come one after the other."""
         found = self._find(source, now_s)
