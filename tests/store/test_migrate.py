@@ -99,10 +99,10 @@ def test_plan_is_what_is_left() -> None:
     assert plan_migrations((ONE, TWO), (ONE.applied, TWO.applied)) == ()
 
 
-def test_own_migrations_are_numbered_without_a_gap() -> None:
-    known = load_migrations("sqlite")
-    assert [migration.version for migration in known] == list(range(1, len(known) + 1))
-    assert len(known) >= 3
+def test_own_migrations_have_each_a_number_of_their_own() -> None:
+    numbers = [migration.version for migration in load_migrations("sqlite")]
+    assert numbers == sorted(set(numbers))
+    assert numbers[:3] == [1, 2, 3]
 
 
 def test_statements_end_where_sql_says() -> None:

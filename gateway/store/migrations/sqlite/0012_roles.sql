@@ -12,6 +12,7 @@ ALTER TABLE admin_tokens ADD COLUMN created_by TEXT NOT NULL DEFAULT 'lockgate';
 ALTER TABLE admin_tokens ADD COLUMN last_updated_by TEXT NOT NULL DEFAULT 'lockgate';
 ALTER TABLE admin_tokens ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
 UPDATE admin_tokens SET last_updated_at = created_at;
+CREATE INDEX admin_tokens_by_creation ON admin_tokens (created_at, token_id);
 
 CREATE TABLE ended_sessions (
     session_id TEXT PRIMARY KEY NOT NULL,
