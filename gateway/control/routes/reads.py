@@ -16,6 +16,7 @@ _UNTIL = Parameter(
     name="until", kind="integer", maximum=MAX_TIME_MS, meaning="Before this millisecond."
 )
 _ACTIONS = ("create", "update", "delete", "refuse")
+_VISIBLE = "[!-~]+"
 _GROUPS = ("endpoint", "model_definition", "provider", "api_key", "day", "hour")
 
 READS = (
@@ -144,11 +145,14 @@ SESSIONS = (
         answers={303: None},
         query=(
             Parameter(
-                name="code", max_length=4_096, meaning="What the provider gives a token for."
+                name="code",
+                max_length=2_048,
+                pattern=_VISIBLE,
+                meaning="What the provider gives a token for.",
             ),
-            Parameter(name="state", meaning="What the login was begun with."),
-            Parameter(name="iss", max_length=2_048, meaning="Who answers (RFC 9207)."),
-            Parameter(name="error", meaning="Why there is no code."),
+            Parameter(name="state", pattern=_VISIBLE, meaning="What the login was begun with."),
+            Parameter(name="iss", pattern=_VISIBLE, meaning="Who answers (RFC 9207)."),
+            Parameter(name="error", pattern=_VISIBLE, meaning="Why there is no code."),
         ),
         open_query=True,  # providers add what they like
         errors=frozenset({404}),
