@@ -16,7 +16,7 @@ _UNTIL = Parameter(
     name="until", kind="integer", maximum=MAX_TIME_MS, meaning="Before this millisecond."
 )
 _ACTIONS = ("create", "update", "delete", "refuse")
-_VISIBLE = "[!-~]+"
+_VISIBLE = "[!-~]*"
 _GROUPS = ("endpoint", "model_definition", "provider", "api_key", "day", "hour")
 
 READS = (
