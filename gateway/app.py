@@ -336,6 +336,16 @@ def _build_apps(gateway: Gateway) -> None:
         "How often a target was taken out: circuit, cooling, quarantine",
         lambda: gateway.healths.blocks,
     )
+    gateway.metrics.watch_total(
+        "admin_wrong_credentials",
+        "Wrong credentials of admins since the start",
+        lambda: control.throttle.failures,
+    )
+    gateway.metrics.watch_total(
+        "admin_refused_attempts",
+        "Credentials of admins that were not looked at, because of too many wrong ones",
+        lambda: control.throttle.refusals,
+    )
     add_operation_routes(
         data_app,
         ready=lambda: _list_faults(gateway),

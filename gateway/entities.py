@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Generic, NamedTuple, NewType, TypeAlias, TypeVar
 
+from gateway.roles import Role
+
 SecretId = NewType("SecretId", str)  # "s-" and 32 hex digits
 ModelDefinitionId = NewType("ModelDefinitionId", str)  # "d-"
 EndpointId = NewType("EndpointId", str)  # "e-"
@@ -256,6 +258,10 @@ class StoredApiKey:
     digest: bytes = field(repr=False)
 
 
+ALL_ENDPOINTS: Final = ("*",)  # scopes of who is not confined
+ADMIN_TOKEN_PREFIX: Final = "lgadm-"  # noqa: S105  # marks a token, is none
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminToken:
     """A control-plane credential as it is stored: SHA-256 of the value."""
@@ -263,8 +269,23 @@ class AdminToken:
     token_id: str
     name: str
     digest: bytes = field(repr=False)
-    created_at: int = 0
+    role: Role = Role.ADMIN
+    scopes: tuple[str, ...] = ALL_ENDPOINTS  # globs over endpoint names
+    expires_at: int | None = None
     disabled: bool = False
+    masked_value: str = "***"
+    last_used_at: int | None = None  # some minutes late
+    created_at: int = 0
+    last_updated_at: int = 0
+    created_by: str = "lockgate"
+    last_updated_by: str = "lockgate"
+    version: int = 1
+
+    @property
+    def is_lasting_admin(self) -> bool:
+        """Whether it may do everything everywhere, and goes on to."""
+        may_all = self.role is Role.ADMIN and self.scopes == ALL_ENDPOINTS
+        return may_all and self.expires_at is None and not self.disabled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,9 +22,8 @@
     │   ├── KeyRotatedError           409   ├── RotationError          409
     │   ├── PayloadTooLargeError      413   ├── UnsupportedMediaError  415
     │   ├── RequestTimeoutError       408   ├── HostNotAllowedError    403
-    │   ├── ReadOnlyError             403
-    │   ├── TooManyRequestsError      429
-    │   ├── ExpectationError          417
+    │   ├── ReadOnlyError             403   ├── TooManyAttemptsError   429
+    │   ├── ExpectationError          417   ├── TooManyRequestsError   429
     │   ├── MethodUnknownError        501   ├── VersionUnsupportedError 505
     │   ├── NotSupportedError         501
     │   └── InvalidValueError         422   (and MissingReferenceError: an id of nothing)
@@ -47,6 +46,7 @@
         ├── HedgeLostError            503, never sent: another answer was sooner
         ├── StoreUnavailableError     503
         ├── StorageFullError          507
+        ├── IdentityProviderError     503
         ├── VaultIntegrityError       503
         └── InternalError             500
 
@@ -310,6 +310,13 @@ class ReadOnlyError(RequestError):
     status = 403
 
 
+class TooManyAttemptsError(RequestError):
+    """Too many wrong credentials came from this address; knows when to try again."""
+
+    code = "too_many_attempts"
+    status = 429
+
+
 class ExpectationError(RequestError):
     """The request expects what the gateway does not do; only `100-continue` is met."""
 
@@ -524,6 +531,13 @@ class StoreUnavailableError(GatewayError):
     """The database does not answer; traffic flows, writes wait."""
 
     code = "store_unavailable"
+
+
+class IdentityProviderError(GatewayError):
+    """The identity provider cannot be reached, or answers what cannot be."""
+
+    code = "identity_provider_failed"
+    status = 503
 
 
 class StorageFullError(GatewayError):

@@ -380,7 +380,23 @@ class AdminRows(Protocol):
     """Admin tokens, audit rows and idempotent answers."""
 
     async def list_tokens(self) -> tuple[AdminToken, ...]: ...
+    async def get_token(self, token_id: str) -> AdminToken: ...
+    async def list_token_page(
+        self, page: PageRequest, *, name: str | None = None
+    ) -> Page[AdminToken]: ...
     async def insert_token(self, row: AdminToken) -> None: ...
+    async def update_token(self, row: AdminToken) -> None: ...
+    async def note_token_used(self, token_id: str, at_ms: int) -> None: ...
+    async def delete_token(self, token_id: str) -> None: ...
+    async def end_session(self, session_id: str, ends_at: int) -> bool:
+        """Note that a session which would last until `ends_at` has ended; False if it had."""
+        ...
+
+    async def list_ended_sessions(self, now_ms: int) -> frozenset[str]:
+        """List the ids of the sessions that were ended and would still last."""
+        ...
+
+    async def delete_ended_sessions_before(self, ends_at: int) -> int: ...
     async def insert_audit(self, row: AuditRow) -> None:
         """Insert one at the end of the chain; the store gives it its number.
 
@@ -440,8 +456,14 @@ class UsageRows(Protocol):
         """Note that a writer's rows before this number are stored, or never will be."""
         ...
 
-    async def list_page(self, page: PageRequest, **filters: Any) -> Page[Mapping[str, Any]]:
-        """List rows newest first as mappings with `usage_id`.
+    async def list_endpoint_names(self) -> frozenset[str]:
+        """List the names of all endpoints that rows are of, the former ones too."""
+        ...
+
+    async def list_page(
+        self, page: PageRequest, *, names: Collection[str] | None = None, **filters: Any
+    ) -> Page[Mapping[str, Any]]:
+        """List rows newest first as mappings with `usage_id`; with `names`, of these endpoints.
 
         Filters, each optional: endpoint, model_definition, provider, api_key_id, request_id,
         error (bool), since, until (milliseconds).
@@ -449,9 +471,14 @@ class UsageRows(Protocol):
         ...
 
     async def summarize(
-        self, group_by: str, *, limit: int, **filters: Any
+        self,
+        group_by: str,
+        *,
+        limit: int,
+        names: Collection[str] | None = None,
+        **filters: Any,
     ) -> tuple[Mapping[str, Any], ...]:
-        """Sum attempts, errors, tokens and durations.
+        """Sum attempts, errors, tokens and durations; with `names`, of these endpoints.
 
         `group_by` is one of endpoint, model_definition, provider, api_key, day, hour.
         """

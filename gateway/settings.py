@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.errors import ManifestError, SettingsError
+from gateway.roles import RoleRule, parse_role_rules
 from gateway.secret import Secret
 from gateway.yaml_nodes import Node, build_plain, parse_yaml
 
@@ -86,6 +87,13 @@ class Settings:
     url: str = "http://127.0.0.1:8700"
     hosts: tuple[str, ...] = ()
     metrics_public: bool = False
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: Secret | None = None
+    oidc_client_secret_file: Path | None = None
+    oidc_roles: tuple[RoleRule, ...] = ()
+    oidc_scopes: tuple[str, ...] = ("openid", "profile", "email")
+    oidc_redirect_url: str | None = None
     log_level: str = "INFO"
     max_body_bytes: int = 32 << 20
     connect_timeout_ms: int = 5_000
@@ -216,6 +224,12 @@ def _parse_token(text: str) -> Secret:
     return Secret(text.strip())
 
 
+def _parse_word(text: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e]{1,255}", text.strip()):
+        raise ValueError("must be 1 to 255 visible ASCII characters")
+    return text.strip()
+
+
 # --- the table ----------------------------------------------------------------------------
 
 
@@ -270,6 +284,21 @@ SPECS: tuple[Spec, ...] = (
         "more Host values that the control plane answers to; comma-separated host:port",
     ),
     Spec("metrics_public", _parse_bool, "serve /metrics without a token"),
+    Spec("oidc_issuer", _parse_url, "identity provider whose people may log in to the page"),
+    Spec("oidc_client_id", _parse_word, "what the identity provider calls this gateway"),
+    Spec("oidc_client_secret", Secret, "the identity provider's secret for it", True),
+    Spec("oidc_client_secret_file", _parse_path, "file whose first line is that secret"),
+    Spec(
+        "oidc_roles",
+        parse_role_rules,
+        "who gets which role: claim:value=role, comma-separated; the first that fits counts",
+    ),
+    Spec("oidc_scopes", _parse_words, "scopes asked of the identity provider; comma-separated"),
+    Spec(
+        "oidc_redirect_url",
+        _parse_url,
+        "where the identity provider sends people back to; else made of the request's Host",
+    ),
     Spec("log_level", _parse_choice("DEBUG", "INFO", "WARNING", "ERROR"), "least level logged"),
     Spec("max_body_bytes", _parse_int(1024, _GIB), "largest request body"),
     Spec("connect_timeout_ms", _parse_int(1, _DAY_MS), "limit of connecting to an upstream"),
@@ -441,6 +470,7 @@ def _check(settings: Settings) -> None:
         )
     if settings.key_file is not None and (settings.passphrase or settings.passphrase_file):
         raise SettingsError("give a key file or a passphrase, not both", field="key_file")
+    _check_oidc(settings)
     if os.name != "posix" and settings.workers not in (None, 1):
         raise SettingsError(
             "this system has one process only, as it cannot hand over sockets: set --workers 1",
@@ -453,4 +483,21 @@ def _check(settings: Settings) -> None:
     if settings.database_url is not None and not settings.database_url.startswith("sqlite:///"):
         raise SettingsError(
             "this release runs on SQLite: give sqlite:///PATH or nothing", field="database_url"
+        )
+
+
+def _check_oidc(settings: Settings) -> None:
+    needed = {
+        "oidc_issuer": settings.oidc_issuer,
+        "oidc_client_id": settings.oidc_client_id,
+        "oidc_roles": settings.oidc_roles,
+    }
+    missing = [name for name, value in needed.items() if not value]
+    if 0 < len(missing) < len(needed):
+        variables = " and ".join(ENV_PREFIX + name.upper() for name in missing)
+        raise SettingsError(f"a login with OIDC needs {variables} too", field=missing[0])
+    if settings.oidc_client_secret and settings.oidc_client_secret_file:
+        raise SettingsError(
+            "give LOCKGATE_OIDC_CLIENT_SECRET or LOCKGATE_OIDC_CLIENT_SECRET_FILE, not both",
+            field="oidc_client_secret_file",
         )

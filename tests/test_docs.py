@@ -105,6 +105,8 @@ def test_codes_are_plain_words() -> None:
 def show_default(value: Any) -> str:
     if value is None or value == ():
         return NOTHING
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -20,6 +20,7 @@ MAY_REVEAL = {
     "proxy/credentials.py",
     "cli/client.py",
     "control/declared.py",
+    "control/oidc/provider.py",
     "workers/keys.py",
 }
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from gateway.clock import SystemClock
+from gateway.secret import Secret
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,6 +44,19 @@ def run_on_installation(
 
     harden_process()  # keys are in memory from here on
     return asyncio.run(run())
+
+
+def make_admin_token(settings: Settings) -> tuple[str, Secret]:
+    """Make a new admin token in the installation; return its name and value.
+
+    Raises:
+        StartError: there is none, or it cannot be opened.
+    """
+    from gateway.installation import recover_admin_token  # late, as above
+    from gateway.process import harden_process
+
+    harden_process()
+    return asyncio.run(recover_admin_token(settings, SystemClock()))
 
 
 def run_on_store(settings: Settings, use: Callable[[SqliteStore], Awaitable[T]]) -> T:

@@ -165,6 +165,24 @@ KEYS: Final = Resource(
     ),
 )
 
+TOKENS: Final = Resource(
+    noun="admin token",
+    path="/admin-tokens",
+    id_prefix="t",
+    id_field="token_id",
+    name_field="name",
+    columns=(
+        column("NAME", "name"),
+        column("ID", "token_id"),
+        column("VALUE", "masked_value"),
+        column("ROLE", "role"),
+        Column("SCOPES", lambda row: ", ".join(row.get("scopes", []))),
+        column("EXPIRES", "expires_at"),
+        Column("STATE", _show_state),
+        column("USED", "last_used_at"),
+    ),
+)
+
 BINDING_COLUMNS: Final = (
     column("ENDPOINT", "endpoint_name"),
     column("TYPE", "resource_type"),

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "endpoints": "endpoints",
     "bindings": "bindings",
     "keys": "keys",
+    "tokens": "tokens",
     "export": "configuration",
     "diff": "configuration",
     "apply": "configuration",
@@ -121,8 +122,8 @@ def cli(debug: bool) -> None:
 
     `serve` runs it. The commands that read and change its configuration talk to
     a running gateway at LOCKGATE_URL with LOCKGATE_ADMIN_TOKEN. The commands
-    crypto, backup, restore and doctor work on the data directory itself, with
-    or without a running gateway.
+    crypto, backup, restore, doctor and `tokens recover` work on the data
+    directory itself, with or without a running gateway.
     """
     del debug  # read by the rescue point
 

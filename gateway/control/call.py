@@ -7,6 +7,7 @@ checked, and returns an `Answer` that one place turns into HTTP.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -14,8 +15,12 @@ from typing import Any, Final
 from aiohttp import web
 from pydantic import BaseModel
 
+from gateway.control.confined import confine
 from gateway.control.parts import ControlParts
 from gateway.control.query import Parameter
+from gateway.entities import ALL_ENDPOINTS
+from gateway.ports import Transaction
+from gateway.roles import Role
 
 MAX_BODY_BYTES = 1 << 20  # an endpoint with all its mappings and tags at their limits fits
 LINES_TYPE: Final = "application/x-ndjson"  # a JSON value a line
@@ -34,11 +39,16 @@ class Policy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who is asking, as the audit log will say it."""
+    """Who is asking, as the audit log will say it, and how far they may reach.
+
+    `scopes` are globs over the names of the endpoints that exist for this caller.
+    """
 
     actor: str
     source_address: str
     request_id: str
+    role: Role = Role.VIEWER
+    scopes: tuple[str, ...] = ALL_ENDPOINTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +62,12 @@ class Call:
     query: Mapping[str, Any]
     body: Any
     raw: bytes = field(repr=False)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """Open a read transaction that shows what the caller may see."""
+        async with self.parts.store.read() as tx:
+            yield confine(tx, self.caller.scopes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +90,8 @@ class Operation:
     """One row of the table of operations.
 
     `errors` are the statuses beyond those that follow from policy, method, query and body.
+    `scoped`: callers who are confined to some endpoints may call it too; whatever it reads or
+    writes then goes through `Call.read` and `run_change`, which keep to the caller's endpoints.
     `answers` maps each status of success to the model of its body (None: no body).
     """
 
@@ -83,6 +101,7 @@ class Operation:
     summary: str
     tag: str
     policy: Policy
+    scoped: bool = False
     handler: Callable[[Call], Awaitable[Answer]]
     answers: Mapping[int, type[BaseModel] | None]
     answers_lines: bool = False  # the body is a stream of such values, one a line
@@ -91,6 +110,7 @@ class Operation:
     body_required: bool = True
     max_body_bytes: int = MAX_BODY_BYTES
     query: tuple[Parameter, ...] = ()
+    open_query: bool = False  # other parameters are passed over, not refused
     headers: tuple[str, ...] = ()  # request headers that change what it does
     errors: frozenset[int] = frozenset()
 

@@ -1,6 +1,6 @@
 """From a request to a `Call`, from an `Answer` to a response: once, for every operation.
 
-Rule: Host, then caller, then query, then body; what an earlier check refuses, no later one
+Rule: Host, then caller and role, then query, then body; what an earlier check refuses, no later one
 looks at.
 """
 
@@ -12,8 +12,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 from aiohttp import hdrs, web
+from multidict import MultiDict, MultiMapping
 from pydantic import BaseModel
 
+from gateway.control.access import check_access
 from gateway.control.auth import AdminAuth
 from gateway.control.body import parse_body, read_body
 from gateway.control.call import (
@@ -82,14 +84,19 @@ def _answer_options(request: web.Request, refusal: web.HTTPMethodNotAllowed) -> 
 
 
 async def _find_caller(request: web.Request, operation: Operation, auth: AdminAuth) -> Caller:
-    actor = _NOBODY
-    if operation.policy is not Policy.PUBLIC:
-        actor = (await auth.authenticate(request)).actor
-    return Caller(
-        actor=actor,
-        source_address=parse_client_address(request),
-        request_id=get_request_id(request),
+    address, request_id = parse_client_address(request), get_request_id(request)
+    if operation.policy is Policy.PUBLIC:
+        return Caller(actor=_NOBODY, source_address=address, request_id=request_id)
+    identity = await auth.authenticate(request)
+    caller = Caller(
+        actor=identity.actor,
+        source_address=address,
+        request_id=request_id,
+        role=identity.role,
+        scopes=identity.scopes,
     )
+    check_access(operation, caller)
+    return caller
 
 
 def build_handler(
@@ -98,7 +105,7 @@ def build_handler(
     """Build the handler of an operation: check, call, answer."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        query = parse_query(request.query, operation.query)
+        query = parse_query(_select_query(request, operation), operation.query)
         raw, body = await _read(request, operation)
         call = Call(
             request=request,
@@ -115,6 +122,13 @@ def build_handler(
         return _render(request, answer)
 
     return handle
+
+
+def _select_query(request: web.Request, operation: Operation) -> MultiMapping[str]:
+    if not operation.open_query:
+        return request.query
+    known = {parameter.name for parameter in operation.query}
+    return MultiDict([(name, text) for name, text in request.query.items() if name in known])
 
 
 async def _read(request: web.Request, operation: Operation) -> tuple[bytes, BaseModel | None]:

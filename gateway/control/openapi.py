@@ -30,6 +30,7 @@ _ID_PREFIXES = {
     "endpoint_id": "e-",
     "mapping_id": "m-",
     "key_id": "k-",
+    "token_id": "t-",
 }
 _HEADERS = {
     "If-Match": "Entity tag that must be the current one; else 412.",
@@ -173,7 +174,7 @@ def list_error_statuses(row: Operation) -> set[int]:
     """List the statuses of failure that an operation can answer."""
     statuses = {400, 403, 422, 500, 503, *row.errors}
     if row.policy is not Policy.PUBLIC:
-        statuses |= {401, 403}
+        statuses |= {401, 403, 429}
     if _PATH_PARAMETER.search(row.path):
         statuses.add(404)
     if row.body is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.entities import (
+    AdminToken,
     AuditRow,
     EndpointLimits,
     FallbackConfig,
@@ -29,6 +30,7 @@ _Stamped = (
     | GatewayEndpoint
     | GatewayEndpointBinding
     | GatewayApiKey
+    | AdminToken
 )
 
 
@@ -157,6 +159,20 @@ def represent_api_key(row: GatewayApiKey) -> dict[str, Any]:
         "allowed_endpoints": list(row.allowed_endpoints),
         "expires_at": row.expires_at,
         "disabled": row.disabled,
+        **_stamps(row),
+    }
+
+
+def represent_token(row: AdminToken) -> dict[str, Any]:
+    """Return an admin token's fields, without its value and when it was used."""
+    return {
+        "token_id": row.token_id,
+        "name": row.name,
+        "role": row.role.value,
+        "scopes": list(row.scopes),
+        "expires_at": row.expires_at,
+        "disabled": row.disabled,
+        "masked_value": row.masked_value,
         **_stamps(row),
     }
 

@@ -17,6 +17,7 @@ from gateway.installation.crypto import (
 from gateway.installation.files import get_database_path, get_key_path
 from gateway.installation.neighbours import Seat, take_seat
 from gateway.installation.opening import Installation, open_installation
+from gateway.installation.recovery import recover_admin_token
 
 __all__ = [
     "CryptoStatus",
@@ -32,5 +33,6 @@ __all__ = [
     "get_key_path",
     "open_installation",
     "plan_rotation",
+    "recover_admin_token",
     "take_seat",
 ]

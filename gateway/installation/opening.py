@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.entities import AdminToken, AuditRow, KekTerm, VaultMeta
+from gateway.entities import ADMIN_TOKEN_PREFIX, AdminToken, AuditRow, KekTerm, VaultMeta
 from gateway.errors import (
     DatabaseDamagedError,
     InstallationError,
@@ -52,7 +52,6 @@ from gateway.vault.passphrase import build_passphrase_protection, derive_unlocki
 
 logger = logging.getLogger("lockgate.audit")
 
-ADMIN_TOKEN_PREFIX = "lgadm-"  # noqa: S105  # marks a token, is none
 FIRST_TOKEN_NAME = "first-start"  # noqa: S105  # a row's name
 
 
@@ -325,20 +324,12 @@ async def _ensure_admin_token(settings: Settings, clock: Clock, store: Store) ->
     if settings.admin_token is not None:
         return None
     async with store.read() as transaction:
-        if _any_enabled(await transaction.admin.list_tokens()):
+        if _has_lasting_admin(await transaction.admin.list_tokens()):
             return None
     async with store.write() as transaction:
-        if _any_enabled(await transaction.admin.list_tokens()):
+        if _has_lasting_admin(await transaction.admin.list_tokens()):
             return None
-        text = urlsafe_b64encode(aead.random_bytes(32)).rstrip(b"=").decode()
-        token = Secret(ADMIN_TOKEN_PREFIX + text)
-        token_id = aead.random_bytes(16).hex()
-        row = AdminToken(
-            token_id=f"t-{token_id}",
-            name=f"{FIRST_TOKEN_NAME}-{token_id[:8]}",
-            digest=token.digest(),
-            created_at=clock.now_ms(),
-        )
+        token, row = build_admin_token(FIRST_TOKEN_NAME, clock)
         await transaction.admin.insert_token(row)
         await transaction.admin.insert_audit(_build_audit_row(row))
     return token
@@ -359,8 +350,24 @@ def _build_audit_row(token: AdminToken) -> AuditRow:
     )
 
 
-def _any_enabled(tokens: Sequence[AdminToken]) -> bool:
-    return any(not token.disabled for token in tokens)
+def build_admin_token(name: str, clock: Clock) -> tuple[Secret, AdminToken]:
+    """Build a token that may do everything, and its row; `name` is made unique."""
+    text = urlsafe_b64encode(aead.random_bytes(32)).rstrip(b"=").decode()
+    token = Secret(ADMIN_TOKEN_PREFIX + text)
+    token_id = aead.random_bytes(16).hex()
+    now_ms = clock.now_ms()
+    return token, AdminToken(
+        token_id=f"t-{token_id}",
+        name=f"{name}-{token_id[:8]}",
+        digest=token.digest(),
+        masked_value=token.mask(),
+        created_at=now_ms,
+        last_updated_at=now_ms,
+    )
+
+
+def _has_lasting_admin(tokens: Sequence[AdminToken]) -> bool:
+    return any(token.is_lasting_admin for token in tokens)
 
 
 # --- root key -----------------------------------------------------------------------------

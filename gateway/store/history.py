@@ -67,14 +67,20 @@ async def start_history(session: Session, epoch: int, now_ms: int) -> None:
 
 
 async def write_versions(session: Session, epoch: int, author: Author) -> None:
-    """Write a version of each entity that this transaction has made another, and the epoch."""
+    """Write a version of each entity that this transaction has made another, and the epoch.
+
+    Where there is none the state is that of the epoch before, and nothing is written.
+    """
     touched: dict[str, set[str]] = defaultdict(set)
     for row in await session.fetch_all(history_sql.TOUCHED, {"epoch": epoch}):
         touched["endpoint" if row["kind"] == "tags" else row["kind"]].add(row["row_id"])
+    written = 0
     for kind, ids in touched.items():
         listed = sorted(ids)
         contents = await read_contents(session, kind, listed)
-        await _write_kind(session, kind, listed, contents, epoch)
+        written += await _write_kind(session, kind, listed, contents, epoch)
+    if not written:
+        return
     await _insert_epoch(session, epoch, author)
     if epoch % COMPACTED_EVERY == 0:
         await _compact(session, epoch, author.at)
@@ -82,7 +88,7 @@ async def write_versions(session: Session, epoch: int, author: Author) -> None:
 
 async def _write_kind(
     session: Session, kind: str, ids: Sequence[str], contents: Mapping[str, Content], epoch: int
-) -> None:
+) -> int:
     known_rows = await session.fetch_in(history_sql.VERSIONS_LAST_OF, ids)
     last = {row["row_id"]: row for row in known_rows}
     rows = []
@@ -94,6 +100,7 @@ async def _write_kind(
         name = known["name"] if content is None and known else get_name(kind, content or {})
         rows.append((kind, row_id, epoch, name, dump_json(content)))
     await session.insert_rows(history_sql.VERSION_INSERT, rows)
+    return len(rows)
 
 
 async def _insert_epoch(session: Session, epoch: int, author: Author) -> None:
@@ -140,7 +147,7 @@ class SqlHistoryRows:
         return state
 
     async def get(self, epoch: int) -> ConfigurationEpoch:
-        """Get an epoch. Raises NotFoundError."""
+        """Get the state of an epoch, made by it or before. Raises NotFoundError."""
         row = await self._session.fetch_one(history_sql.EPOCH_FIND, {"epoch": epoch})
         if row is None:
             raise NotFoundError("There is no such epoch in the history.", field="epoch")

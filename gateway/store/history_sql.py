@@ -60,11 +60,15 @@ AUTHORS_OF_NAMES = (
 
 EPOCH_INSERT = insert("configuration_epochs", "epoch, at, actor, request_id")
 _EPOCH = "SELECT epoch, at, actor, request_id FROM configuration_epochs"
-EPOCH_FIND = _EPOCH + " WHERE epoch = :epoch"
+# The newest one until then: a login or a moved record raises the epoch and changes no state.
+_UNTIL = "epoch = (SELECT MAX(epoch) FROM configuration_epochs WHERE epoch <= :epoch)"
+EPOCH_FIND = (
+    _EPOCH + f" WHERE {_UNTIL} AND :epoch <= (SELECT value FROM epoch WHERE id = 1)"  # noqa: S608 - constants
+)
 EPOCH_OLDEST = "SELECT MIN(epoch) AS epoch FROM configuration_epochs"
 EPOCH_LIST = _EPOCH + " WHERE epoch < :before ORDER BY epoch DESC LIMIT :row_limit"
 EPOCH_SET_DIGEST = (
-    "UPDATE configuration_epochs SET digest = :digest WHERE epoch = :epoch AND digest IS NULL"
+    f"UPDATE configuration_epochs SET digest = :digest WHERE {_UNTIL} AND digest IS NULL"  # noqa: S608 - constants
 )
 EPOCH_OF_DIGEST = "SELECT MAX(epoch) AS epoch FROM configuration_epochs WHERE digest = :digest"
 

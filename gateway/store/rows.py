@@ -114,11 +114,23 @@ async def fetch_users(
 
 
 async def fetch_page_rows(
-    session: Session, query: ListQuery, page: PageRequest, filters: Mapping[str, Any]
+    session: Session,
+    query: ListQuery,
+    page: PageRequest,
+    filters: Mapping[str, Any],
+    more: Mapping[str, Any] | None = None,
 ) -> tuple[Sequence[Row], tuple[int, str] | None]:
-    """Fetch a page's rows and the key to go on from; filters that are None do not filter."""
+    """Fetch a page's rows and the key to go on from; filters that are None do not filter.
+
+    `more` are the parameters of the query's own conditions.
+    """
     given = {name: value for name, value in filters.items() if value is not None}
-    params = {**given, **_parse_after(query, page.after), "row_limit": page.limit + 1}
+    params = {
+        **(more or {}),
+        **given,
+        **_parse_after(query, page.after),
+        "row_limit": page.limit + 1,
+    }
     text = sql.build_list(query, given, resume=page.after is not None)
     rows = await session.fetch_all(text, params)
     if len(rows) <= page.limit:
@@ -133,9 +145,10 @@ async def fetch_page(
     page: PageRequest,
     filters: Mapping[str, Any],
     build: Callable[[Row], ValueT],
+    more: Mapping[str, Any] | None = None,
 ) -> Page[ValueT]:
-    """Fetch a page as values."""
-    rows, next_after = await fetch_page_rows(session, query, page, filters)
+    """Fetch a page as values; `more` are the parameters of the query's own conditions."""
+    rows, next_after = await fetch_page_rows(session, query, page, filters, more)
     return Page(items=build_values(build, rows), next_after=next_after)
 
 

@@ -378,11 +378,30 @@ TERM_RECORDS = (
 
 # --- admin --------------------------------------------------------------------------------
 
-TOKEN_LIST = (
-    "SELECT token_id, name, digest, created_at, disabled FROM admin_tokens "
-    "ORDER BY created_at, token_id"
+_TOKEN = (
+    "SELECT t.token_id, t.name, t.digest, t.role, t.scopes, t.expires_at, t.disabled, "
+    "t.masked_value, t.last_used_at, t.created_at, t.last_updated_at, t.created_by, "
+    "t.last_updated_by, t.version FROM admin_tokens t"
 )
-TOKEN_INSERT = insert("admin_tokens", "token_id, name, digest, created_at, disabled")
+TOKEN_GET = _TOKEN + " WHERE t.token_id = :token_id"
+TOKEN_ALL = _TOKEN + " ORDER BY t.created_at, t.token_id"
+TOKEN_LIST = ListQuery(
+    select=_TOKEN, order=("t.created_at", "t.token_id"), filters={"name": "t.name = :name"}
+)
+TOKEN_INSERT = insert(
+    "admin_tokens",
+    "token_id, name, digest, role, scopes, expires_at, disabled, masked_value, " + _TRAIL,
+)
+TOKEN_UPDATE = _update(
+    "admin_tokens", "name, role, scopes, expires_at, disabled, " + _CHANGE, "token_id"
+)
+TOKEN_USED = _update("admin_tokens", "last_used_at", "token_id")
+TOKEN_DELETE = "DELETE FROM admin_tokens WHERE token_id = :token_id"
+SESSION_END = (
+    insert("ended_sessions", "session_id, ends_at") + " ON CONFLICT (session_id) DO NOTHING"
+)
+SESSION_ENDED = "SELECT session_id FROM ended_sessions WHERE ends_at > :now_ms"
+SESSION_DELETE_BEFORE = "DELETE FROM ended_sessions WHERE ends_at <= :ends_at"
 _ANSWER = "key, caller, route, body_mac, status, location, body, created_at"
 ANSWER_FIND = (
     "SELECT " + _ANSWER + " FROM idempotent_answers "

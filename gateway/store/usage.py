@@ -7,7 +7,8 @@ attempt is decided here, once, when the row is written.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ _BY_ID_OR_NAME = {
 _FEW_FACETS: Final = 200
 # Nobody keeps a spool that long beside a database that has gone on: by then it is not replayed.
 _WRITER_KEPT_MS: Final = 90 * 86_400_000
+_MOST_NAMES: Final = 10_000  # of one statement; both engines take three times as many parameters
 _SHORT_WALKS = frozenset({"request_id", "failed"})  # filters with an index of few rows
 
 
@@ -90,6 +92,22 @@ def _plan_filters(given: Mapping[str, Any]) -> dict[str, Any]:
     return filters
 
 
+def _plan_names(names: Collection[str] | None) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Turn names of endpoints into a condition and its parameters; None: no condition.
+
+    Raises:
+        InvalidValueError: more names than a statement takes.
+    """
+    if names is None:
+        return (), {}
+    if len(names) > _MOST_NAMES:
+        raise InvalidValueError(
+            f"the ledger has more than {_MOST_NAMES} endpoints in your scopes", field="scopes"
+        )
+    params = {f"name_{place}": name for place, name in enumerate(sorted(names))}
+    return (sql.build_name_condition(len(params)) if params else "1 = 0",), params
+
+
 class SqlUsageRows:
     """`gateway.ports.UsageRows` in SQL."""
 
@@ -131,7 +149,14 @@ class SqlUsageRows:
         params = {"writer": writer, "rows_stored": rows_stored, "stored_at": at_ms}
         await self._session.execute(sql.WRITER_PUT, params)
 
-    async def list_page(self, page: PageRequest, **filters: Any) -> Page[Mapping[str, Any]]:
+    async def list_endpoint_names(self) -> frozenset[str]:
+        """List the names of all endpoints that the ledger knows, the former ones too."""
+        rows = await self._session.fetch_all(sql.FACET_ENDPOINTS, {})
+        return frozenset(row["endpoint_name"] for row in rows)
+
+    async def list_page(
+        self, page: PageRequest, *, names: Collection[str] | None = None, **filters: Any
+    ) -> Page[Mapping[str, Any]]:
         """List newest first; filters as in the port.
 
         `endpoint` and `model_definition` are an id or a name, `since` is inclusive, `until` not.
@@ -139,10 +164,17 @@ class SqlUsageRows:
         given = _plan_filters(filters)
         by_facet = await self._is_of_few_facets(given)
         query = sql.USAGE_LIST_BY_FACET if by_facet else sql.USAGE_LIST
-        return await fetch_page(self._session, query, page, given, _build)
+        conditions, params = _plan_names(names)
+        query = replace(query, conditions=(*query.conditions, *conditions))
+        return await fetch_page(self._session, query, page, given, _build, params)
 
     async def summarize(
-        self, group_by: str, *, limit: int, **filters: Any
+        self,
+        group_by: str,
+        *,
+        limit: int,
+        names: Collection[str] | None = None,
+        **filters: Any,
     ) -> tuple[Mapping[str, Any], ...]:
         """Sum per group: `key`, `name`, attempts, errors, tokens, flags, `duration_ms` in all.
 
@@ -156,8 +188,10 @@ class SqlUsageRows:
             allowed = ", ".join(sorted(sql.USAGE_GROUPS))
             raise InvalidValueError(f"Usage is grouped by one of: {allowed}.", field="group_by")
         given = _plan_filters(filters)
-        text = sql.build_summary(group_by, given, by_facet=await self._is_of_few_facets(given))
-        rows = await self._session.fetch_all(text, {**given, "row_limit": limit})
+        by_facet = await self._is_of_few_facets(given)
+        conditions, params = _plan_names(names)
+        text = sql.build_summary(group_by, given, by_facet=by_facet, more=conditions)
+        rows = await self._session.fetch_all(text, {**given, **params, "row_limit": limit})
         return build_values(_build_group, rows)
 
     async def _is_of_few_facets(self, filters: Mapping[str, Any]) -> bool:

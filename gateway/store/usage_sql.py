@@ -45,6 +45,15 @@ def build_facet_count(filters: Collection[str]) -> str:
     )
 
 
+FACET_ENDPOINTS = "SELECT DISTINCT endpoint_name FROM usage_facets"
+
+
+def build_name_condition(count: int) -> str:
+    """Build the condition that a row is of one of `count` endpoints, `:name_0` and so on."""
+    names = ", ".join(f":name_{place}" for place in range(count))
+    return f"+u.facet_id IN (SELECT facet_id FROM usage_facets WHERE endpoint_name IN ({names}))"
+
+
 # --- rows ---------------------------------------------------------------------------------
 
 # What is mostly NULL comes as '' or -1: for every None the driver looks for an adapter, 0.3 µs.
@@ -150,11 +159,20 @@ _USAGE_GROUPS = {
 USAGE_GROUPS = frozenset(_USAGE_GROUPS)
 
 
-def build_summary(group_by: str, filters: Collection[str], *, by_facet: bool = False) -> str:
-    """Build the text of a summary by one of `USAGE_GROUPS`: newest or busiest group first."""
+def build_summary(
+    group_by: str,
+    filters: Collection[str],
+    *,
+    by_facet: bool = False,
+    more: Collection[str] = (),
+) -> str:
+    """Build the text of a summary by one of `USAGE_GROUPS`: newest or busiest group first.
+
+    `more` are conditions beside those of the filters.
+    """
     group = _USAGE_GROUPS[group_by]
     known = _ROW_FILTERS | (_BY_FACET_FILTERS if by_facet else _BY_TIME_FILTERS)
-    conditions = [known[name] for name in filters]
+    conditions = [*(known[name] for name in filters), *more]
     if by_facet:
         conditions.append("u.facet_id = f.facet_id")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""

@@ -23,6 +23,7 @@ def strip_settings(settings: Settings) -> Settings:
     return replace(
         settings,
         admin_token=None,
+        oidc_client_secret=None,
         passphrase=None,
         passphrase_file=None,
         key_file=None,

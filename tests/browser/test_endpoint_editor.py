@@ -148,6 +148,6 @@ async def test_an_endpoint_opts_in_to_more_fallbacks_and_to_hedging(admin: Admin
     await page.get_by_label("Go on when the content policy refuses").check()
     await page.get_by_label("Ask a second model when the first is slow").check()
     await page.get_by_role("button", name="Save").click()
-    await expect(page.get_by_role("heading", name="chat", level=1)).to_be_visible()
+    await expect(page.get_by_role("heading", name="chat", level=1, exact=True)).to_be_visible()
     stored = (await admin.call("GET", path))["resilience"]
     assert stored == {"fallback_on": ["content_policy"], "hedge": True}

@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from gateway.control import BASE_PATH, ControlParts, build_control_app
+from gateway.control.throttle import Throttle, Turn
 from gateway.entities import SealedSecret, Trial, TrialOutcome
 from gateway.installation import Installation, open_installation
 from gateway.installation.service import VaultService
@@ -131,8 +132,17 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
+class Patient(Throttle):
+    """For input that is made up by the thousand, wrong credentials too, while the clock stands."""
+
+    def plan(self, source: str, now_s: float) -> Turn:
+        return Turn(0.0)
+
+
 @asynccontextmanager
-async def run_control(settings: Settings) -> AsyncIterator[Control]:
+async def run_control(
+    settings: Settings, throttle: Throttle | None = None
+) -> AsyncIterator[Control]:
     clock = SettableClock()
     installation = await open_installation(settings, clock)
     async with installation.store.read() as tx:
@@ -167,6 +177,7 @@ async def run_control(settings: Settings) -> AsyncIterator[Control]:
         usage_flush=usage_flush,
         vault=vault,
         trials=trials,
+        throttle=throttle or Throttle(),
     )
     app = web.Application()
     app.add_subapp(BASE_PATH, build_control_app(parts))
@@ -198,7 +209,7 @@ class ThreadedControl:
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         try:
-            async with run_control(self._settings) as running:
+            async with run_control(self._settings, Patient()) as running:
                 self.base_url = str(running.server.make_url(BASE_PATH))
                 self._ready.set()
                 await self._stop.wait()

@@ -16,7 +16,14 @@ from gateway.control.routes import OPERATIONS
 from gateway.errors import InternalError
 
 # What anybody may call; a change of this list is a decision, not an accident.
-PUBLIC = {("GET", "/configuration/schema"), ("GET", "/openapi.json"), ("POST", "/session")}
+PUBLIC = {
+    ("GET", "/configuration/schema"),
+    ("GET", "/openapi.json"),
+    ("POST", "/session"),
+    ("GET", "/session/methods"),
+    ("GET", "/session/oidc"),
+    ("GET", "/session/oidc/callback"),
+}
 
 
 async def test_a_route_without_a_policy_stops_the_start(control: Any) -> None:

@@ -6,10 +6,10 @@ import asyncio
 import base64
 import io
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from gateway.control import may_read_metrics
 from gateway.control.hosts import list_hosts
@@ -99,7 +99,7 @@ async def test_a_disabled_token_does_not_work(control: Any) -> None:
 
 async def test_metrics_need_an_admin(control: Any, settings: Any) -> None:
     def request(**headers: str) -> Any:
-        return SimpleNamespace(method="GET", headers=headers, cookies={})
+        return make_mocked_request("GET", "/metrics", headers=headers)
 
     with pytest.raises(UnauthenticatedError):
         await may_read_metrics(control.parts, request())

@@ -29,7 +29,7 @@ _NO_CONTENT = 204
 
 async def read_one(call: Call, get: Callable[[Transaction], Awaitable[Stored]]) -> Answer:
     """Answer with one entity."""
-    async with call.parts.store.read() as tx:
+    async with call.read() as tx:
         stored = await get(tx)
     return Answer(status=_OK, value=stored.shown, etag=stored.etag)
 
@@ -43,7 +43,7 @@ async def read_page(
     """Answer with a page of a list; `kind` names the list, its path parameters included."""
     codec = CursorCodec(call.parts.deriver.derive("cursor"), kind, call.query)
     wanted = codec.page()
-    async with call.parts.store.read() as tx:
+    async with call.read() as tx:
         page = await fetch(tx, wanted)
     items = [represent(row) for row in page.items]
     return list_answer(items, codec.dump(page.next_after))

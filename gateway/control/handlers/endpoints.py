@@ -78,7 +78,7 @@ async def delete_endpoint(call: Call) -> Answer:
 async def list_mappings(call: Call) -> Answer:
     """Answer with all mappings of an endpoint; there are few enough for one page."""
     endpoint_id = _id(call)
-    async with call.parts.store.read() as tx:
+    async with call.read() as tx:
         endpoint = await tx.endpoints.get(endpoint_id)
     return answers.list_answer(represent_mappings(endpoint))
 

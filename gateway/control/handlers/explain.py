@@ -83,7 +83,7 @@ class _Now:
 async def explain_endpoint(call: Call) -> Answer:
     """Answer with the order of attempts, what is usable, and what follows on which failure."""
     endpoint_id = EndpointId(get_id(call.path, "endpoint_id", "e-"))
-    async with call.parts.store.read() as tx:
+    async with call.read() as tx:
         endpoint = await tx.endpoints.get(endpoint_id)
     facts = await call.parts.status()
     now = _Now(

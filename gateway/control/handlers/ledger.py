@@ -55,7 +55,7 @@ async def list_usage(call: Call) -> Answer:
 async def _summarize(call: Call, filters: dict[str, Any]) -> Answer:
     if call.query["cursor"] is not None:
         raise InvalidValueError("groups come on one page: leave it out", field="cursor")
-    async with call.parts.store.read() as tx:
+    async with call.read() as tx:
         rows = await tx.usage.summarize(
             call.query["group_by"], limit=call.query["limit"], **filters
         )

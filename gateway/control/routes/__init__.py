@@ -7,6 +7,7 @@ it, and nothing else adds a route.
 from __future__ import annotations
 
 from gateway.control.call import Operation
+from gateway.control.routes.admin_tokens import ADMIN_TOKENS
 from gateway.control.routes.bindings import BINDINGS
 from gateway.control.routes.configuration import CONFIGURATION, HISTORY
 from gateway.control.routes.credentials import API_KEYS, MODEL_DEFINITIONS, SECRETS
@@ -24,6 +25,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *BINDINGS,
     *CONFIGURATION,
     *HISTORY,
+    *ADMIN_TOKENS,
     *READS,
     *VAULT,
     *SESSIONS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.control.call import Operation, Policy
-from gateway.control.handlers import document, ledger, sessions, system
+from gateway.control.handlers import document, ledger, oidc, sessions, system
 from gateway.control.query import MAX_TIME_MS, Parameter
 from gateway.control.routes.shared import PAGING, PROVIDER, build_id_parameter
 from gateway.control.schema import ledger as ledger_schema
@@ -19,6 +19,7 @@ _AFTER = Parameter(
     name="after", kind="integer", default=0, meaning="Only rows with a number above this one."
 )
 _MOST_CHECKED = 10_000  # rows of a call: some 0.2 s of the processor, in slices of 200 rows
+_VISIBLE = "[!-~]*"
 _GROUPS = ("endpoint", "model_definition", "provider", "api_key", "day", "hour")
 
 READS = (
@@ -29,6 +30,7 @@ READS = (
         summary="List attempts, newest first, or sum them by a group",
         tag="reads",
         policy=Policy.READ,
+        scoped=True,
         handler=ledger.list_usage,
         answers={200: ledger_schema.UsagePage},
         query=(
@@ -55,6 +57,7 @@ READS = (
         summary="List changes, newest first",
         tag="reads",
         policy=Policy.AUDIT,
+        scoped=True,
         handler=ledger.list_audit,
         answers={200: ledger_schema.AuditPage},
         query=(
@@ -138,6 +141,7 @@ READS = (
         summary="List the providers with the fields that they need",
         tag="reads",
         policy=Policy.READ,
+        scoped=True,
         handler=system.list_providers,
         answers={200: system_schema.ProviderPage},
     ),
@@ -164,7 +168,51 @@ SESSIONS = (
         handler=sessions.create_session,
         answers={201: system_schema.Session},
         body=system_schema.SessionCreate,
-        errors=frozenset({401, 403}),
+        errors=frozenset({401, 403, 429}),
+    ),
+    Operation(
+        method="GET",
+        path="/session/methods",
+        name="listLoginMethods",
+        summary="Read how one can log in",
+        tag="session",
+        policy=Policy.PUBLIC,  # asked before anybody is known
+        handler=sessions.list_login_methods,
+        answers={200: system_schema.LoginMethods},
+    ),
+    Operation(
+        method="GET",
+        path=oidc.PATH,
+        name="startOidcLogin",
+        summary="Go to the identity provider to log in",
+        tag="session",
+        policy=Policy.PUBLIC,  # a browser is sent to it before anybody is known
+        handler=oidc.start_login,
+        answers={303: None},
+        errors=frozenset({404}),
+    ),
+    Operation(
+        method="GET",
+        path=oidc.CALLBACK,
+        name="finishOidcLogin",
+        summary="Come back from the identity provider, with a session or a reason",
+        tag="session",
+        policy=Policy.PUBLIC,  # the credential is the provider's answer
+        handler=oidc.finish_login,
+        answers={303: None},
+        query=(
+            Parameter(
+                name="code",
+                max_length=2_048,
+                pattern=_VISIBLE,
+                meaning="What the provider gives a token for.",
+            ),
+            Parameter(name="state", pattern=_VISIBLE, meaning="What the login was begun with."),
+            Parameter(name="iss", pattern=_VISIBLE, meaning="Who answers (RFC 9207)."),
+            Parameter(name="error", pattern=_VISIBLE, meaning="Why there is no code."),
+        ),
+        open_query=True,  # providers add what they like
+        errors=frozenset({404}),
     ),
     Operation(
         method="GET",
@@ -180,7 +228,7 @@ SESSIONS = (
         method="DELETE",
         path="/session",
         name="deleteSession",
-        summary="Take the session cookie back",
+        summary="End the session and take its cookie back",
         tag="session",
         policy=Policy.SELF,
         handler=sessions.delete_session,

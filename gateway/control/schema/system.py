@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from gateway.control.schema.base import Entity, Strict
 from gateway.control.schema.endpoints import FallbackConfig
 from gateway.entities import LinkageType, RoutingStrategy
+from gateway.roles import Role
 
 
 class VaultStatus(Entity):
@@ -166,8 +167,19 @@ class Session(Entity):
     """A session of the web page; `csrf_token` goes into X-CSRF-Token of unsafe methods."""
 
     actor: str
+    role: Role
+    scopes: list[str]
+    """Globs over the names of the endpoints that it reaches; `*` is all, and everything else."""
     expires_at: int | None
     csrf_token: str | None
+
+
+class LoginMethods(Entity):
+    """The ways to log in."""
+
+    token: bool
+    oidc: bool
+    """Whether `GET /session/oidc` leads to an identity provider."""
 
 
 class PlannedTarget(Entity):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from gateway.control.call import Caller
+from gateway.control.confined import confine
 from gateway.control.etag import build_etag, check_if_match
 from gateway.control.parts import ControlParts
 from gateway.control.service.redact import redact
@@ -233,7 +234,11 @@ async def _commit(
 ) -> Outcome[ResultT]:
     async with parts.store.write() as tx:
         change = Change(
-            tx=tx, parts=parts, caller=caller, now_ms=parts.clock.now_ms(), if_match=if_match
+            tx=confine(tx, caller.scopes),
+            parts=parts,
+            caller=caller,
+            now_ms=parts.clock.now_ms(),
+            if_match=if_match,
         )
         result = await work(change)
         if not change.audit:

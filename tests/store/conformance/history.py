@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.entities import PageRequest
-from gateway.errors import ConflictError, InvalidValueError
+from gateway.errors import ConflictError, InvalidValueError, NotFoundError
 from gateway.ports import Store, Transaction
+from gateway.roles import Role
 from tests.store import samples
 from tests.store.samples import ALL, START, OpenStore
 
@@ -24,6 +25,66 @@ class Admin:
                 replace(samples.token(0), disabled=True),
                 samples.token(1),
             )
+
+    async def test_tokens_change_and_go(self, store: Store) -> None:
+        scoped = replace(
+            samples.token(2), role=Role.EDITOR, scopes=("a*", "b"), expires_at=START + 9, version=3
+        )
+        async with store.write() as tx:
+            await tx.admin.insert_token(samples.token(1))
+            await tx.admin.insert_token(scoped)
+        async with store.write() as tx:
+            assert await tx.admin.get_token("t-2") == scoped
+            await tx.admin.update_token(replace(scoped, role=Role.VIEWER, digest=b"other"))
+            await tx.admin.note_token_used("t-2", START + 5)
+            await tx.admin.note_token_used("t-9", START + 5)
+            changed = replace(scoped, role=Role.VIEWER, last_used_at=START + 5)
+            assert await tx.admin.get_token("t-2") == changed
+            page = await tx.admin.list_token_page(PageRequest(limit=1))
+            assert [row.token_id for row in page.items] == ["t-1"]
+            page = await tx.admin.list_token_page(PageRequest(limit=1, after=page.next_after))
+            assert (page.items, page.next_after) == ((changed,), None)
+            found = await tx.admin.list_token_page(ALL, name=scoped.name)
+            assert found.items == (changed,)
+            with pytest.raises(ConflictError):
+                await tx.admin.update_token(replace(scoped, name="token-1"))
+        async with store.write() as tx:
+            await tx.admin.delete_token("t-2")
+            for call in (
+                tx.admin.get_token("t-2"),
+                tx.admin.delete_token("t-2"),
+                tx.admin.update_token(scoped),
+            ):
+                with pytest.raises(NotFoundError):
+                    await call
+
+    async def test_ended_sessions(self, store: Store) -> None:
+        async with store.write() as tx:
+            assert await tx.admin.end_session("a", START + 1)
+            assert not await tx.admin.end_session("a", START + 9)
+            assert await tx.admin.end_session("b", START + 2)
+            assert await tx.admin.list_ended_sessions(START) == {"a", "b"}
+            assert await tx.admin.list_ended_sessions(START + 1) == {"b"}
+            assert await tx.admin.delete_ended_sessions_before(START + 1) == 1
+            assert await tx.admin.list_ended_sessions(START) == {"b"}
+
+    async def test_usage_of_some_endpoints_only(self, store: Store) -> None:
+        rows = [samples.usage(n, endpoint_name=name) for n, name in enumerate("abca")]
+        async with store.write() as tx:
+            await tx.usage.insert_many(rows)
+            assert await tx.usage.list_endpoint_names() == {"a", "b", "c"}
+            for names, found in [(["a", "c"], ["a", "c", "a"]), ([], []), (["d"], [])]:
+                page = await tx.usage.list_page(ALL, names=names)
+                assert [row["endpoint_name"] for row in page.items] == found
+                page = await tx.usage.list_page(ALL, names=names, endpoint="a")
+                assert [row["endpoint_name"] for row in page.items] == ["a"] * found.count("a")
+                for group in ("endpoint", "day"):
+                    sums = await tx.usage.summarize(group, limit=9, names=names)
+                    assert sum(row["attempts"] for row in sums) == len(found)
+                sums = await tx.usage.summarize("provider", limit=9, names=names, endpoint="b")
+                assert sums == ()
+            with pytest.raises(InvalidValueError):
+                await tx.usage.list_page(ALL, names=[str(n) for n in range(10_001)])
 
     async def test_audit_comes_newest_first_with_numbers(self, store: Store) -> None:
         async with store.write() as tx:

@@ -73,10 +73,16 @@ class Versions:
             await _rename(tx, samples.endpoint(1).name, 2)
             epoch = await tx.bump_epoch(by(2))
             assert await tx.history.list_versions(epoch, epoch, 10) == ()
+            assert (await tx.history.get(epoch)).epoch == epoch - 1
+            assert await tx.history.read_at(epoch) == await tx.history.read_at(epoch - 1)
+            with pytest.raises(NotFoundError):
+                await tx.history.get(epoch + 1)
 
     async def test_epochs_come_newest_first(self, store: Store) -> None:
         async with store.write() as tx:
+            await tx.endpoints.insert(samples.endpoint(1, to=(await add_model(tx),)))
             for n in range(5):
+                await _rename(tx, f"name-{n}", n + 2)
                 await tx.bump_epoch(by(START + n))
             page = await tx.history.list_page(PageRequest(limit=2))
             rest = await tx.history.list_page(PageRequest(limit=9, after=page.next_after))
@@ -88,7 +94,10 @@ class Versions:
         self, store: Store
     ) -> None:
         async with store.write() as tx:
-            one, two = await tx.bump_epoch(by(1)), await tx.bump_epoch(by(2))
+            await tx.endpoints.insert(samples.endpoint(1, to=(await add_model(tx),)))
+            one = await tx.bump_epoch(by(1))
+            await _rename(tx, "another", 2)
+            two = await tx.bump_epoch(by(2))
             assert await tx.history.find_digest("sha256:x") is None
             assert await tx.history.note_digest(one, "sha256:x")
             assert not await tx.history.note_digest(one, "sha256:y")
@@ -113,8 +122,7 @@ class Versions:
             await tx.api_keys.delete(samples.api_key(1).key.key_id)
             states = {}
             for n in range(1_300):
-                if n % 7 == 0:
-                    await _rename(tx, f"name-{n}", n + 2)
+                await _rename(tx, f"name-{n}", n + 2)
                 epoch = await tx.bump_epoch(by(START + n * _DAY_MS))
                 if n % 100 == 50:
                     states[epoch] = await tx.history.read_current()

@@ -124,8 +124,22 @@ export async function openSession(token) {
   return keepSession((await call("POST", "/session", { body: { token } })).data);
 }
 
+/** Return the ways to sign in: {token, oidc}. */
+export async function readLoginMethods() {
+  return read("/session/methods");
+}
+
+/** Where the identity provider is asked to sign somebody in. */
+export const OIDC_ADDRESS = `${BASE}/session/oidc`;
+
+/** Expect a cookie when the browser comes back from there. */
+export function expectSession() {
+  localStorage.setItem(HINT, "open");
+}
+
 /** Return the session that the cookie still holds, or null. */
 export async function findSession() {
+  if (new URLSearchParams(location.search).has("login")) localStorage.removeItem(HINT); // it came to nothing
   if (!localStorage.getItem(HINT)) return null; // saves a first visit the refusal
   try {
     return keepSession(await read("/session"));

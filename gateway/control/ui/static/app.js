@@ -1,4 +1,5 @@
 // The page's frame: the session, the navigation and the current view.
+import { maySee, setAccess } from "./access.js";
 import { closeSession, findSession, read, watchSession } from "./api.js";
 import { LoadProblem, NoticeHost } from "./components/feedback.js";
 import { Navigation, VIEWS } from "./components/navigation.js";
@@ -13,6 +14,7 @@ import { History } from "./pages/history.js";
 import { Models } from "./pages/models.js";
 import { Overview } from "./pages/overview.js";
 import { Secrets } from "./pages/secrets.js";
+import { AdminTokens } from "./pages/tokens.js";
 import { Usage } from "./pages/usage.js";
 import { useRoute } from "./route.js";
 import { html, render, useCallback, useEffect, useState } from "./view.js";
@@ -27,6 +29,7 @@ const PAGES = {
   usage: Usage,
   history: History,
   audit: Audit,
+  tokens: AdminTokens,
 };
 
 // Views, and the sections of a configuration file that they show.
@@ -56,8 +59,8 @@ function Content({ route, file }) {
 }
 
 function readRoute(route) {
-  const known = VIEWS.some(([view]) => view === route.parts[0]);
-  return known ? route : { ...route, parts: ["overview"] };
+  const open = VIEWS.map(([view]) => view).filter(maySee);
+  return open.includes(route.parts[0]) ? route : { ...route, parts: [open[0] ?? "overview"] };
 }
 
 /** Everything. */
@@ -66,7 +69,9 @@ function App() {
   const [ended, setEnded] = useState(false);
   const [error, setError] = useState(null);
   const [file, setFile] = useState(null); // that the configuration comes from
-  const route = readRoute(useRoute());
+  const address = useRoute();
+  setAccess(session ?? null);
+  const route = readRoute(address);
 
   const resume = useCallback(() => {
     setError(null);

@@ -1,4 +1,5 @@
 // The first steps of a new installation, in the order in which they depend on each other.
+import { EditOnly } from "../access.js";
 import { href } from "../route.js";
 import { html } from "../view.js";
 import { Icon } from "./icon.js";
@@ -24,7 +25,7 @@ export function Checklist({ counts }) {
         <span class="step-mark" aria-hidden="true">${state === "done" ? html`<${Icon} name="check" size=${14} />` : index + 1}</span>
         <div class="step-text"><strong>${title}</strong>${state === "done" && html`<span class="visually-hidden"> (done)</span>`}
           <p class="muted">${text}</p></div>
-        ${state === "next" && html`<a class="button button-primary button-small" href=${address}>${title}</a>`}
+        ${state === "next" && html`<${EditOnly}><a class="button button-primary button-small" href=${address}>${title}</a><//>`}
       </li>`;
     })}</ol>
   </section>`;

@@ -1,4 +1,5 @@
 // Modal dialogs on the browser's own <dialog>: it traps the focus and closes on Escape.
+import { explainReadOnly } from "../access.js";
 import { html, useId, useLayoutEffect, useRef } from "../view.js";
 import { Icon } from "./icon.js";
 
@@ -29,13 +30,14 @@ export function Dialog({ title, onClose, wide = false, children }) {
   </dialog>`;
 }
 
-/** The row of buttons at a dialog's or form's end. */
+/** The row of buttons at a dialog's or form's end; who may not save is told why. */
 export function Actions({ busy, submitLabel, onCancel, danger = false, disabled = false, children }) {
+  const readOnly = explainReadOnly();
   return html`<footer class="actions">
-    ${children}
+    ${readOnly ? html`<span class="muted">${readOnly}</span>` : children}
     <span class="actions-gap" />
     ${onCancel && html`<button type="button" class="button" onClick=${onCancel}>Cancel</button>`}
     <button type="submit" class="button ${danger ? "button-danger" : "button-primary"}"
-      disabled=${busy || disabled} aria-busy=${busy}>${submitLabel}</button>
+      disabled=${busy || disabled || readOnly !== null} aria-busy=${busy}>${submitLabel}</button>
   </footer>`;
 }

@@ -10,6 +10,7 @@ const PATHS = {
   bindings: "M10 14a4 4 0 0 0 6 .4l3-3a4 4 0 0 0-5.7-5.7L12 7M14 10a4 4 0 0 0-6-.4l-3 3a4 4 0 0 0 5.7 5.7L12 17",
   usage: "M5 20V11M12 20V4M19 20v-6",
   history: "M4 5v5h5M4.5 10a8 8 0 1 1-.4 4M12 8v4l3 2",
+  tokens: "M12 3l7 3v5c0 5-3 8-7 10-4-2-7-5-7-10V6zM9 12l2 2 4-4",
   audit: "M7 3h7l4 4v14H7zM14 3v4h4M10 12h5M10 16h5",
   plus: "M12 5v14M5 12h14",
   close: "M6 6l12 12M18 6 6 18",

@@ -1,4 +1,5 @@
 // The way through the page: a column on wide screens, a drawer on narrow ones.
+import { maySee } from "../access.js";
 import { href } from "../route.js";
 import { html, useEffect, useState } from "../view.js";
 import { Icon, Mark } from "./icon.js";
@@ -13,7 +14,12 @@ export const VIEWS = [
   ["usage", "Usage"],
   ["history", "History"],
   ["audit", "Audit"],
+  ["tokens", "Admin tokens"],
 ];
+
+function describeAccess({ role, scopes }) {
+  return scopes.includes("*") ? role : `${role} of ${scopes.join(", ")}`;
+}
 
 /** The navigation with the current view marked and the way out at its end. */
 export function Navigation({ current, session, onSignOut }) {
@@ -28,13 +34,14 @@ export function Navigation({ current, session, onSignOut }) {
     </div>
     <div class="side-links" id="side-links">
       <nav aria-label="Main">
-        <ul>${VIEWS.map(([view, title]) => html`<li key=${view}>
+        <ul>${VIEWS.filter(([view]) => maySee(view)).map(([view, title]) => html`<li key=${view}>
           <a href=${href(view)} aria-current=${view === current ? "page" : undefined} onClick=${() => setOpen(false)}>
             <${Icon} name=${view} />${title}</a></li>`)}
         </ul>
       </nav>
       <div class="side-foot">
         <span class="muted ellipsis" title=${session.actor}>${session.actor}</span>
+        <span class="muted ellipsis" title=${session.scopes.join(", ")}>${describeAccess(session)}</span>
         <button type="button" class="button button-small" onClick=${onSignOut}><${Icon} name="out" size=${16} />Sign out</button>
       </div>
     </div>

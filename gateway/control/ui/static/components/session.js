@@ -1,10 +1,22 @@
-// Signing in with the admin token.
-import { openSession } from "../api.js";
-import { useFocusOnError, useForm } from "../load.js";
+// Signing in with an admin token, or with an identity provider.
+import { expectSession, OIDC_ADDRESS, openSession, readLoginMethods } from "../api.js";
+import { useFocusOnError, useForm, useLoad } from "../load.js";
 import { html, useEffect, useRef, useState } from "../view.js";
 import { TextField } from "./field.js";
 import { Problem } from "./feedback.js";
 import { Mark } from "./icon.js";
+
+const REFUSALS = {
+  forbidden: "The identity provider knows you, but nothing gives you a role here.",
+  identity_provider_failed: "The identity provider cannot be reached or answered what cannot be. The gateway's log has more.",
+};
+
+/** Why a sign-in with the identity provider came to nothing, as the address says. */
+function readRefusal() {
+  const code = new URLSearchParams(location.search).get("login");
+  if (!code) return null;
+  return REFUSALS[code] ?? "The sign-in came to nothing. Begin again.";
+}
 
 /** The sign-in form; `ended` says that a session was there before. */
 export function SignIn({ ended, onSession }) {
@@ -12,6 +24,11 @@ export function SignIn({ ended, onSession }) {
   const form = useForm(["token"]);
   const element = useRef(null);
   useFocusOnError(element, form.error);
+  const methods = useLoad(readLoginMethods, []);
+  const [refusal] = useState(readRefusal);
+  useEffect(() => {
+    if (location.search) history.replaceState(null, "", location.pathname + location.hash);
+  }, []);
   useEffect(() => {
     document.title = "Sign in · Lockgate";
   }, []);
@@ -31,6 +48,8 @@ export function SignIn({ ended, onSession }) {
         hint="Printed once by the first lockgate serve, and by lockgate demo." />
       ${!refused && html`<${Problem} error=${form.general} />`}
       <button class="button button-primary button-wide" disabled=${form.busy || !token.trim()} aria-busy=${form.busy}>Sign in</button>
+      ${refusal && !form.error && html`<p class="sign-in-note" role="alert">${refusal}</p>`}
+      ${methods.data?.oidc && html`<a class="button button-wide" href=${OIDC_ADDRESS} onClick=${expectSession}>Sign in with your organisation</a>`}
     </form>
   </main>`;
 }

@@ -1,4 +1,5 @@
 // API keys: what applications send. The value is shown once, when it is made.
+import { EditOnly } from "../access.js";
 import { call } from "../api.js";
 import { Ago, Badge, Chips } from "../components/badge.js";
 import { SaveProblem } from "../components/conflict.js";
@@ -45,10 +46,10 @@ export function ApiKeys({ id }) {
   };
   return html`
     <${PageHead} title="API keys" lead="What applications send to Lockgate in place of a provider's key.">
-      <a class="button button-primary" href=${href("keys", "new")}><${Icon} name="plus" size=${16} />New API key</a>
+      <${EditOnly}><a class="button button-primary" href=${href("keys", "new")}><${Icon} name="plus" size=${16} />New API key</a><//>
     <//>
     <${PagedTable} label="API keys" pages=${pages} columns=${COLUMNS} rowKey=${(row) => row.key_id}
-      empty=${html`<${Empty} title="No API keys yet" action=${html`<a class="button button-primary" href=${href("keys", "new")}>Create an API key</a>`}>
+      empty=${html`<${Empty} title="No API keys yet" action=${html`<${EditOnly}><a class="button button-primary" href=${href("keys", "new")}>Create an API key</a><//>`}>
         Without a valid API key the gateway serves nobody.<//>`} />
     ${id === "new" && html`<${CreateDialog} onDone=${done} onMade=${pages.reload} />`}
     ${id && id !== "new" && html`<${EditDialog} key=${id} id=${id} onDone=${done} />`}

@@ -1,4 +1,5 @@
 // Bindings: which outside resources use which endpoint.
+import { EditOnly } from "../access.js";
 import { call, readAll } from "../api.js";
 import { Ago, Chips } from "../components/badge.js";
 import { SaveProblem } from "../components/conflict.js";
@@ -26,8 +27,8 @@ export function listColumns(onDelete, modelsOf = null) {
     { key: "endpoint", title: "Endpoint", cell: (row) => html`<a class="breakable" href=${href("endpoints", row.endpoint_id)}>${row.endpoint_name}</a>` },
     ...(modelsOf ? [models] : []),
     { key: "created", title: "Since", align: "right", cell: (row) => html`<${Ago} at=${row.created_at} />` },
-    { key: "delete", title: "", cell: (row) => html`<button type="button" class="icon-button"
-      aria-label="Delete the binding of ${row.resource_type} ${row.resource_id}" onClick=${() => onDelete(row)}><${Icon} name="trash" /></button>` },
+    { key: "delete", title: "", cell: (row) => html`<${EditOnly}><button type="button" class="icon-button"
+      aria-label="Delete the binding of ${row.resource_type} ${row.resource_id}" onClick=${() => onDelete(row)}><${Icon} name="trash" /></button><//>` },
   ];
 }
 
@@ -51,7 +52,7 @@ export function Bindings({ id, query }) {
   const filtered = endpoint || filters.resource_type || filters.resource_id;
   return html`
     <${PageHead} title="Bindings" lead="Which outside resources use which endpoint, so that none is deleted under them.">
-      <a class="button button-primary" href=${href("bindings", "new")}><${Icon} name="plus" size=${16} />New binding</a>
+      <${EditOnly}><a class="button button-primary" href=${href("bindings", "new")}><${Icon} name="plus" size=${16} />New binding</a><//>
     <//>
     <${LoadProblem} error=${endpoints.error} reload=${endpoints.reload} />
     <div class="filters">

@@ -1,4 +1,5 @@
 // One endpoint: its split, its order of attempts, how to call it, who uses it.
+import { EditOnly, isConfined, maySee } from "../access.js";
 import { read, readProviders } from "../api.js";
 import { Attempts } from "../components/attempts.js";
 import { Facts, Tags } from "../components/badge.js";
@@ -39,9 +40,9 @@ export function EndpointPage({ id }) {
   return html`
     <${PageHead} title=${entity.name} back=${back}>
       <a class="button" href=${href("usage", { endpoint: id })}>Usage</a>
-      <a class="button" href=${href("audit", { entity_id: id })}>History</a>
-      <button type="button" class="button button-quiet-danger" onClick=${() => setDeleting(true)}><${Icon} name="trash" size=${16} />Delete</button>
-      <a class="button button-primary" href=${href("endpoints", id, "edit")}><${Icon} name="edit" size=${16} />Edit</a>
+      ${maySee("audit") && html`<a class="button" href=${href("audit", { entity_id: id })}>History</a>`}
+      <${EditOnly}><button type="button" class="button button-quiet-danger" onClick=${() => setDeleting(true)}><${Icon} name="trash" size=${16} />Delete</button><//>
+      <${EditOnly}><a class="button button-primary" href=${href("endpoints", id, "edit")}><${Icon} name="edit" size=${16} />Edit</a><//>
     <//>
     <${LoadProblem} error=${error} reload=${reload} />
     <div class="columns">
@@ -93,7 +94,7 @@ function Traffic({ endpoint }) {
 /** What the snippets hang on: the data plane's address and the formats that the models speak. */
 function useCallFacts(endpoint) {
   const { data, error, reload } = useLoad(
-    (signal) => Promise.all([readProviders(signal), read("/status", {}, signal)]), [],
+    (signal) => Promise.all([readProviders(signal), isConfined() ? { listen: location.host, admin_listen: null } : read("/status", {}, signal)]), [],
   );
   const used = new Set(endpoint.model_mappings.map((mapping) => mapping.model_definition.provider));
   const [providers, status] = data ?? [[], null];
@@ -135,7 +136,7 @@ function BoundResources({ endpoint }) {
     setDeleting(null);
     reload();
   };
-  const add = html`<button type="button" class="button button-small" onClick=${() => setAdding(true)}><${Icon} name="plus" size=${14} />Add</button>`;
+  const add = html`<${EditOnly}><button type="button" class="button button-small" onClick=${() => setAdding(true)}><${Icon} name="plus" size=${14} />Add</button><//>`;
   const columns = listColumns(setDeleting).filter((column) => column.key !== "endpoint");
   return html`<${Section} title="Bindings" lead=${data?.items.length ? formatPlural(data.items.length, "resource") : null} action=${add}>
     ${error && html`<${LoadProblem} error=${error} reload=${reload} />`}

@@ -1,4 +1,5 @@
 // The list of endpoints with their split, to search and to page through.
+import { EditOnly } from "../access.js";
 import { readProviders } from "../api.js";
 import { Ago, Tags } from "../components/badge.js";
 import { Empty } from "../components/feedback.js";
@@ -35,7 +36,7 @@ export function Endpoints({ query }) {
     if (q !== (query.get("q") || "")) go(href("endpoints", filters), { replace: true });
   }, [q]);
   const filtered = Object.values(filters).some(Boolean);
-  const create = html`<a class="button button-primary" href=${href("endpoints", "new")}><${Icon} name="plus" size=${16} />New endpoint</a>`;
+  const create = html`<${EditOnly}><a class="button button-primary" href=${href("endpoints", "new")}><${Icon} name="plus" size=${16} />New endpoint</a><//>`;
   return html`
     <${PageHead} title="Endpoints" lead="The names that applications call, and the models behind them.">${create}<//>
     <div class="filters">

@@ -1,4 +1,5 @@
 // Model definitions: a provider's model, reached with a stored key.
+import { EditOnly } from "../access.js";
 import { call, readAll, readProviders } from "../api.js";
 import { Ago, Badge } from "../components/badge.js";
 import { SaveProblem } from "../components/conflict.js";
@@ -42,7 +43,7 @@ export function Models({ id, query }) {
   const filtered = filters.provider || filters.secret_id;
   return html`
     <${PageHead} title="Models" lead="A provider's model with the key that it is called with. Endpoints are made of these.">
-      <a class="button button-primary" href=${href("models", "new")}><${Icon} name="plus" size=${16} />New model</a>
+      <${EditOnly}><a class="button button-primary" href=${href("models", "new")}><${Icon} name="plus" size=${16} />New model</a><//>
     <//>
     <${LoadProblem} error=${choices.error} reload=${choices.reload} />
     <div class="filters">
@@ -54,7 +55,7 @@ export function Models({ id, query }) {
     <${PagedTable} label="Models" pages=${pages} columns=${COLUMNS} rowKey=${(row) => row.model_definition_id}
       empty=${filtered
         ? html`<${Empty} title="No model fits these filters" action=${html`<a class="button" href=${href("models")}>Show all</a>`} />`
-        : html`<${Empty} title="No models yet" action=${html`<a class="button button-primary" href=${href("models", "new")}>Define a model</a>`}>
+        : html`<${Empty} title="No models yet" action=${html`<${EditOnly}><a class="button button-primary" href=${href("models", "new")}>Define a model</a><//>`}>
             A model definition names a provider's model and the secret it is called with.<//>`} />
     ${id === "new" && choices.data && html`<${CreateDialog} secrets=${secrets} providers=${providers} onDone=${done} />`}
     ${id && id !== "new" && choices.data && html`<${EditDialog} key=${id} id=${id} secrets=${secrets} providers=${providers} onDone=${done} />`}

@@ -1,4 +1,5 @@
 // Provider keys: stored encrypted, shown masked.
+import { EditOnly } from "../access.js";
 import { call, readProviders } from "../api.js";
 import { Ago, Badge } from "../components/badge.js";
 import { SaveProblem } from "../components/conflict.js";
@@ -51,7 +52,7 @@ export function Secrets({ id, query }) {
   const known = providers.data || [];
   return html`
     <${PageHead} title="Secrets" lead="Provider keys. Encrypted when they arrive; only a mask is ever shown.">
-      <a class="button button-primary" href=${href("secrets", "new")}><${Icon} name="plus" size=${16} />New secret</a>
+      <${EditOnly}><a class="button button-primary" href=${href("secrets", "new")}><${Icon} name="plus" size=${16} />New secret</a><//>
     <//>
     <${LoadProblem} error=${providers.error} reload=${providers.reload} />
     <div class="filters">
@@ -61,7 +62,7 @@ export function Secrets({ id, query }) {
     <${PagedTable} label="Secrets" pages=${pages} columns=${COLUMNS} rowKey=${(row) => row.secret_id}
       empty=${provider
         ? html`<${Empty} title="No secret of this provider" />`
-        : html`<${Empty} title="No secrets yet" action=${html`<a class="button button-primary" href=${href("secrets", "new")}>Store a provider key</a>`}>
+        : html`<${Empty} title="No secrets yet" action=${html`<${EditOnly}><a class="button button-primary" href=${href("secrets", "new")}>Store a provider key</a><//>`}>
             A secret is a provider's key. Models use it; applications never see it.<//>`} />
     ${id === "new" && providers.data && html`<${CreateDialog} providers=${known} onDone=${done} />`}
     ${id && id !== "new" && providers.data && html`<${EditDialog} key=${id} id=${id} providers=${known} onDone=${done} />`}
