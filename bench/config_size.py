@@ -26,7 +26,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from gateway.app import Gateway, build_gateway
+from gateway.app import build_gateway
 from gateway.entities import (
     ApiKeyId,
     EndpointId,
@@ -46,6 +46,7 @@ from gateway.entities import (
 from gateway.installation import Installation
 from gateway.ports import Transaction
 from gateway.providers import allowed_origin
+from gateway.running import Gateway
 from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.snapshots import read_snapshot

@@ -12,12 +12,10 @@ import os
 import random
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from aiohttp import web
 
-from gateway import __version__
 from gateway.clock import SystemClock
 from gateway.configuration_file import ConfigurationFile
 from gateway.control import (
@@ -35,13 +33,11 @@ from gateway.control.mlflow import (
 )
 from gateway.control.ui import add_ui_routes
 from gateway.control.upkeep import Upkeep
-from gateway.errors import DatabaseDamagedError, GatewayError, LockgateError, ManifestError
+from gateway.errors import DatabaseDamagedError, GatewayError, ManifestError
 from gateway.fleet import Alone, Fleet
 from gateway.installation import Installation, Seat, open_installation, take_seat
 from gateway.installation.heartbeat import Heartbeat, Held
-from gateway.installation.keys import KeyLoader
 from gateway.installation.service import VaultService
-from gateway.ports import Clock, Store
 from gateway.proxy import (
     PassOn,
     ProxyParts,
@@ -52,141 +48,25 @@ from gateway.proxy import (
     find_renderer,
 )
 from gateway.routing.health_table import (
-    HealthTable,
-    TargetState,
     build_health_table,
-    list_states,
 )
 from gateway.routing.snapshot import Snapshot, SnapshotHolder
-from gateway.secret import Secret
+from gateway.running import Gateway, Refresher, Serving
 from gateway.settings import Settings
 from gateway.snapshots import read_snapshot
+from gateway.status import describe, list_faults, watch_metrics
 from gateway.store.spool import Spool
 from gateway.telemetry.metrics import Metrics
-from gateway.vault.configs import ModelConfigCache, Quarantined
+from gateway.vault.configs import ModelConfigCache
 from gateway.web import Renderer, build_rescue
 
 logger = logging.getLogger("lockgate.app")
 
-POLL_INTERVAL_S = 0.2  # how soon a change made by another process is served
-MAX_STALE_S = 300.0  # how old a snapshot may be before /readyz refuses
 # An admin's write answers within a second while another process keeps the database locked. Batches
 # of a gateway beside this one hold it for 17 ms.
 LOCK_WAIT_S = 0.7
+
 _FLUSH_LIMIT_S = 1.0  # who reads the ledger gets what is stored, should the rest not come soon
-
-
-@dataclass(slots=True)
-class Gateway:
-    """One running gateway: its applications and what has to be stopped in the end."""
-
-    settings: Settings
-    installation: Installation
-    serving: Serving
-    usage: UsageWriter
-    metrics: Metrics
-    healths: HealthTable
-    clock: SystemClock
-    refresher: Refresher
-    heartbeat: Heartbeat
-    vault: VaultService
-    started_at: int
-    fleet: Fleet
-    seat: Seat
-    file: ConfigurationFile | None = None
-    declared: DeclaredConfiguration | None = None
-    apps: tuple[web.Application, ...] = ()  # data plane first; then the control plane's own
-
-    @property
-    def admin_token(self) -> Secret | None:
-        """The token made at the first start, to be printed once."""
-        return self.installation.admin_token
-
-    async def close(self) -> None:
-        """Stop the background work, flush the ledger, close the database."""
-        if self.file is not None:
-            await self.file.stop()
-        await self.vault.stop()
-        await self.refresher.stop()
-        await self.heartbeat.stop()
-        await self.usage.stop()
-        await self.installation.store.close()
-        self.seat.leave()
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """What requests are served from: the snapshot and the opened credentials of its epoch."""
-
-    snapshots: SnapshotHolder
-    configs: ModelConfigCache
-    fleet: Fleet
-
-    def swap(self, snapshot: Snapshot) -> None:
-        """Serve a newer snapshot from the next request on; forget credentials of older ones."""
-        if self.snapshots.swap(snapshot):
-            self.configs.advance(snapshot.epoch, snapshot.sealed)
-            self.fleet.offer(snapshot)
-
-
-class Refresher:
-    """Serves changes that other processes commit: looks at the database's version, follows it."""
-
-    def __init__(self, store: Store, keys: KeyLoader, serving: Serving, clock: Clock) -> None:
-        self._store = store
-        self._keys = keys
-        self._serving = serving
-        self._clock = clock
-        self._seen_at_s = clock.monotonic_s()
-        self._is_behind = False
-        self._task: asyncio.Task[None] | None = None
-        self.fault: str | None = None
-
-    @property
-    def stale_s(self) -> float:
-        """Seconds since the database last answered."""
-        return self._clock.monotonic_s() - self._seen_at_s
-
-    def start(self) -> None:
-        """Begin to poll."""
-        self._task = asyncio.create_task(self._run(), name="snapshot refresher")
-
-    async def stop(self) -> None:
-        """End the polling."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def follow(self) -> None:
-        """Look whether anything was committed, and serve it; what cannot be read is read again."""
-        self._is_behind = await self._store.changed() or self._is_behind
-        if self._is_behind:  # the store tells of a change once, read or not
-            await self.refresh()
-            self._is_behind = False
-        self._seen_at_s = self._clock.monotonic_s()
-
-    async def refresh(self) -> None:
-        """Read what has changed and serve it, if the database is ahead; keys come first."""
-        current = self._serving.snapshots.current
-        async with self._keys.read() as tx:
-            if await tx.get_epoch() <= current.epoch:
-                return  # our own commit, or a batch of the ledger
-            snapshot = await read_snapshot(tx, current)
-        self._serving.swap(snapshot)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(POLL_INTERVAL_S)
-            try:
-                await self.follow()
-                self._report(None)
-            except LockgateError as error:
-                self._report(error.detail)
-
-    def _report(self, fault: str | None) -> None:
-        if fault != self.fault:
-            logger.warning("database: %s", fault or "answers again")
-            self.fault = fault
 
 
 async def build_gateway(settings: Settings, fleet: Fleet | None = None) -> Gateway:
@@ -292,80 +172,12 @@ def _build_apps(gateway: Gateway) -> None:
     gateway.declared = DeclaredConfiguration(control)
     upkeep = Upkeep(control)
     data_app = _build_root()
-    gateway.metrics.watch(
-        "ledger_backlog", "Usage rows in memory, not yet stored", lambda: gateway.usage.backlog
-    )
-    gateway.metrics.watch(
-        "ledger_spool_rows",
-        "Usage rows that wait on the disk for the database",
-        lambda: gateway.usage.spooled,
-    )
-    gateway.metrics.watch(
-        "ledger_spool_bytes",
-        "Disk that waiting usage rows take",
-        lambda: gateway.usage.spool_bytes,
-    )
-    gateway.metrics.watch_total(
-        "ledger_dropped", "Usage rows given up since the start", lambda: gateway.usage.dropped
-    )
-    gateway.metrics.watch(
-        "snapshot_epoch",
-        "Number of the snapshot served",
-        lambda: gateway.serving.snapshots.current.epoch,
-    )
-    gateway.metrics.watch(
-        "quarantined_credentials",
-        "Stored credentials that do not open",
-        lambda: len(_list_quarantined(gateway)),
-    )
-    gateway.metrics.watch(
-        "configuration_file_faults",
-        "What is wrong with the newest version of the configuration file",
-        lambda: 0 if gateway.file is None else len(gateway.file.faults),
-    )
-    gateway.metrics.watch_table(
-        "target_blocked",
-        "Targets that are not asked, or by single requests only",
-        ("model", "state"),
-        lambda: [
-            ((found.model_definition_name, found.state), 1.0) for found in _list_states(gateway)
-        ],
-    )
-    gateway.metrics.watch_total(
-        "target_blocks",
-        "How often a target was taken out: circuit, cooling, quarantine",
-        lambda: gateway.healths.blocks,
-    )
-    gateway.metrics.watch_total(
-        "admin_wrong_credentials",
-        "Wrong credentials of admins since the start",
-        lambda: control.throttle.failures,
-    )
-    gateway.metrics.watch_total(
-        "admin_refused_attempts",
-        "Credentials of admins that were not looked at, because of too many wrong ones",
-        lambda: control.throttle.refusals,
-    )
+    watch_metrics(gateway, control, upkeep)
     add_operation_routes(
         data_app,
-        ready=lambda: _list_faults(gateway),
+        ready=lambda: list_faults(gateway),
         render_metrics=lambda: _render_metrics(gateway),
         may_read_metrics=lambda request: may_read_metrics(control, request),
-    )
-    gateway.metrics.watch_table(
-        "secret_expires_seconds",
-        "Until the provider lets a credential end; below 0: since it has",
-        ("secret",),
-        lambda: [
-            ((row.secret_name,), (row.expires_at - gateway.clock.now_ms()) / 1000)
-            for row in upkeep.expiring
-        ],
-    )
-    gateway.metrics.watch_table(
-        "secret_refused",
-        "Secrets whose new value the provider refuses while the former one serves",
-        ("secret",),
-        lambda: [((name,), 1.0) for name in _list_refused(gateway)],
     )
     data_app.cleanup_ctx.append(_background(gateway, upkeep))
     own_address = gateway.settings.admin_listen is not None
@@ -416,7 +228,7 @@ def _build_control(gateway: Gateway) -> ControlParts:
         return await gateway.fleet.wait(snapshot.epoch)
 
     async def status() -> dict[str, Any]:
-        return _describe(gateway)
+        return describe(gateway)
 
     async def flush() -> None:
         await gateway.fleet.flush()
@@ -440,70 +252,8 @@ def _build_control(gateway: Gateway) -> ControlParts:
     )
 
 
-def _describe(gateway: Gateway) -> dict[str, Any]:
-    workers = gateway.fleet.describe()
-    return {
-        "version": __version__,
-        "started_at": gateway.started_at,
-        "uptime_ms": gateway.clock.now_ms() - gateway.started_at,
-        "workers": 1 if isinstance(gateway.fleet, Alone) else len(workers),
-        "worker_processes": workers,
-        "ledger_backlog": gateway.usage.backlog,
-        "ledger_spool_rows": gateway.usage.spooled,
-        "ledger_spool_bytes": gateway.usage.spool_bytes,
-        "ledger_dropped": gateway.usage.dropped,
-        "database_fault": _find_database_fault(gateway),
-        "quarantined": [asdict(found) for found in _list_quarantined(gateway)],
-        "targets": _describe_targets(gateway),
-    }
-
-
-def _describe_targets(gateway: Gateway) -> list[dict[str, Any]]:
-    """Return the targets that are not simply asked, and from when on they are."""
-    now_ms = gateway.clock.now_ms()
-    return [
-        {
-            "model_definition_id": found.model_definition_id,
-            "model_definition_name": found.model_definition_name,
-            "state": found.state,
-            "until": now_ms + int(found.wait_s * 1000),
-            "reason": found.reason,
-            "times": found.times,
-            "secret_name": found.secret_name,
-            "former_until": found.former_until,
-        }
-        for found in _list_states(gateway)
-    ]
-
-
-def _list_states(gateway: Gateway) -> list[TargetState]:
-    snapshot = gateway.serving.snapshots.current
-    return list_states(gateway.healths, snapshot, gateway.clock.monotonic_s())
-
-
-def _list_refused(gateway: Gateway) -> list[str]:
-    states = _list_states(gateway)
-    return sorted({found.secret_name for found in states if found.former_until is not None})
-
-
-def _find_database_fault(gateway: Gateway) -> str | None:
-    return gateway.refresher.fault or gateway.usage.fault or gateway.installation.store.fault
-
-
-def _list_quarantined(gateway: Gateway) -> list[Quarantined]:
-    """Return the credentials that do not open, here or in a worker."""
-    found = (*gateway.serving.configs.quarantined(), *gateway.fleet.quarantined())
-    return list({row.secret_id: row for row in found}.values())
-
-
 async def _render_metrics(gateway: Gateway) -> bytes:
     return gateway.metrics.render(await gateway.fleet.collect())
-
-
-async def _list_faults(gateway: Gateway) -> list[str]:
-    if gateway.refresher.stale_s > MAX_STALE_S:
-        return ["the database has not answered for longer than a snapshot may be served"]
-    return gateway.fleet.list_faults()
 
 
 def _background(gateway: Gateway, upkeep: Upkeep) -> Any:

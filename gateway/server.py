@@ -20,10 +20,11 @@ from typing import Any, NoReturn
 
 from aiohttp import hdrs, web
 
-from gateway.app import Gateway, build_gateway, build_plane
+from gateway.app import build_gateway, build_plane
 from gateway.errors import InstallationError, MalformedRequestError
 from gateway.process import harden_process, raise_descriptor_limit
 from gateway.proxy import PassOn, ProxyPlane, render_error
+from gateway.running import Gateway
 from gateway.settings import Address, Settings
 from gateway.telemetry.logs import configure_logging
 from gateway.web import Handler

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app import Gateway, build_gateway
+from gateway.app import build_gateway
 from gateway.entities import EndpointId, GatewaySecretInfo, SealedSecret
 from gateway.errors import StoreUnavailableError
 from gateway.installation import Installation, open_installation
 from gateway.ports import Transaction
 from gateway.providers import allowed_origin
+from gateway.running import Gateway
 from gateway.secret import Secret
 from gateway.settings import Settings
 from gateway.vault.configs import GatewayModelConfig

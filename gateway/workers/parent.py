@@ -17,9 +17,10 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway.app import Gateway, build_gateway
+from gateway.app import build_gateway
 from gateway.clock import SystemClock
 from gateway.process import harden_process, raise_descriptor_limit
+from gateway.running import Gateway
 from gateway.server import (
     Traffic,
     bind_all,
