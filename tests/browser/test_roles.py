@@ -110,3 +110,13 @@ async def test_a_confined_auditor_sees_its_changes_and_no_chain(admin: Admin) ->
     await expect(admin.page.get_by_role("heading", name="Chain")).to_have_count(0)
     await expect(admin.page.get_by_role("link", name="Export")).to_have_count(0)
     await expect(admin.page.get_by_role("alert")).to_have_count(0)
+
+
+async def test_a_confined_editor_makes_an_api_key_for_what_it_reaches(admin: Admin) -> None:
+    await sign_in_as(admin, "editor", "team-a-*")
+    await admin.open("keys/new")
+    await admin.page.get_by_label("Name").fill("app-of-team-a")
+    await admin.page.get_by_role("button", name="Create API key").click()
+    await expect(admin.page.get_by_text("Copy it now")).to_be_visible()
+    [key] = (await admin.call("GET", "/api-keys?name=app-of-team-a"))["items"]
+    assert key["allowed_endpoints"] == ["team-a-*"]

@@ -35,6 +35,11 @@ export function isConfined() {
   return !current?.scopes.includes("*");
 }
 
+/** The names of endpoints, as patterns, that the session reaches; all are `*`. */
+export function listScopes() {
+  return isConfined() ? current?.scopes ?? [] : ["*"];
+}
+
 /** Whether the session has a right; all have none in particular. */
 export function may(right) {
   return !right || Boolean(RIGHTS[current?.role]?.includes(right));
