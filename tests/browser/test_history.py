@@ -30,3 +30,19 @@ async def test_a_change_is_compared_and_rolled_back(admin: Admin) -> None:
     await expect(dialog).to_have_count(0)
     await expect(newest).to_contain_text("chat")
     assert (await admin.call("GET", path))["name"] == "chat"
+
+
+async def test_on_a_narrow_screen_the_buttons_leave_the_epoch_in_view(admin: Admin) -> None:
+    await admin.make_secret("one")
+    await admin.make_secret("two")
+    await admin.page.set_viewport_size({"width": 400, "height": 800})
+    await admin.enter("history")
+    row = admin.page.get_by_role("row").filter(has_text="one").first
+    buttons = row.get_by_role("button")
+    await expect(buttons).to_have_count(3)
+    epoch = await row.locator(".number").first.bounding_box()
+    assert epoch is not None
+    for place in [await button.bounding_box() for button in await buttons.all()]:
+        assert place is not None
+        assert place["y"] > epoch["y"] + epoch["height"]
+        assert 0 <= place["x"] <= place["x"] + place["width"] <= 400

@@ -72,3 +72,51 @@ async def test_a_confined_editor_begins_with_its_endpoints(admin: Admin) -> None
     await admin.open("models")
     await expect(admin.page.get_by_role("heading", name="Models", level=1)).to_be_visible()
     await expect(admin.page.get_by_role("link", name="New model")).to_have_count(0)
+
+
+async def test_a_viewer_of_a_secret_cannot_end_its_former_value_nor_rotate_keys(
+    admin: Admin,
+) -> None:
+    secret = await admin.make_secret("rotated")
+    rotation = {"secret_value": {"api_key": "canary-key-that-is-newer"}, "grace_ms": 3_600_000}
+    await admin.call("POST", f"/secrets/{secret['secret_id']}/rotate", rotation)
+    await sign_in_as(admin, "viewer")
+    vault = admin.page.get_by_role("heading", name="Vault", level=2)
+    await expect(vault).to_be_visible()
+    await expect(admin.page.get_by_role("button", name="Rotate")).to_have_count(0)
+    await expect(link(admin, "History")).to_have_count(0)
+    await admin.open(f"secrets/{secret['secret_id']}")
+    await expect(admin.page.get_by_text("The former value")).to_be_visible()
+    for name in ("End it now", "Test"):
+        await expect(admin.page.get_by_role("button", name=name)).to_have_count(0)
+
+
+async def test_an_auditor_looks_at_the_history_and_does_not_roll_back(admin: Admin) -> None:
+    await admin.make_secret("one")
+    await admin.make_secret("two")
+    await sign_in_as(admin, "auditor")
+    await link(admin, "History").click()
+    await expect(admin.page.get_by_role("button", name="Against now").first).to_be_visible()
+    await expect(admin.page.get_by_role("button", name="Roll back")).to_have_count(0)
+
+
+async def test_a_confined_auditor_sees_its_changes_and_no_chain(admin: Admin) -> None:
+    model = await admin.make_model("of-all", await admin.make_secret("of-all"))
+    await admin.make_endpoint("team-a-chat", model)
+    await sign_in_as(admin, "auditor", "team-a-*")
+    await expect(link(admin, "History")).to_have_count(0)
+    await link(admin, "Audit").click()
+    await expect(admin.page.get_by_role("link", name="team-a-chat").first).to_be_visible()
+    await expect(admin.page.get_by_role("heading", name="Chain")).to_have_count(0)
+    await expect(admin.page.get_by_role("link", name="Export")).to_have_count(0)
+    await expect(admin.page.get_by_role("alert")).to_have_count(0)
+
+
+async def test_a_confined_editor_makes_an_api_key_for_what_it_reaches(admin: Admin) -> None:
+    await sign_in_as(admin, "editor", "team-a-*")
+    await admin.open("keys/new")
+    await admin.page.get_by_label("Name").fill("app-of-team-a")
+    await admin.page.get_by_role("button", name="Create API key").click()
+    await expect(admin.page.get_by_text("Copy it now")).to_be_visible()
+    [key] = (await admin.call("GET", "/api-keys?name=app-of-team-a"))["items"]
+    assert key["allowed_endpoints"] == ["team-a-*"]

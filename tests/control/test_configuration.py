@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from tests.control.conftest import CANARY, Control, Reply, run_control
+from tests.control.test_roles import bearer, make_token
 
 VALUE = {"api_key": {"value": CANARY}}
 
@@ -349,3 +350,17 @@ async def test_a_large_document_is_taken_here_and_nowhere_else(control: Control)
 async def send(control: Control, path: str, raw: bytes) -> Reply:
     headers = {"Content-Type": "application/json"}
     return await control.call("POST", path, data=io.BytesIO(raw), headers=headers)
+
+
+async def test_digests_of_api_keys_are_for_those_who_apply_or_audit_them(control: Control) -> None:
+    await apply(control, build_document())
+    whole = await read(control)
+    for role in ("auditor", "editor", "admin"):
+        reply = await control.get("/configuration", **bearer(await make_token(control, role)))
+        assert reply.json["document"]["api_keys"] == whole["document"]["api_keys"]
+    viewer = bearer(await make_token(control, "viewer"))
+    seen = (await control.get("/configuration", **viewer)).json
+    assert seen["document"]["api_keys"] == [{"name": "app"}]
+    assert seen["digest"] == whole["digest"]
+    again = await apply(control, seen["document"], prune=True)
+    assert (again.status, again.json["applied"]) == (200, False)

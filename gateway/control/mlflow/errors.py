@@ -27,6 +27,8 @@ _ROWS: Final[tuple[tuple[type[LockgateError], str, int | None], ...]] = (
     (errors.UnauthenticatedError, "UNAUTHENTICATED", 401),
     (errors.ForbiddenError, "PERMISSION_DENIED", 403),
     (errors.HostNotAllowedError, "PERMISSION_DENIED", 403),
+    (errors.ReadOnlyError, "PERMISSION_DENIED", 403),
+    (errors.TooManyAttemptsError, "REQUEST_LIMIT_EXCEEDED", 429),
     (errors.NotSupportedError, "NOT_IMPLEMENTED", 501),
     (errors.RequestError, "BAD_REQUEST", None),
     (errors.StorageFullError, "RESOURCE_EXHAUSTED", None),

@@ -5,14 +5,29 @@ import { html } from "./view.js";
 
 const RIGHTS = { viewer: [], auditor: ["audit"], editor: ["edit"], admin: ["audit", "edit", "admin"] };
 const SHARED = new Set(["models", "secrets"]); // no endpoint's own: with scopes they are only read
-const OF_ALL = new Set(["overview", "tokens"]); // views that reach beyond single endpoints
-const VIEW_RIGHTS = { audit: "audit", tokens: "admin" };
+const OF_ALL = new Set(["overview", "history", "tokens"]); // views that reach beyond single endpoints
+const VIEW_RIGHTS = { history: "audit", audit: "audit", tokens: "admin" };
+// Views, and the sections of a configuration file that they show.
+const SECTIONS = {
+  endpoints: "endpoints",
+  models: "model_definitions",
+  secrets: "secrets",
+  keys: "api_keys",
+  bindings: "bindings",
+};
 
 let current = null;
+let source = null;
 
-/** Take up what a session may do; null when there is none. */
-export function setAccess(session) {
+/** Take up what a session may do, null when there is none, and the file that rules here, if one does. */
+export function setAccess(session, file) {
   current = session;
+  source = file;
+}
+
+/** The configuration file that a view's things come from; null if they are changed here. */
+export function findSource(view) {
+  return source?.sections.includes(SECTIONS[view]) ? source : null;
 }
 
 /** Whether the session is confined to some endpoints. */
@@ -20,7 +35,13 @@ export function isConfined() {
   return !current?.scopes.includes("*");
 }
 
-function may(right) {
+/** The names of endpoints, as patterns, that the session reaches; all are `*`. */
+export function listScopes() {
+  return isConfined() ? current?.scopes ?? [] : ["*"];
+}
+
+/** Whether the session has a right; all have none in particular. */
+export function may(right) {
   return !right || Boolean(RIGHTS[current?.role]?.includes(right));
 }
 
@@ -33,6 +54,7 @@ export function maySee(view) {
 export function explainReadOnly() {
   const view = parseHash(location.hash).parts[0];
   if (!may("edit")) return `Your role, ${current?.role}, reads only.`;
+  if (findSource(view)) return "This comes from the configuration file.";
   if (SHARED.has(view) && isConfined()) return "Your token is confined to some endpoints: this is shared by all.";
   return null;
 }

@@ -1,5 +1,5 @@
 // The page's frame: the session, the navigation and the current view.
-import { maySee, setAccess } from "./access.js";
+import { findSource, isConfined, maySee, setAccess } from "./access.js";
 import { closeSession, findSession, read, watchSession } from "./api.js";
 import { LoadProblem, NoticeHost } from "./components/feedback.js";
 import { Navigation, VIEWS } from "./components/navigation.js";
@@ -32,15 +32,6 @@ const PAGES = {
   tokens: AdminTokens,
 };
 
-// Views, and the sections of a configuration file that they show.
-const SECTIONS = {
-  endpoints: "endpoints",
-  models: "model_definitions",
-  secrets: "secrets",
-  keys: "api_keys",
-  bindings: "bindings",
-};
-
 function pickPage(view, id, action) {
   if (view === "endpoints" && (id === "new" || action === "edit")) return EndpointEditor;
   if (view === "endpoints" && id) return EndpointPage;
@@ -48,13 +39,13 @@ function pickPage(view, id, action) {
 }
 
 /** The view that the address names; a new thing is a new view, with nothing left of the old. */
-function Content({ route, file }) {
+function Content({ route }) {
   const [view, id, action] = route.parts;
   const Page = pickPage(view, id, action);
   const key = Page === PAGES[view] ? view : `${view}/${id}/${action}`;
-  const fixed = file !== null && file.sections.includes(SECTIONS[view]);
-  return html`<main class="content ${fixed ? "read-only" : ""}" id="content">
-    ${fixed && html`<p class="source">What is shown here comes from the file <code>${file.path}</code>: change it there.</p>`}
+  const file = findSource(view);
+  return html`<main class="content" id="content">
+    ${file && html`<p class="source">What is shown here comes from the file <code>${file.path}</code>: change it there.</p>`}
     <${Page} key=${key} id=${id} query=${route.query} /></main>`;
 }
 
@@ -70,7 +61,7 @@ function App() {
   const [error, setError] = useState(null);
   const [file, setFile] = useState(null); // that the configuration comes from
   const address = useRoute();
-  setAccess(session ?? null);
+  setAccess(session ?? null, file);
   const route = readRoute(address);
 
   const resume = useCallback(() => {
@@ -85,7 +76,7 @@ function App() {
     resume();
   }, []);
   useEffect(() => {
-    if (session) read("/status").then((status) => setFile(status.configuration_file), () => {});
+    if (session && !isConfined()) read("/status").then((status) => setFile(status.configuration_file), () => {});
   }, [session]);
   const signIn = (opened) => {
     setEnded(false);
@@ -107,7 +98,7 @@ function App() {
   return html`<div class="frame">
     <a class="skip" href="#content" onClick=${skip}>Skip to content</a>
     <${Navigation} current=${route.parts[0]} session=${session} onSignOut=${signOut} />
-    <${Content} route=${route} file=${file} />
+    <${Content} route=${route} />
     <${NoticeHost} />
   </div>`;
 }

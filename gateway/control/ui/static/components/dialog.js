@@ -30,11 +30,15 @@ export function Dialog({ title, onClose, wide = false, children }) {
   </dialog>`;
 }
 
-/** The row of buttons at a dialog's or form's end; who may not save is told why. */
-export function Actions({ busy, submitLabel, onCancel, danger = false, disabled = false, children }) {
+/**
+ * The row of buttons at a dialog's or form's end; who may not save is told why, and gets of the other
+ * buttons only `always`, those that change nothing.
+ */
+export function Actions({ busy, submitLabel, onCancel, danger = false, disabled = false, always, children }) {
   const readOnly = explainReadOnly();
   return html`<footer class="actions">
     ${readOnly ? html`<span class="muted">${readOnly}</span>` : children}
+    ${always}
     <span class="actions-gap" />
     ${onCancel && html`<button type="button" class="button" onClick=${onCancel}>Cancel</button>`}
     <button type="submit" class="button ${danger ? "button-danger" : "button-primary"}"

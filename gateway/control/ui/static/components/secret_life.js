@@ -1,4 +1,5 @@
 // The life of a secret's value: when it ends, the one before it, and what its provider says to it.
+import { EditOnly } from "../access.js";
 import { call } from "../api.js";
 import { DAY_MS, formatAgo, formatDuration } from "../format.js";
 import { html, useEffect, useRef, useState } from "../view.js";
@@ -50,7 +51,7 @@ export function Former({ entity, etag, reload }) {
   return html`<div class="in-use">
     <p>The former value <code>${masks}</code> stands in where the provider refuses the new one;
       it ends <${Ago} at=${entity.previous_value.grace_until} />.</p>
-    <p><button type="button" class="button button-small" onClick=${end}>End it now</button></p>
+    <${EditOnly}><p><button type="button" class="button button-small" onClick=${end}>End it now</button></p><//>
     <${Problem} error=${error} />
   </div>`;
 }

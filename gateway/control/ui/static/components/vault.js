@@ -1,5 +1,6 @@
 // The vault's keys: what stands under which term, advice, and a rotation with its progress.
 // Rule: the gateway rotates; this page only asks and shows, and may be left meanwhile.
+import { may } from "../access.js";
 import { call, read } from "../api.js";
 import { formatCount, formatPlural } from "../format.js";
 import { useLoad, useRefresh } from "../load.js";
@@ -25,9 +26,9 @@ export function Vault() {
   const [asking, setAsking] = useState(false);
   const running = data?.rotation.running ?? false;
   useRefresh(reload, running ? RUNNING_MS : REFRESH_MS);
-  if (!data) return error && error.status !== 403 ? html`<${LoadProblem} error=${error} reload=${reload} />` : null;
+  if (!data) return error ? html`<${LoadProblem} error=${error} reload=${reload} />` : null;
   const label = ["loading", "moving"].includes(data.rotation.phase) ? "Finish the rotation" : "Rotate";
-  const button = !running && html`<button type="button" class="button button-small" onClick=${() => setAsking(true)}>${label}</button>`;
+  const button = !running && may("admin") && html`<button type="button" class="button button-small" onClick=${() => setAsking(true)}>${label}</button>`;
   return html`<${Section} title="Vault" action=${button}>
     ${data.advice.map((sentence) => html`<${Problem} key=${sentence} error=${{ message: `${sentence[0].toUpperCase()}${sentence.slice(1)}.` }} />`)}
     ${data.rotation.fault && html`<${Problem} error=${{ message: data.rotation.fault }} />`}

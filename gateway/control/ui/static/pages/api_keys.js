@@ -1,5 +1,5 @@
 // API keys: what applications send. The value is shown once, when it is made.
-import { EditOnly } from "../access.js";
+import { EditOnly, listScopes } from "../access.js";
 import { call } from "../api.js";
 import { Ago, Badge, Chips } from "../components/badge.js";
 import { SaveProblem } from "../components/conflict.js";
@@ -60,7 +60,7 @@ export function ApiKeys({ id }) {
 function readForm(entity) {
   return {
     name: entity?.name ?? "",
-    globs: (entity?.allowed_endpoints ?? ["*"]).join("\n"),
+    globs: (entity?.allowed_endpoints ?? listScopes()).join("\n"),
     expires: dumpLocalTime(entity?.expires_at),
     disabled: entity?.disabled ?? false,
   };

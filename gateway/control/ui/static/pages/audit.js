@@ -1,4 +1,5 @@
 // Who changed what, and how it was before.
+import { isConfined } from "../access.js";
 import { addressOf } from "../api.js";
 import { AuditChain } from "../components/audit_chain.js";
 import { Badge } from "../components/badge.js";
@@ -15,10 +16,10 @@ import { RANGES, sinceOf } from "../usage_data.js";
 import { html, useState } from "../view.js";
 
 const KINDS = { create: "good", update: "plain", delete: "bad", chain_broken: "bad" };
-const ACTIONS = [["", "All actions"], ...["create", "update", "delete", "apply", "rollback", "rotate", "login", "logout"].map((name) => [name, name])];
+const ACTIONS = [["", "All actions"], ...["create", "update", "delete", "login", "logout", "refuse", "chain_broken"].map((name) => [name, name])];
 const TIMES = [["", "Any time"], ...Object.entries(RANGES).map(([key, { title }]) => [key, title])];
 const TEXTS = { actor: ["Who", "anyone"], entity_name: ["Name", "any"], request_id: ["Request id", "any"], source_address: ["Address", "any"] };
-const TYPES = [["", "Everything"], ["secret", "Secrets"], ["model_definition", "Models"], ["endpoint", "Endpoints"], ["api_key", "API keys"], ["binding", "Bindings"], ["admin_token", "Admin tokens"], ["session", "Sessions"]];
+const TYPES = [["", "Everything"], ["secret", "Secrets"], ["model_definition", "Models"], ["endpoint", "Endpoints"], ["api_key", "API keys"], ["binding", "Bindings"], ["admin_token", "Admin tokens"], ["session", "Sessions"], ["kek_term", "Key terms"], ["root_key", "Root key"], ["audit", "The audit log"]];
 const VIEWS = { secret: "secrets", model_definition: "models", endpoint: "endpoints", api_key: "keys" };
 
 function Name({ row }) {
@@ -68,12 +69,13 @@ export function Audit({ query }) {
   const { texts, sought, set } = useTexts(query);
   const pages = usePages("/audit", { ...picked, ...sought, since: range ? sinceOf(range) : "" });
   const filter = (change) => go(href("audit", { ...picked, range, ...change }));
+  const whole = !isConfined(); // part of a chain cannot be checked
   const isFiltered = range || Object.values({ ...picked, ...sought }).some(Boolean);
   return html`
     <${PageHead} title="Audit" lead="Every change of the configuration, newest first. Secrets stand here masked.">
-      <a class="button" href=${addressOf("/audit/export")} download="lockgate-audit.jsonl">Export</a>
+      ${whole && html`<a class="button" href=${addressOf("/audit/export")} download="lockgate-audit.jsonl">Export</a>`}
     <//>
-    <${AuditChain} />
+    ${whole && html`<${AuditChain} />`}
     <div class="filters">
       <${SelectField} label="Kind" value=${picked.entity_type} onChange=${(value) => filter({ entity_type: value })} options=${TYPES} />
       <${SelectField} label="Action" value=${picked.action} onChange=${(value) => filter({ action: value })} options=${ACTIONS} />

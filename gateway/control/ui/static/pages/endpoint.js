@@ -40,7 +40,7 @@ export function EndpointPage({ id }) {
   return html`
     <${PageHead} title=${entity.name} back=${back}>
       <a class="button" href=${href("usage", { endpoint: id })}>Usage</a>
-      ${maySee("audit") && html`<a class="button" href=${href("audit", { entity_id: id })}>History</a>`}
+      ${maySee("audit") && html`<a class="button" href=${href("audit", { entity_id: id })}>Audit</a>`}
       <${EditOnly}><button type="button" class="button button-quiet-danger" onClick=${() => setDeleting(true)}><${Icon} name="trash" size=${16} />Delete</button><//>
       <${EditOnly}><a class="button button-primary" href=${href("endpoints", id, "edit")}><${Icon} name="edit" size=${16} />Edit</a><//>
     <//>

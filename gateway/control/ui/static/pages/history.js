@@ -1,4 +1,5 @@
 // Every state that the configuration has had, what differs between two, and the way back to one.
+import { EditOnly } from "../access.js";
 import { call, read } from "../api.js";
 import { Badge } from "../components/badge.js";
 import { Actions, Dialog } from "../components/dialog.js";
@@ -102,10 +103,10 @@ export function History() {
     { key: "at", title: "When", cell: (row) => html`<span class="number nowrap">${formatTime(row.at, { seconds: true })}</span>` },
     { key: "actor", title: "Who", cell: (row) => html`<span class="breakable">${row.actor}</span>` },
     { key: "changes", title: "Changes", wide: true, cell: (row) => html`<${Changes} row=${row} />` },
-    { key: "actions", title: "", cell: (row) => html`<span class="nowrap">
+    { key: "actions", title: "Compare", cell: (row) => html`<span class="row-buttons">
       ${row.epoch > 0 && button("What changed", { kind: "diff", epoch: row.epoch - 1, against: row.epoch })}
-      ${row.epoch !== newest && html`${" "}${button("Against now", { kind: "diff", epoch: row.epoch })}
-        ${" "}${button("Roll back", { kind: "rollback", epoch: row.epoch })}`}</span>` },
+      ${row.epoch !== newest && html`${button("Against now", { kind: "diff", epoch: row.epoch })}
+        <${EditOnly}>${button("Roll back", { kind: "rollback", epoch: row.epoch })}<//>`}</span>` },
   ];
   const lead = `Every state of the configuration, newest first${pages.items ? `: ${formatPlural(pages.items.length, "state")} on this page` : ""}.`;
   return html`

@@ -158,14 +158,10 @@ function TopEndpoints({ endpoints, sums }) {
 }
 
 function Installation({ status }) {
-  const sealed = Object.values(status.vault.records).reduce((sum, count) => sum + count, 0);
-  const broken = status.quarantined.length;
-  const sound = !broken && !listWarnings(status).length;
+  const sound = !status.quarantined.length && !listWarnings(status).length;
   const backlog = status.ledger_backlog ?? 0;
   const rows = [
     ["State", html`<${Badge} kind=${sound ? "good" : "warn"}>${sound ? "in order" : "needs a look"}<//>`],
-    ["Vault", formatPlural(sealed, "record") + (broken ? `, ${formatCount(broken)} not opening` : "")],
-    ["Key term", formatCount(status.vault.active_term)],
     ["Ledger", backlog ? `${formatPlural(backlog, "row")} waiting` : "up to date"],
     ["Database", status.database_fault ? "does not answer" : "answers"],
     ["Configuration", `epoch ${formatCount(status.epoch)}`],

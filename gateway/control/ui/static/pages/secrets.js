@@ -1,5 +1,5 @@
 // Provider keys: stored encrypted, shown masked.
-import { EditOnly } from "../access.js";
+import { EditOnly, isConfined, may } from "../access.js";
 import { call, readProviders } from "../api.js";
 import { Ago, Badge } from "../components/badge.js";
 import { SaveProblem } from "../components/conflict.js";
@@ -193,6 +193,8 @@ function EditForm({ entity, etag, reload, providers, onDone, onDelete }) {
     notify(`Saved ${entity.secret_name}.`);
     onDone();
   };
+  const test = may("edit") && !isConfined()
+    && html`<${TestButton} path="/secrets/${entity.secret_id}/test" body=${{}} disabled=${!entity.provider} onTold=${setTold} />`;
   return html`<form ref=${element} onSubmit=${submit}>
     <div class="dialog-body">
       <div class="secret-name"><strong class="breakable">${entity.secret_name}</strong><${Masked} values=${entity.masked_values} />
@@ -213,9 +215,8 @@ function EditForm({ entity, etag, reload, providers, onDone, onDelete }) {
       <${Told} told=${told} />
       ${!rebind && html`<${SaveProblem} error=${form.general} onReload=${reload} />`}
     </div>
-    <${Actions} busy=${form.busy} submitLabel="Save" onCancel=${close} disabled=${!Object.keys(body).length}>
+    <${Actions} busy=${form.busy} submitLabel="Save" onCancel=${close} disabled=${!Object.keys(body).length} always=${test}>
       <button type="button" class="button button-quiet-danger" onClick=${onDelete}><${Icon} name="trash" size=${16} />Delete</button>
-      <${TestButton} path="/secrets/${entity.secret_id}/test" body=${{}} disabled=${!entity.provider} onTold=${setTold} />
     <//>
   </form>`;
 }
