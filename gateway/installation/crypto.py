@@ -100,14 +100,12 @@ async def crypto_status(installation: Installation) -> CryptoStatus:
     Raises:
         RootKeyError: the vault's row vanished since the installation was opened.
     """
-    rotation, processes = Rotation(), tuple[ServingProcess, ...]()
     async with installation.store.read() as transaction:
         meta = await transaction.vault.find_meta()
         rows = await transaction.vault.list_terms()
         records = await transaction.vault.count_records()
-        if installation.is_current:
-            rotation = await transaction.rotation.get()
-            processes = await transaction.rotation.list_processes(now=installation.clock.now_ms())
+        rotation = await transaction.rotation.get()
+        processes = await transaction.rotation.list_processes(now=installation.clock.now_ms())
     if meta is None:
         raise RootKeyError("the vault_meta row is gone: restore the database from a backup")
     return _build_status(installation, meta, rows, records, rotation, processes)
@@ -258,10 +256,8 @@ async def plan_rotation(
     """Tell what a rotation would do: opens every record, writes nothing."""
     status = await crypto_status(installation)
     report = await crypto_verify(installation, progress)
-    row = Rotation()
-    if installation.is_current:
-        async with installation.store.read() as transaction:
-            row = await transaction.rotation.get()
+    async with installation.store.read() as transaction:
+        row = await transaction.rotation.get()
     to_term = row.to_term if row.is_unfinished else None
     standing = sum(term.records for term in status.terms if term.term != to_term)
     return RotationPlan(
