@@ -141,7 +141,7 @@ def _plan(kills: int, draw: random.Random) -> list[tuple[str | None, int, bool]]
         (step, time, reencrypt)
         for reencrypt in (False, True)
         for step in STEPS
-        for time in ((1, 2, 3) if step.startswith("batch") else (1,))
+        for time in ((1, 2, 3, 4) if step.startswith("batch") else (1,))
     ]
     rest = [(None, 1, draw.random() < 0.3) for _ in range(kills - len(steps))]
     return (steps + rest)[:kills]
