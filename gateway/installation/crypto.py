@@ -7,7 +7,7 @@ ciphertext.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gateway.entities import (
@@ -221,9 +221,13 @@ async def crypto_verify(
         async with installation.store.read() as transaction:
             page = await transaction.secrets.list_sealed(request)
         former = [row.previous.sealed for row in page.items if row.previous is not None]
-        rows = [*page.items, *former]
-        failed.extend(found for row in rows if (found := _verify(installation, row)))
-        done += len(rows)
+        failed.extend(found for row in page.items if (found := _verify(installation, row)))
+        failed.extend(
+            replace(found, reason=f"its former value: {found.reason}")
+            for row in former
+            if (found := _verify(installation, row))
+        )
+        done += len(page.items) + len(former)
         if progress is not None:
             progress(done, max(done, total))
         if page.next_after is None:

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.entities import GracedSecret, PageRequest, RotationPhase, SealedSecret
 from gateway.errors import RotationError
+from gateway.installation import crypto_verify
 from gateway.installation.retirement import retire_term
 from gateway.installation.rotation import Actor, rotate
 from gateway.secret import Secret
@@ -83,6 +84,9 @@ async def test_a_term_that_a_former_value_stands_under_does_not_end(stage: Stage
     row = await rotate(stage.parts)
     assert (row.moved, row.failed) == (5, 1)
     assert await stage.states() == {1: "decrypt_only", 2: "active"}
+    (failed,) = (await crypto_verify(stage.installation)).failed
+    assert failed.secret_name == "n001"
+    assert failed.reason.startswith("its former value: ")
     for destroy in (False, True):
         with pytest.raises(RotationError, match="1 records stand under key term 1"):
             await retire_term(stage.installation, 1, ME, destroy=destroy)
