@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from gateway.entities import (
     GatewayEndpointModelMapping,
     GatewayModelDefinition,
     GatewaySecretInfo,
+    GracedSecret,
     LinkageType,
     MappingId,
     ModelDefinitionId,
@@ -32,6 +34,7 @@ from gateway.entities import (
     SecretId,
 )
 from gateway.installation import Installation, open_installation
+from gateway.ports import Transaction
 from gateway.providers import allowed_origin
 from gateway.routing.snapshot import build_snapshot
 from gateway.secret import Secret
@@ -39,6 +42,8 @@ from gateway.settings import parse_settings
 from gateway.vault.envelope import secret_context
 
 _PROVIDER = "openai_compatible"
+FORMER_EVERY = 5  # every fifth secret has a former value whose grace is not over
+_GRACE_MS = 86_400_000
 
 
 async def fill_secrets(data: Path, mock_url: str, count: int) -> None:
@@ -90,8 +95,10 @@ async def _write_secrets(installation: Installation, mock_url: str, count: int) 
     models = [build_model(info.secret_id, n, stamps) for n, (info, _) in enumerate(made)]
     async with installation.store.write() as tx:
         await tx.vault.add_wraps(installation.sealer.active_term, count)
-        for info, sealed in made:
+        for number, (info, sealed) in enumerate(made):
             await tx.secrets.insert(info, sealed)
+            if number % FORMER_EVERY == 0:
+                await _put_former(installation, tx, sealed, f"bench-key-{number}-former")
         for number, model in enumerate(models):
             await tx.model_definitions.insert(model)
             if number % 2:
@@ -99,6 +106,22 @@ async def _write_secrets(installation: Installation, mock_url: str, count: int) 
                 await tx.endpoints.insert(build_endpoint(f"endpoint-{number // 2}", pair, stamps))
         await tx.bump_epoch()
         build_snapshot(await tx.read_configuration())
+
+
+async def _put_former(
+    installation: Installation, tx: Transaction, sealed: SealedSecret, key: str
+) -> None:
+    former = replace(sealed, secret_version=sealed.secret_version - 1)
+    context = secret_context(former, allowed_origin(_PROVIDER, sealed.auth_config))
+    record = installation.sealer.seal(context, Secret(json.dumps({"api_key": key})))
+    await tx.vault.add_wraps(former.kek_term, 1)
+    await tx.secrets.put_previous(
+        GracedSecret(
+            sealed=replace(former, record=record),
+            grace_until=installation.clock.now_ms() + _GRACE_MS,
+        ),
+        {"api_key": "***"},
+    )
 
 
 def _build_stamps(now_ms: int) -> dict[str, Any]:
@@ -126,7 +149,7 @@ def _build_secret(
         secret_name=name,
         provider=_PROVIDER,
         auth_config=auth_config,
-        secret_version=1,
+        secret_version=2,  # so that there may be one before it
         kek_term=installation.sealer.active_term,
         record=b"",
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import random
 import signal
@@ -23,13 +24,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from bench import rest as control
-from bench.many import fill_secrets
+from bench.many import FORMER_EVERY, fill_secrets
 from bench.rotating import STEPS, run
 from bench.session import Session
 from bench.subjects import Subject, start_gateway, start_mock, with_key
 from bench.wire import dump_body
 from gateway.clock import SystemClock
-from gateway.entities import KekState, PageRequest, RotationPhase
+from gateway.entities import KekState, KekTerm, PageRequest, RotationPhase, SealedSecret
 from gateway.errors import LockgateError, VaultIntegrityError
 from gateway.installation import Installation, open_installation
 from gateway.providers import allowed_origin
@@ -37,7 +38,7 @@ from gateway.settings import Settings
 from gateway.vault.envelope import secret_context
 from gateway.vault.format import parse_record
 
-_SECRETS = 230  # three batches, the last one short
+_SECRETS = 230  # three batches, the last one short, and one of the former values
 _GATEWAY_KILLS = 10
 _MOVING_SHARE = 0.7
 _RATE = 40.0  # requests a second beside the kills
@@ -61,29 +62,54 @@ async def _look(installation: Installation, expected: Mapping[str, bytes] | None
     active = [term.term for term in terms.values() if term.state is KekState.ACTIVE]
     if len(active) != 1:
         faults.append(f"active terms: {active}")
-    if expected is not None and {row.secret_name for row in page.items} != expected.keys():
-        faults.append("a record is gone, or one is new")
+    named = {row.secret_name: row for row in page.items}
     for row in page.items:
-        term = terms.get(row.kek_term)
-        if parse_record(row.record).term != row.kek_term:
-            faults.append(f"{row.secret_name}: row and record name different terms")
-        if term is None or term.state in (KekState.PENDING, KekState.RETIRED):
-            faults.append(f"{row.secret_name}: stands under a term that is not in use")
-        context = secret_context(row, allowed_origin(row.provider, row.auth_config))
-        try:
-            value = installation.opener.open(context, row.record)
-        except VaultIntegrityError as error:
-            faults.append(f"{row.secret_name}: {error.reason}")
-            continue
-        if expected is not None and expected.get(row.secret_name) != value.digest():
-            faults.append(f"{row.secret_name}: opens to another value")
+        if row.previous is not None:
+            named[_name_former(row.secret_name)] = row.previous.sealed
+    if expected is not None and named.keys() != expected.keys():
+        faults.append("a record is gone, or one is new")
+    for name, row in named.items():
+        faults += [f"{name}: {fault}" for fault in _look_at(installation, terms, row)]
+        if expected is not None and _find_digest(installation, row) != expected.get(name):
+            faults.append(f"{name}: opens to another value, or not at all")
     return faults
 
 
+def _look_at(
+    installation: Installation, terms: Mapping[int, KekTerm], row: SealedSecret
+) -> list[str]:
+    faults = []
+    term = terms.get(row.kek_term)
+    if parse_record(row.record).term != row.kek_term:
+        faults.append("row and record name different terms")
+    if term is None or term.state in (KekState.PENDING, KekState.RETIRED):
+        faults.append("stands under a term that is not in use")
+    if _find_digest(installation, row) is None:
+        faults.append("does not open")
+    return faults
+
+
+def _find_digest(installation: Installation, row: SealedSecret) -> bytes | None:
+    context = secret_context(row, allowed_origin(row.provider, row.auth_config))
+    try:
+        return installation.opener.open(context, row.record).digest()
+    except VaultIntegrityError:
+        return None
+
+
+def _name_former(secret_name: str) -> str:
+    return f"{secret_name}, the former value"
+
+
 def _build_expected() -> dict[str, bytes]:
+    values = {}
+    for number in range(_SECRETS):
+        values[f"secret-{number}"] = f"bench-key-{number}"
+        if number % FORMER_EVERY == 0:
+            values[_name_former(f"secret-{number}")] = f"bench-key-{number}-former"
     return {
-        f"secret-{number}": hashlib.sha256(b'{"api_key": "bench-key-%d"}' % number).digest()
-        for number in range(_SECRETS)
+        name: hashlib.sha256(json.dumps({"api_key": key}).encode()).digest()
+        for name, key in values.items()
     }
 
 
@@ -115,7 +141,7 @@ def _plan(kills: int, draw: random.Random) -> list[tuple[str | None, int, bool]]
         (step, time, reencrypt)
         for reencrypt in (False, True)
         for step in STEPS
-        for time in ((1, 2, 3) if step.startswith("batch") else (1,))
+        for time in ((1, 2, 3, 4) if step.startswith("batch") else (1,))
     ]
     rest = [(None, 1, draw.random() < 0.3) for _ in range(kills - len(steps))]
     return (steps + rest)[:kills]

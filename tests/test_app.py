@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from gateway.app import build_gateway
 from gateway.entities import EndpointId, GatewaySecretInfo, SealedSecret
@@ -105,3 +107,14 @@ async def test_a_change_that_could_not_be_read_at_once_is_read_later(
     assert gateway.serving.snapshots.current.epoch == 0
     await gateway.refresher.follow()
     assert list(gateway.serving.snapshots.current.endpoints) == ["endpoint-0"]
+
+
+async def test_a_checkpoint_of_the_audit_log_is_logged_once(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "lockgate.audit")
+    runner = web.AppRunner(gateway.apps[0])
+    await runner.setup()
+    await runner.cleanup()
+    logged = [record for record in caplog.records if "checkpoint 1:" in record.getMessage()]
+    assert len(logged) == 1

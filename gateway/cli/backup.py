@@ -33,12 +33,13 @@ def backup(settings: Settings, file: Path) -> None:
     The root key is not in it: keep a copy of that elsewhere.
     """
 
-    async def copy(store: SqliteStore) -> None:
+    async def copy(store: SqliteStore) -> str:
         await store.backup(file)
+        return await _name_root_key(settings, store)
 
-    run_on_store(settings, copy)
+    needed = run_on_store(settings, copy)
     print_line(f"backup written: {file} ({file.stat().st_size} bytes)")
-    print_note(f"The root key is not in it: keep {_name_root_key(settings)} in another place.")
+    print_note(f"The root key is not in it: keep {needed} in another place.")
 
 
 @click.command(
@@ -63,15 +64,20 @@ def restore(settings: Settings, file: Path, replace: bool) -> None:
         raise Refused(f"{target} exists already: give --replace to put the backup in its place")
     asyncio.run(restore_sqlite(file, target, replace=replace))
     print_line(f"restored: {target}")
-    print_note(
-        f"It opens with the root key that it was made with, expected at "
-        f"{_name_root_key(settings)}; `lockgate doctor` checks that."
-    )
+
+    async def look(store: SqliteStore) -> str:
+        return await _name_root_key(settings, store)
+
+    needed = run_on_store(settings, look)
+    print_note(f"It opens with {needed} of the time it was made; `lockgate doctor` checks that.")
 
 
-def _name_root_key(settings: Settings) -> str:
+async def _name_root_key(settings: Settings, store: SqliteStore) -> str:
+    """Say what opens a database, by its own row; the settings may be for another one."""
     from gateway.installation import get_key_path  # late, as above
 
-    if settings.passphrase is not None or settings.passphrase_file is not None:
+    async with store.read() as tx:
+        meta = await tx.vault.find_meta()
+    if meta is not None and meta.root_kind == "passphrase":
         return "the passphrase"
-    return str(get_key_path(settings))
+    return f"the key file {get_key_path(settings)}"

@@ -29,6 +29,7 @@ from gateway.settings import Address, Settings
 
 if TYPE_CHECKING:
     from gateway.installation import CryptoStatus, Installation, VerifyReport
+    from gateway.store.audit_check import AuditReport
 
 _OLDEST_PYTHON: Final = (3, 11)
 _FAIL_FREE_BYTES: Final = 100 << 20  # a write-ahead log and one backup of a usual database
@@ -36,6 +37,7 @@ _WARN_FREE_BYTES: Final = 1 << 30  # months of ledger at a request a second
 _EARLIEST_MS: Final = 1_767_225_600_000  # 2026-01-01: no machine that runs this is older
 _CLOCK_SLACK_MS: Final = 300_000  # what two machines of one installation may differ by
 _EXPIRING_SHOWN: Final = 20
+_AUDIT_ROWS: Final = 1_000  # 20 ms; `lockgate audit verify` reads them all
 _PROBE_TIMEOUT_S: Final = 2.0  # a Lockgate on this machine answers in milliseconds
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _ANSWER_HEADER: Final = "x-lockgate-request-id"
@@ -169,6 +171,7 @@ class _Vault:
 
     status: CryptoStatus
     report: VerifyReport
+    audit: AuditReport
     newest_at: int
     expiring: tuple[ExpiringSecret, ...]
 
@@ -180,30 +183,47 @@ def check_vault(settings: Settings) -> Findings:
     if not get_database_path(settings).is_file():
         return
     try:
-        seen = run_on_installation(settings, _look)
+        seen = run_on_installation(settings, _look, older=True)
     except LockgateError as error:
         yield Finding("root key", Verdict.FAIL, error.detail)
+        return
+    if seen is None:
+        yield Finding("root key", Verdict.OK, "check values right")
+        yield Finding(
+            "schema",
+            Verdict.WARN,
+            "an older Lockgate wrote this database: nothing else of it is checked",
+            "keep a backup; the next `lockgate serve` brings it up to date",
+        )
         return
     yield Finding(
         "root key", Verdict.OK, f"{seen.status.root_kind.replace('_', ' ')}, check values right"
     )
     yield from _check_terms(seen.status)
     yield from _check_records(seen.report)
+    yield _check_audit(seen.audit)
     yield from _check_expiry(seen.expiring)
     yield _check_clock(seen.newest_at)
 
 
-async def _look(installation: Installation) -> _Vault:
-    from gateway.installation import crypto_status, crypto_verify  # late, as above
+async def _look(installation: Installation) -> _Vault | None:
+    # Late, as above.
+    from gateway.installation import crypto_status, crypto_verify
+    from gateway.store.audit_chain import AUDIT_CHAIN_PURPOSE, AuditChain
+    from gateway.store.audit_read import check_audit_end
 
+    if not installation.is_current:
+        return None
     status = await crypto_status(installation)
     report = await crypto_verify(installation)
+    chain = AuditChain(installation.keyring.derive(AUDIT_CHAIN_PURPOSE))
+    ended = await check_audit_end(installation.store, chain, _AUDIT_ROWS)
     async with installation.store.read() as transaction:
         audit = await transaction.admin.list_audit(PageRequest(limit=1))
         soon_ms = time.time_ns() // 1_000_000 + WARN_MS
         expiring = await transaction.secrets.list_expiring(soon_ms, _EXPIRING_SHOWN)
     times = [term.created_at for term in status.terms] + [row.at for row in audit.items]
-    return _Vault(status, report, max(times, default=0), expiring)
+    return _Vault(status, report, ended, max(times, default=0), expiring)
 
 
 def _check_terms(status: CryptoStatus) -> Findings:
@@ -226,6 +246,18 @@ def _check_records(report: VerifyReport) -> Findings:
         )
     if report.ok:
         yield Finding("records", Verdict.OK, f"all {report.opened} open")
+
+
+def _check_audit(report: AuditReport) -> Finding:
+    if report.ok:
+        return Finding("audit log", Verdict.OK, f"the last {report.rows} rows are as written")
+    first, more = report.findings[0], len(report.findings) + report.more_findings - 1
+    return Finding(
+        "audit log",
+        Verdict.FAIL,
+        f"row {first.row}: {first.detail}" + (f"; and {more} more findings" if more else ""),
+        "`lockgate audit verify` checks all of it; docs/audit.md says what is to be done",
+    )
 
 
 def _check_expiry(expiring: tuple[ExpiringSecret, ...]) -> Findings:

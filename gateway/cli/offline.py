@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from gateway.clock import SystemClock
+from gateway.errors import InstallationError
 from gateway.secret import Secret
 from gateway.settings import Settings
 
@@ -20,14 +21,29 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_OLDER = (
+    "an older Lockgate wrote this database: `lockgate serve` brings it up to date; keep a backup "
+    "for the way back"
+)
+
 
 def run_on_installation(
-    settings: Settings, use: Callable[[Installation], Awaitable[T]], *, write: bool = False
+    settings: Settings,
+    use: Callable[[Installation], Awaitable[T]],
+    *,
+    write: bool = False,
+    older: bool = False,
 ) -> T:
-    """Open the installation with its root key and give it to `use`; `write` lets it change it.
+    """Open the installation with its root key and give it to `use`.
+
+    Args:
+        settings: name it.
+        use: called once with what was opened.
+        write: lets `use` change it; a database of an older version is brought up first.
+        older: take one of an older version as it is: its keys can be read, little else.
 
     Raises:
-        StartError: there is none, or it cannot be opened.
+        StartError: there is none, it cannot be opened, or an older version wrote it.
     """
     # Late: the vault and the database take longer to load than --help takes to print.
     from gateway.installation import open_installation
@@ -38,6 +54,8 @@ def run_on_installation(
             settings, SystemClock(), read_only=not write, create=False
         )
         try:
+            if not (installation.is_current or write or older):
+                raise InstallationError(_OLDER)
             return await use(installation)
         finally:
             await installation.close()

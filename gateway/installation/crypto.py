@@ -7,7 +7,7 @@ ciphertext.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gateway.entities import (
@@ -100,14 +100,12 @@ async def crypto_status(installation: Installation) -> CryptoStatus:
     Raises:
         RootKeyError: the vault's row vanished since the installation was opened.
     """
-    rotation, processes = Rotation(), tuple[ServingProcess, ...]()
     async with installation.store.read() as transaction:
         meta = await transaction.vault.find_meta()
         rows = await transaction.vault.list_terms()
         records = await transaction.vault.count_records()
-        if installation.is_current:
-            rotation = await transaction.rotation.get()
-            processes = await transaction.rotation.list_processes(now=installation.clock.now_ms())
+        rotation = await transaction.rotation.get()
+        processes = await transaction.rotation.list_processes(now=installation.clock.now_ms())
     if meta is None:
         raise RootKeyError("the vault_meta row is gone: restore the database from a backup")
     return _build_status(installation, meta, rows, records, rotation, processes)
@@ -223,9 +221,13 @@ async def crypto_verify(
         async with installation.store.read() as transaction:
             page = await transaction.secrets.list_sealed(request)
         former = [row.previous.sealed for row in page.items if row.previous is not None]
-        rows = [*page.items, *former]
-        failed.extend(found for row in rows if (found := _verify(installation, row)))
-        done += len(rows)
+        failed.extend(found for row in page.items if (found := _verify(installation, row)))
+        failed.extend(
+            replace(found, reason=f"its former value: {found.reason}")
+            for row in former
+            if (found := _verify(installation, row))
+        )
+        done += len(page.items) + len(former)
         if progress is not None:
             progress(done, max(done, total))
         if page.next_after is None:
@@ -258,10 +260,8 @@ async def plan_rotation(
     """Tell what a rotation would do: opens every record, writes nothing."""
     status = await crypto_status(installation)
     report = await crypto_verify(installation, progress)
-    row = Rotation()
-    if installation.is_current:
-        async with installation.store.read() as transaction:
-            row = await transaction.rotation.get()
+    async with installation.store.read() as transaction:
+        row = await transaction.rotation.get()
     to_term = row.to_term if row.is_unfinished else None
     standing = sum(term.records for term in status.terms if term.term != to_term)
     return RotationPlan(

@@ -6,10 +6,7 @@ there is taken away, and the audit log tells of it.
 
 from __future__ import annotations
 
-import asyncio
-
 from gateway.entities import AuditRow
-from gateway.installation import files
 from gateway.installation.opening import build_admin_token, open_installation
 from gateway.ports import Clock
 from gateway.secret import Secret
@@ -29,8 +26,7 @@ async def recover_admin_token(settings: Settings, clock: Clock) -> tuple[str, Se
         StartError: it cannot be opened.
         StoreUnavailableError: the database did not take it.
     """
-    await asyncio.to_thread(files.check_database_exists, files.get_database_path(settings))
-    installation = await open_installation(settings, clock)
+    installation = await open_installation(settings, clock, create=False)
     try:
         token, row = build_admin_token(_NAME, clock)
         async with installation.store.write() as tx:

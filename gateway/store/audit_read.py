@@ -61,6 +61,19 @@ async def check_audit(
     raise AssertionError  # the last page is always short
 
 
+async def check_audit_end(store: Store, chain: AuditChain, rows: int) -> AuditReport:
+    """Check the last `rows` rows and where the log says that it ends.
+
+    Raises:
+        StoreUnavailableError, DatabaseDamagedError: from the store.
+    """
+    async with store.read() as tx:
+        head = await tx.admin.find_audit_head()
+    after = 0 if head is None else max(0, head.last_id - rows)
+    report, _ = await check_audit(store, chain, after=after)
+    return report
+
+
 async def _read_former_hash(store: Store, after: int) -> bytes | None:
     if after <= 0:
         return FIRST_HASH

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -135,3 +136,43 @@ async def play(admin: Admin, provider: Provider) -> None:
         return (await admin.call("GET", f"/api/v1/secrets/{secret}"))["last_used_at"] is not None
 
     assert await wait_for(is_used)
+
+
+async def test_a_former_value_stands_in_while_its_record_moves_and_after(
+    provider: Provider, tmp_path: Path
+) -> None:
+    mock, data = Subject("provider", provider.url, None), tmp_path / "data"
+    with start_gateway(mock, data, workers=2) as gateway:
+        async with aiohttp.ClientSession() as http:
+            await rotate_keys(Admin(http, gateway.url), provider, data)
+
+
+async def rotate_keys(admin: Admin, provider: Provider, data: Path) -> None:
+    secret, key = await admin.set_up(provider.url)
+    body = {"secret_value": {"api_key": NEW}, "grace_ms": 600_000}
+    await admin.call("POST", f"/api/v1/secrets/{secret}/rotate", body)
+    stopping, statuses = asyncio.Event(), list[int]()
+
+    async def ask_on() -> None:
+        while not stopping.is_set():
+            statuses.append((await admin.ask(key))[0])
+
+    async def is_done() -> bool:
+        return (await admin.call("GET", "/api/v1/vault/rotation"))["phase"] == "done"
+
+    asking = asyncio.create_task(ask_on())
+    for reencrypt in (False, True):
+        await admin.call("POST", "/api/v1/vault/rotation", {"reencrypt": reencrypt})
+        await wait_for(is_done)
+    for term in ("1", "2"):
+        words = ("-m", "gateway", "crypto", "retire-term", term, "--destroy", "--data", str(data))
+        ended = await asyncio.create_subprocess_exec(sys.executable, *words)
+        assert await asyncio.wait_for(ended.wait(), 60) == 0
+    provider.keys.clear()
+    statuses.append((await admin.ask(key))[0])
+    stopping.set()
+    await asking
+    assert set(statuses) == {200}
+    assert OLD in provider.keys
+    vault = await admin.call("GET", "/api/v1/vault")
+    assert [term["records"] for term in vault["terms"]] == [0, 0, 2]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from gateway.installation import Installation, open_installation
 from gateway.providers import allowed_origin
 from gateway.secret import Secret
 from gateway.settings import Settings
+from gateway.store import sql
+from gateway.store.migrate import load_migrations
 from gateway.vault.envelope import secret_context
 
 CANARY = "canary-key-of-the-vault"
@@ -85,6 +89,34 @@ def break_record(data: Path, name: str) -> None:
             )
 
     change(data, flip)
+
+
+def tamper(data: Path, statement: str) -> None:
+    """Do what somebody with the database file alone can do."""
+    with closing(sqlite3.connect(data / "lockgate.db")) as connection, connection:
+        connection.execute(statement)
+
+
+def build_older(data: Path, version: int) -> None:
+    """Make an installation as a Lockgate left it that knew no migration above `version`."""
+    install(data)
+    newest, path = data / "newest.db", data / "lockgate.db"
+    path.replace(newest)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(sql.MIGRATIONS_CREATE)
+        for migration in load_migrations("sqlite"):
+            if migration.version <= version:
+                connection.executescript(migration.text)
+                known = migration.applied
+                connection.execute(
+                    "INSERT INTO schema_migrations VALUES (?, ?, ?, 1)",
+                    (known.version, known.name, known.checksum),
+                )
+        connection.execute("ATTACH DATABASE ? AS newest", (str(newest),))
+        connection.execute("INSERT INTO vault_meta SELECT * FROM newest.vault_meta")
+        connection.execute("INSERT INTO kek_terms SELECT * FROM newest.kek_terms")
+    newest.unlink()
+    path.chmod(0o600)
 
 
 def read_tree(data: Path) -> dict[str, bytes]:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from gateway.installation import Installation
+from gateway.installation.rotation import Actor, RotationParts, rotate
 from tests.cli.conftest import Cli, Serving
 from tests.cli.installed import CANARY, change, install, read_tree, seal
 
@@ -95,3 +99,58 @@ def test_a_restore_into_a_new_directory_closes_it_to_others(run: Cli, tmp_path: 
     run.ok("backup", str(copy), "--data", str(data))
     run.ok("restore", str(copy), "--data", str(tmp_path / "new"))
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+
+
+def test_a_backup_of_a_rotation_half_done_opens_and_is_gone_on_with(
+    run: Cli, tmp_path: Path
+) -> None:
+    data, copy = tmp_path / "data", tmp_path / "copy.db"
+    install(data, "one", "two")
+    checkpoint = _read_checkpoint(run, data)
+    change(data, _rotate_until("batch-begun"))
+    run.ok("backup", str(copy), "--data", str(data))
+    run.ok("crypto", "rotate-kek", "--data", str(data))
+    run.ok("crypto", "retire-term", "1", "--destroy", "--yes", "--data", str(data))
+    later = _read_checkpoint(run, data)
+
+    run.ok("restore", str(copy), "--replace", "--data", str(data))
+    assert run.ok("crypto", "verify", "--data", str(data)) == "2 of 2 records open\n"
+    status = run.json("crypto", "status", "--data", str(data))
+    assert [term["state"] for term in status["terms"]] == ["decrypt_only", "active"]
+    assert "unfinished" in status["advice"][-1]
+    run.ok("audit", "verify", "--data", str(data), "--checkpoint", checkpoint)
+    rolled_back = run("audit", "verify", "--data", str(data), "--checkpoint", later)
+    assert rolled_back.exit_code == 1
+    assert "the database is an older one" in rolled_back.stdout
+
+    assert "key term 2 is active" in run.ok("crypto", "rotate-kek", "--data", str(data))
+    assert run.ok("crypto", "verify", "--data", str(data)) == "2 of 2 records open\n"
+    run.ok("audit", "verify", "--data", str(data), "--checkpoint", checkpoint)
+
+
+def _read_checkpoint(run: Cli, data: Path) -> str:
+    found = run.json("audit", "verify", "--data", str(data))
+    return str(found["checkpoint"])
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+def _rotate_until(step: str) -> Callable[[Installation], Awaitable[None]]:
+    def kill(reached: str) -> None:
+        if reached == step:
+            raise KilledError
+
+    async def begin(made: Installation) -> None:
+        parts = RotationParts(
+            store=made.store,
+            keys=made.keys,
+            clock=made.clock,
+            actor=Actor(name="tester"),
+            step=kill,
+        )
+        with pytest.raises(KilledError):
+            await rotate(parts)
+
+    return begin

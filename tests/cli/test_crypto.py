@@ -3,9 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import orjson
+import pytest
 
 from tests.cli.conftest import Cli
-from tests.cli.installed import CANARY, break_record, install, read_tree
+from tests.cli.installed import CANARY, break_record, build_older, install, read_tree
 
 
 def test_status_tells_terms_and_records(run: Cli, tmp_path: Path) -> None:
@@ -80,3 +81,24 @@ def test_the_data_directory_comes_from_the_environment_or_a_file_too(
     by_file = run("crypto", "verify", "--config", str(config))
     by_variable = run("crypto", "verify", LOCKGATE_DATA=str(tmp_path / "data"))
     assert (by_file.exit_code, by_variable.exit_code) == (0, 0)
+
+
+@pytest.mark.parametrize("words", [("crypto", "status"), ("crypto", "verify"), ("audit", "verify")])
+def test_a_database_of_an_older_version_is_said_to_be_one(
+    run: Cli, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    build_older(tmp_path / "data", 7)
+    result = run(*words, "--data", str(tmp_path / "data"))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: an older Lockgate wrote this database")
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_rotation_brings_a_database_of_an_older_version_up_first(
+    run: Cli, tmp_path: Path
+) -> None:
+    build_older(tmp_path / "data", 7)
+    assert "key term 2 is active" in run.ok(
+        "crypto", "rotate-kek", "--data", str(tmp_path / "data")
+    )
+    assert "right" in run.ok("audit", "verify", "--data", str(tmp_path / "data"))

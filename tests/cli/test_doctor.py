@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli, ScriptedServer, Serving
-from tests.cli.installed import break_record, install, read_tree
+from tests.cli.installed import break_record, build_older, install, read_tree, tamper
 
 FREE = "127.0.0.1:0"
 
@@ -140,3 +140,30 @@ def test_beside_a_running_server_all_is_well(run: Cli, serving: Serving) -> None
     assert found["listen"][0] == "ok"
     assert found["listen"][1].endswith("is answered by a Lockgate")
     assert found["root key"][0] == "ok"
+
+
+def test_an_audit_log_that_somebody_changed_at_its_end_fails(run: Cli, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    install(data, "one")
+    assert examine(run, data)["audit log"] == ("ok", "the last 1 rows are as written")
+    tamper(data, "UPDATE audit SET actor = 'somebody else'")
+    verdict, detail = examine(run, data)["audit log"]
+    assert (verdict, detail.split(" ->")[0]) == ("FAIL", "row 1: was changed")
+    assert "lockgate audit verify" in detail
+
+
+def test_an_audit_log_that_was_cut_off_fails(run: Cli, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    install(data, "one")
+    tamper(data, "DELETE FROM audit")
+    assert "the end was cut off" in examine(run, data)["audit log"][1]
+
+
+def test_a_database_of_an_older_version_is_no_fault(run: Cli, tmp_path: Path) -> None:
+    build_older(tmp_path / "data", 7)
+    before = read_tree(tmp_path / "data")
+    found = examine(run, tmp_path / "data")
+    assert found["root key"][0] == "ok"
+    assert found["schema"][0] == "warn"
+    assert "`lockgate serve`" in found["schema"][1]
+    assert read_tree(tmp_path / "data") == before

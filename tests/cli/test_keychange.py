@@ -133,3 +133,14 @@ def test_nothing_of_a_value_is_ever_printed(run: Cli, data: str) -> None:
         for words in (("rotate-kek",), ("rotate-kek", "--dry-run"), ("status",), ("verify",))
     ]
     assert CANARY not in "".join(told)
+
+
+def test_a_backup_is_told_with_what_it_opens(run: Cli, data: str, tmp_path: Path) -> None:
+    """By the row of the database: settings may be for another one, or not given."""
+    first, second = str(tmp_path / "first.db"), str(tmp_path / "second.db")
+    assert f"keep the key file {data}/root.key" in run("backup", first, "--data", data).stderr
+    change = ("crypto", "change-passphrase", "--new-passphrase-stdin", "--data", data)
+    run.ok(*change, stdin=NEW + "\n")
+    assert "keep the passphrase" in run("backup", second, "--data", data).stderr
+    restored = run("restore", first, "--replace", "--data", data, LOCKGATE_PASSPHRASE=NEW)
+    assert f"opens with the key file {data}/root.key" in restored.stderr

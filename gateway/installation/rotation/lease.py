@@ -20,6 +20,7 @@ from gateway.ports import Clock, Store, Transaction
 
 LEASE_MS: Final = 15_000  # a batch takes milliseconds; a writer waits for its turn 5 s at most
 _LOOK_S: Final = 0.1
+_LOOK_AGAIN_S: Final = 1.0  # a runner that is alive is found out by then, or soon after
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ async def take_lease(
         if not wait or (held.token, held.lease_until) != (first.token, first.lease_until):
             raise RotationError(f"a rotation runs already, in {held.holder}")
         left_s = (held.lease_until - clock.now_ms()) / 1000
-        await asyncio.sleep(max(_LOOK_S, min(left_s, lasts_ms / 1000)))
+        await asyncio.sleep(max(_LOOK_S, min(left_s, _LOOK_AGAIN_S)))
 
 
 async def _find_holder(store: Store) -> Rotation:

@@ -24,6 +24,7 @@ BATCH: Final = 100  # about 10 ms of work, 5 ms of a transaction
 _SLICE: Final = 10  # records between two turns of the event loop, about a millisecond
 _SHORTEST_PAUSE_S: Final = 0.01  # another process that waits for the database gets it
 _PAUSE_SHARE: Final = 4.0  # of a batch's own time: requests and other writers have the rest
+_LONGEST_PAUSE_S: Final = 0.25  # a batch that waited for the machine did not work for so long
 
 Moved = tuple[VersionedSecret, bytes]
 Step = Callable[[str], None]
@@ -70,7 +71,7 @@ class RecordsMover:
                 row = await self._move_batch(row, batch, done)
                 tell(row)
                 took_s = self._lease.clock.monotonic_s() - began_s
-                await asyncio.sleep(max(_SHORTEST_PAUSE_S, _PAUSE_SHARE * took_s))
+                await asyncio.sleep(plan_pause(took_s))
             if not done.missed:
                 return row
 
@@ -157,6 +158,11 @@ class RecordsMover:
         context = secret_context(sealed, allowed_origin(sealed.provider, sealed.auth_config))
         move = self._mover.reencrypt if again else self._mover.rewrap
         return move(context, sealed.record, term)
+
+
+def plan_pause(took_s: float) -> float:
+    """Return how long to leave the database to others after a batch, both in seconds."""
+    return min(max(_SHORTEST_PAUSE_S, _PAUSE_SHARE * took_s), _LONGEST_PAUSE_S)
 
 
 async def _store(tx: Transaction, old: VersionedSecret, term: int, record: bytes) -> bool:
