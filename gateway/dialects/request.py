@@ -24,7 +24,7 @@ _ESCAPED_LETTER: Final = b"\\u006"
 _PLAIN_KEY: Final = b'"model"'
 # Some servers (all that decode with Go's encoding/json) take these for the key itself, and the
 # last one counts: a request would choose its model past the endpoint.
-_OTHER_SPELLINGS: Final = frozenset(map("".join, product(*zip("model", "MODEL")))) - {"model"}
+_OTHER_SPELLINGS: Final = frozenset(map("".join, product("mM", "oO", "dD", "eE", "lL"))) - {"model"}
 # As serialisers write them; other blanks are left to the patterns.
 _KEY_AND_COLON: Final = b'"model": '
 _KEY_AND_COLON_ALONE: Final = b'"model":'
