@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import orjson
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -35,6 +36,7 @@ class Provider:
         self.status = 200
         self.url = ""
         self.pause: asyncio.Event | None = None
+        self.refuses_in_a_stream = False
 
     async def answer(self, request: web.Request) -> web.Response:
         key = request.headers["Authorization"].removeprefix("Bearer ")
@@ -43,6 +45,9 @@ class Provider:
             await self.pause.wait()
         if key not in self.known:
             error = {"message": "Incorrect API key provided", "code": "invalid_api_key"}
+            if self.refuses_in_a_stream:
+                event = b"data: " + orjson.dumps({"error": error}) + b"\n\n"
+                return web.Response(body=event, content_type="text/event-stream")
             return web.json_response({"error": error}, status=401)
         return web.json_response(ANSWER, status=self.status)
 
@@ -194,3 +199,16 @@ async def test_hedged_calls_keep_to_the_former_value(provider: Provider) -> None
         assert len(rig.ledger.rows) == len(provider.keys)
     assert provider.keys[:2] == [NEW, FORMER]
     assert NEW not in provider.keys[2:]
+
+
+@pytest.mark.parametrize("in_a_stream", [False, True])
+async def test_a_streamed_request_is_saved_before_anything_was_sent(
+    provider: Provider, in_a_stream: bool
+) -> None:
+    provider.refuses_in_a_stream = in_a_stream
+    async with Rig(build(provider)) as rig:
+        answer = await rig.chat(stream=True)
+        assert (answer.status, answer.own("attempts")) == (200, "2")
+        first, second = rig.ledger.rows
+        assert (first.error_code, second.error_code) == ("credential_rejected", None)
+    assert provider.keys == [NEW, FORMER]
