@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from gateway.app import Gateway, build_gateway
 from gateway.entities import EndpointId, GatewaySecretInfo, SealedSecret
@@ -104,3 +105,16 @@ async def test_a_change_that_could_not_be_read_at_once_is_read_later(
     assert gateway.serving.snapshots.current.epoch == 0
     await gateway.refresher.follow()
     assert list(gateway.serving.snapshots.current.endpoints) == ["endpoint-0"]
+
+
+async def test_a_checkpoint_of_the_audit_log_is_logged_once(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The control plane answers several tables of operations, and has one audit log."""
+    runner = web.AppRunner(gateway.apps[0])
+    await runner.setup()
+    async with gateway.installation.store.write() as tx:
+        await tx.admin.insert_audits([samples.audit(1)])
+    with caplog.at_level("INFO", logger="lockgate.audit"):
+        await runner.cleanup()
+    assert len([text for text in caplog.messages if "checkpoint" in text]) == 1

@@ -30,6 +30,7 @@ def build_control_app(parts: ControlParts) -> web.Application:
     """
     app = build_operations_app(parts, OPERATIONS, render_problem)
     app[DOCUMENT] = build_document(OPERATIONS)
+    app.cleanup_ctx.append(build_checkpoints(parts))  # here alone: other tables are no other log
     return app
 
 
@@ -47,7 +48,6 @@ def build_operations_app(
         _register(app, operation, parts)
     check_policies(app)
     app.on_startup.append(_check_at_start)
-    app.cleanup_ctx.append(build_checkpoints(parts))
     return app
 
 
