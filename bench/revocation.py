@@ -5,7 +5,8 @@ one change after the other: new values by PATCH and by rotation, and deletion wi
 The provider notes which value each request came with. A request that was begun after a change was
 acknowledged (200, 201 or 204; not 202) must not come with a value that the change has taken away.
 A last part has each new value refused, so that the former one serves in its grace, and ends that
-grace. Exit 1 where a request came with what was gone, or failed.
+grace. With ``--rotations N`` the vault's key is rotated so often meanwhile. Exit 1 where a request
+came with what was gone, or failed, or a rotation did not end well.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from bench.figures import percentile, table
 from bench.load import positive
 from bench.mock import Provider, answer
 from bench.processes import raise_file_limit
+from bench.rotation import rotate
 from bench.session import Session
 from bench.subjects import NotThereError, Subject, start_gateway, with_key
 from bench.wire import Target, dump_body
@@ -238,7 +240,7 @@ async def set_up(gateway: Subject, admin: Admin, base: str) -> None:
     await admin.create()
 
 
-async def measure(changes: int, workers: int, data: Path) -> dict[str, Any]:
+async def measure(changes: int, workers: int, data: Path, *, rotations: int = 0) -> dict[str, Any]:
     """Change a secret so many times under load; return counts, times and what must not be."""
     seen = Seen()
     server = await asyncio.get_running_loop().create_server(
@@ -249,7 +251,7 @@ async def measure(changes: int, workers: int, data: Path) -> dict[str, Any]:
     try:
         with start_gateway(provider, data, workers=workers) as bare:
             async with aiohttp.ClientSession() as http:
-                return await _run(changes, with_steady_key(bare), http, base, seen)
+                return await _run(changes, rotations, with_steady_key(bare), http, base, seen)
     finally:
         server.close()
 
@@ -259,13 +261,27 @@ def with_steady_key(gateway: Subject) -> Subject:
     return with_key(gateway, control.create_key(gateway.rest, "revocation"))
 
 
+async def _rotate_often(gateway: Subject, rotations: int) -> list[str]:
+    """Rotate the vault's key so often; return how each rotation ended."""
+    return [
+        (await rotate(gateway.rest, reencrypt=bool(number % 2)))[2]["phase"]
+        for number in range(rotations)
+    ]
+
+
 async def _run(
-    changes: int, gateway: Subject, http: aiohttp.ClientSession, base: str, seen: Seen
+    changes: int,
+    rotations: int,
+    gateway: Subject,
+    http: aiohttp.ClientSession,
+    base: str,
+    seen: Seen,
 ) -> dict[str, Any]:
     load = Load(gateway.target(_ENDPOINT))
     admin = Admin(http, gateway.url, load, base)
     await set_up(gateway, admin, base)
     running = asyncio.create_task(load.run())
+    rotating = asyncio.create_task(_rotate_often(gateway, rotations))
     kinds: tuple[Callable[[], Awaitable[None]], ...] = (
         admin.patch, admin.rotate, admin.rotate_with_grace, admin.patch, admin.replace
     )  # fmt: skip
@@ -277,7 +293,9 @@ async def _run(
         for _ in range(max(1, changes // 20)):
             await admin.end_grace(seen)
         stood_in = _count_stand_ins(seen)
+        phases = Counter(await rotating)
     finally:
+        rotating.cancel()
         load.stopping = True
         await running
     spent = sorted(admin.spent_ms)
@@ -289,6 +307,7 @@ async def _run(
         "violations": find_violations(load, seen),
         "failed": sum(load.failures.values()),
         "failures": dict(load.failures.most_common(5)),
+        "rotations of the vault's key": dict(phases),
         "202 instead of an acknowledgement": admin.unacknowledged,
         "ms per change, p50": percentile(spent, 0.5),
         "ms per change, p99": percentile(spent, 0.99),
@@ -315,6 +334,9 @@ def find_faults(found: dict[str, Any]) -> list[str]:
     )
     if found["failed"]:
         faults.append(f"{found['failed']} requests failed: {found['failures']}")
+    unfinished = found["rotations of the vault's key"].keys() - {"done"}
+    if unfinished:
+        faults.append(f"rotations of the vault's key ended as {sorted(unfinished)}")
     if not found["served by a former value in its grace"]:
         faults.append("no request was served by a former value: the last part proves nothing")
     return faults
@@ -325,12 +347,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.revocation", description=__doc__)
     parser.add_argument("--changes", type=positive, default=1_000)
     parser.add_argument("--workers", type=positive, default=4)
+    parser.add_argument("--rotations", type=int, default=0, help="of the vault's key meanwhile")
     arguments = parser.parse_args()
     raise_file_limit()
     try:
         with tempfile.TemporaryDirectory() as folder:
             data = Path(folder) / "data"
-            found = loops.run(measure(arguments.changes, arguments.workers, data))
+            running = measure(
+                arguments.changes, arguments.workers, data, rotations=arguments.rotations
+            )
+            found = loops.run(running)
     except NotThereError as error:
         parser.exit(1, f"bench.revocation: {error}\n")
     shown = found | {"violations": len(found["violations"])}

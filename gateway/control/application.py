@@ -30,7 +30,7 @@ def build_control_app(parts: ControlParts) -> web.Application:
     """
     app = build_operations_app(parts, OPERATIONS, render_problem)
     app[DOCUMENT] = build_document(OPERATIONS)
-    app.cleanup_ctx.append(build_checkpoints(parts))
+    app.cleanup_ctx.append(build_checkpoints(parts))  # here alone: other tables are no other log
     return app
 
 

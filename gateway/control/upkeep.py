@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from gateway.control.call import Caller
@@ -37,7 +38,8 @@ class Upkeep:
     """
 
     def __init__(self, parts: ControlParts) -> None:
-        self._parts = parts
+        # Also where a file declares the secrets: a grace is none of its, and nobody else ends it.
+        self._parts = replace(parts, source=None)
         self._task: asyncio.Task[None] | None = None
         self._epoch = -1
         self._read_at_s = 0.0
@@ -75,6 +77,8 @@ class Upkeep:
                 await self.look()
             except LockgateError as error:  # told by who watches the database; tried again
                 logger.debug("upkeep of credentials: %s", error.detail)
+            except Exception:
+                logger.exception("the upkeep of credentials failed; it is tried again")
             await asyncio.sleep(_TICK_S)
 
     async def _end_graces(self) -> None:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import product
 from typing import Any, Final, NoReturn
 
 import orjson
@@ -21,6 +22,9 @@ MAX_DEPTH: Final = 64  # deeper than any real tool schema; parsers downstream ma
 # Letters of "model" can only be spelled \u0064, \u0065, \u006c, \u006d, \u006f.
 _ESCAPED_LETTER: Final = b"\\u006"
 _PLAIN_KEY: Final = b'"model"'
+# Some servers (all that decode with Go's encoding/json) take these for the key itself, and the
+# last one counts: a request would choose its model past the endpoint.
+_OTHER_SPELLINGS: Final = frozenset(map("".join, product("mM", "oO", "dD", "eE", "lL"))) - {"model"}
 # As serialisers write them; other blanks are left to the patterns.
 _KEY_AND_COLON: Final = b'"model": '
 _KEY_AND_COLON_ALONE: Final = b'"model":'
@@ -44,10 +48,12 @@ def parse_head(raw: bytes) -> RequestHead:
     """Read the model's name and whether a stream is asked for.
 
     Raises:
-        MalformedRequestError: not JSON, too deep, no object, or a field of the wrong type;
-            `field` names it where it is one.
+        MalformedRequestError: not JSON, too deep, no object, a field of the wrong type, or a
+            `Model` of another spelling; `field` names it where it is one.
     """
     body = parse_body(raw)
+    if not _OTHER_SPELLINGS.isdisjoint(body):
+        raise MalformedRequestError("the model's name must be in 'model' alone", field="model")
     model, stream = body.get("model"), body.get("stream")
     if model is not None and (
         not isinstance(model, str) or (not model.isascii() and _SURROGATE.search(model))

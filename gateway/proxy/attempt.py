@@ -56,6 +56,7 @@ class Caller:
     def __init__(self, parts: ProxyParts, upstreams: Upstreams) -> None:
         self._parts = parts
         self._upstreams = upstreams
+        self._most_in_flight = parts.settings.max_in_flight_per_target
         self._told: set[tuple[SecretId, int]] = set()
 
     async def call(
@@ -79,11 +80,18 @@ class Caller:
             run = self._begin(exchange, job, wiring, is_retry=is_retry)
             outcome = await self._open(run, fresh=True)
         if wiring.previous is not None and run.is_credential_refused:
-            former = wiring.find_previous(self._parts.clock.now_ms())
+            former = self._find_former(job, wiring)
             if former is not None:
                 self._tell_refused(wiring)
                 return await self.call(exchange, job, former, is_retry=True)
         return outcome
+
+    def _find_former(self, job: Job, wiring: Wiring) -> Wiring | None:
+        """Return the target with its former credential, if that may be called now."""
+        former = wiring.find_previous(self._parts.clock.now_ms())
+        if former is None or job.limits.is_late(now_s()):
+            return None
+        return former if former.take_turn(self._most_in_flight) else None
 
     def _tell_refused(self, wiring: Wiring) -> None:
         """Warn the operator, once per value and process."""

@@ -31,7 +31,6 @@ from gateway.routing.plan import plan
 from gateway.routing.snapshot import Target
 
 _RETRY_WITHIN_S: Final = 0.5  # full jitter: the one retry of a lone target comes within this
-_LEAST_LEFT_S: Final = 0.01  # no provider answers in less: calling it would only cost its price
 _FULL_RETRY_S: Final = 1.0  # a slot of a full target is free again at any moment
 
 
@@ -62,7 +61,8 @@ class Attempts:
                 await self._caller.deliver(outcome)
                 return
             tries += 1
-            if not outcome.next_target or tries + exchange.hedges >= self._most or _is_late(job):
+            is_last = tries + exchange.hedges >= self._most or job.limits.is_late(now_s())
+            if is_last or not outcome.next_target:
                 break
             following = next(wirings, None) or await self._retry(exchange, job, outcome)
             if following is None:
@@ -96,25 +96,30 @@ class Attempts:
             if wiring is None or dialect not in wiring.dialects:
                 return None
             health = wiring.health
-            if exchange.attempts and not health.may_retry:
+            # A refused one is probed seldom, and its former value has a budget of its own.
+            if exchange.attempts and not health.may_retry and not health.is_refused:
                 return None
-            if health.in_flight < most and (health.is_clear or health.claim(now_s())):
+            if wiring.take_turn(most):
                 return wiring
-            former = self._find_former(wiring)
-            if former is None:
-                passed_over.append(wiring)
-            return former
+            former = self._find_former(exchange, wiring)
+            if former is not None and former.take_turn(most):
+                return former
+            passed_over.append(former or wiring)
+            return None
 
         return plan(job.route, self._parts.draw, find)
 
-    def _find_former(self, wiring: Wiring) -> Wiring | None:
-        """Return the target with its former credential where the provider refuses the new one."""
-        former = wiring.previous
-        if former is None or not wiring.health.is_refused:
+    def _find_former(self, exchange: Exchange, wiring: Wiring) -> Wiring | None:
+        """Return the target with its former credential where the provider refuses the new one.
+
+        Not where it refuses both: the new one is what an operator mends.
+        """
+        if wiring.previous is None or not wiring.health.is_refused:
             return None
-        if former.health.in_flight >= self._most_in_flight:
+        former = wiring.find_previous(self._parts.clock.now_ms())
+        if former is None or former.health.is_refused:
             return None
-        return wiring.find_previous(self._parts.clock.now_ms())
+        return None if exchange.attempts and not former.health.may_retry else former
 
     def _insist(self, exchange: Exchange, job: Job, passed_over: list[Wiring]) -> Wiring:
         """Return the only target there is although it is blocked, or explain why there is none."""
@@ -142,7 +147,7 @@ class Attempts:
         if not failure.retry_same or exchange.attempts != 1 or not _may_repeat(wiring):
             return None
         delay_s = self._parts.draw() * _RETRY_WITHIN_S
-        if now_s() + delay_s >= job.limits.deadline_at_s - _LEAST_LEFT_S:
+        if job.limits.is_late(now_s() + delay_s):
             return None
         await self._parts.sleep(delay_s)
         exchange.waited_s += delay_s
@@ -172,10 +177,6 @@ class Attempts:
 
 def _may_repeat(wiring: Wiring) -> bool:
     return wiring.health.is_clear and wiring.health.may_retry
-
-
-def _is_late(job: Job) -> bool:
-    return now_s() + _LEAST_LEFT_S >= job.limits.deadline_at_s
 
 
 def _list_dialects(provider: str) -> list[str]:

@@ -97,16 +97,17 @@ class Wiring:
     previous: Wiring | None = field(repr=False, default=None)
     grace_until: int = 0
 
+    def take_turn(self, most: int) -> bool:
+        """Tell whether it may be called now: fewer than `most` calls, and no block or a probe."""
+        health = self.health
+        return health.in_flight < most and (health.is_clear or health.claim(now_s()))
+
     def find_previous(self, now_ms: int) -> Wiring | None:
         """Return the same target with the former credential, while its grace lasts.
 
-        Only where that may be asked: its health is its own.
+        Whether that may be asked is its own health's to say.
         """
-        previous = self.previous
-        if previous is None or now_ms >= self.grace_until:
-            return None
-        health = previous.health
-        return previous if health.is_clear or health.claim(now_s()) else None
+        return self.previous if now_ms < self.grace_until else None
 
     def check_origin(self) -> None:
         """Refuse an upstream that the operator does not allow.
@@ -204,19 +205,23 @@ class Wirings:
             return
         try:
             config = self._configs.open_previous(sealed, target.mapping, origin)
-        except VaultIntegrityError as error:
-            logger.error(  # noqa: TRY400  its reason says it all
-                "the former value of the secret %r cannot be used: %s",
-                sealed.secret_name,
-                error.reason,
-            )
-            return
-        if config is not None:
+            if config is None:
+                return
             health = self._healths.get(build_health_key(target, graced.sealed))
             wiring.previous = build_wiring(
                 config, self._allowed, endpoint, target, graced.sealed, health, self._ports
             )
             wiring.grace_until = graced.grace_until
+        except VaultIntegrityError as error:
+            self._report_former(sealed, error.reason)
+        except InvalidValueError as error:
+            self._report_former(sealed, error.detail)
+
+    @staticmethod
+    def _report_former(sealed: SealedSecret, reason: str) -> None:
+        logger.error(
+            "the former value of the secret %r cannot be used: %s", sealed.secret_name, reason
+        )
 
     def _drop(self, sealed: Mapping[SecretId, SealedSecret]) -> None:
         self._reported = set()

@@ -21,6 +21,7 @@ from gateway.errors import (
 
 TIMEOUT_HEADER: Final = "x-lockgate-timeout-ms"
 now_s: Final = time.monotonic
+_LEAST_LEFT_S: Final = 0.01  # no provider answers in less: calling it would only cost its price
 _MAX_DIGITS: Final = 12  # of milliseconds: 31 years, far beyond every limit
 
 
@@ -50,6 +51,10 @@ class Limits(NamedTuple):
     first_byte_s: float
     idle_s: float
     deadline_at_s: float
+
+    def is_late(self, at_s: float) -> bool:
+        """Tell whether it is too late at a moment to begin another call."""
+        return at_s >= self.deadline_at_s - _LEAST_LEFT_S
 
     def first_byte(self, from_s: float) -> Moment:
         """Return when an attempt that began at `from_s` must have brought its first content."""

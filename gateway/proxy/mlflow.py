@@ -61,10 +61,8 @@ def read_passed(
     """
     if model is None:
         model, stream = parse_head(body)
-        # Which of two would count is the provider's choice, and some servers ignore the case.
-        if sum(name.lower() == "model" for name in parse_body(body)) > 1 or (
-            model is not None and len(cut_model(body, model)) != _PIECES
-        ):
+        # Which of two would count is the provider's choice.
+        if model is not None and len(cut_model(body, model)) != _PIECES:
             raise MalformedRequestError("the body names its model more than once", field="model")
     else:
         parse_body(body)

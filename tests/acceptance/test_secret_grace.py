@@ -111,7 +111,7 @@ async def play(admin: Admin, provider: Provider) -> None:
     assert await admin.ask(key) == (200, "1")
     trial = await admin.call("POST", f"/api/v1/secrets/{secret}/test")
     assert trial["outcome"] == "works"
-    body = {"secret_value": {"api_key": NEW}, "grace_ms": 5_000}
+    body = {"secret_value": {"api_key": NEW}, "grace_ms": 3_600_000}
     await admin.call("POST", f"/api/v1/secrets/{secret}/rotate", body)
     trial = await admin.call("POST", f"/api/v1/secrets/{secret}/test")
     assert trial["outcome"] == "refused"
@@ -121,6 +121,10 @@ async def play(admin: Admin, provider: Provider) -> None:
     assert target["former_until"]
     metrics = await admin.call("GET", "/metrics")
     assert 'lockgate_secret_refused{secret="s"} 1.0' in metrics
+
+    await admin.call("PATCH", f"/api/v1/secrets/{secret}", {"secret_value": {"api_key": OLD}})
+    body["grace_ms"] = 1_000
+    await admin.call("POST", f"/api/v1/secrets/{secret}/rotate", body)
 
     async def is_over() -> bool:
         return (await admin.call("GET", f"/api/v1/secrets/{secret}"))["previous_value"] is None

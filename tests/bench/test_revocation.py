@@ -9,9 +9,10 @@ from bench.wire import Target
 
 
 async def test_no_request_that_is_begun_later_comes_with_what_is_gone(tmp_path: Path) -> None:
-    found = await measure(30, 2, tmp_path / "data")
+    found = await measure(30, 2, tmp_path / "data", rotations=2)
     assert find_faults(found) == []
     assert found["changes"] >= 30
+    assert found["rotations of the vault's key"] == {"done": 2}
     assert found["requests with the changing secret"] > 30
 
 

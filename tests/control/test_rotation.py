@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -9,6 +11,7 @@ import orjson
 from gateway.control.upkeep import Upkeep
 from gateway.entities import PageRequest
 from gateway.providers import allowed_origin
+from gateway.routing.snapshot import SnapshotHolder
 from gateway.vault.envelope import secret_context
 
 FIRST = "canary-key-of-the-provider-0001"
@@ -17,6 +20,16 @@ THIRD = "canary-key-of-the-provider-0003"
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 ALL = PageRequest(limit=10)
+
+
+class Declared:
+    """A file that has the secrets."""
+
+    path = Path("lockgate.yaml")
+    sections = ("secrets",)
+
+    def describe(self) -> dict[str, Any]:
+        return {}
 
 
 async def rotate(control: Any, secret: Any, value: str, **given: Any) -> Any:
@@ -134,6 +147,29 @@ async def test_the_former_value_goes_with_the_end_of_its_grace(control: Any) -> 
     epoch = control.parts.snapshots.current.epoch
     await upkeep.look()
     assert control.parts.snapshots.current.epoch == epoch
+
+
+async def test_two_gateways_end_a_grace_once(control: Any) -> None:
+    secret = await control.add_secret()
+    await rotate(control, secret, SECOND, grace_ms=HOUR_MS)
+    stale = SnapshotHolder(control.parts.snapshots.current)
+    other = Upkeep(replace(control.parts, snapshots=stale))
+    control.clock.ms += HOUR_MS
+    await Upkeep(control.parts).look()
+    epoch = control.parts.snapshots.current.epoch
+    await other.look()
+    rows = (await control.get("/audit")).json["items"]
+    assert [row["actor"] for row in rows].count("lockgate") == 1
+    async with control.installation.store.read() as tx:
+        assert await tx.get_epoch() == epoch
+
+
+async def test_a_grace_ends_also_where_a_file_declares_the_secrets(control: Any) -> None:
+    secret = await control.add_secret()
+    await rotate(control, secret, SECOND, grace_ms=HOUR_MS)
+    control.clock.ms += HOUR_MS
+    await Upkeep(replace(control.parts, source=Declared())).look()
+    assert await list_previous(control) == ()
 
 
 async def test_a_secret_that_is_deleted_takes_its_former_value_along(control: Any) -> None:

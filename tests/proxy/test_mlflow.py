@@ -304,6 +304,24 @@ async def test_a_body_that_does_not_name_one_model_is_refused(
     assert provider.calls == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/chat/completions",
+        "/gateway/chat/mlflow/invocations",
+        "/gateway/proxy/chat/v1/chat/completions",
+    ],
+)
+@pytest.mark.parametrize("name", ["Model", "MODEL", "\\u004dodel"])
+async def test_no_other_spelling_names_a_model_past_the_endpoint(
+    rig: Rig, provider: Provider, path: str, name: str
+) -> None:
+    body = b'{"model": "chat", "%s": "gpt-5-pro", "messages": []}' % name.encode()
+    answer = await rig.post(path, body)
+    assert (answer.status, answer.code) == (400, "malformed")
+    assert provider.calls == []
+
+
 @pytest.mark.parametrize("path", CLOSED)
 def test_what_does_not_call_a_model_is_closed(path: str) -> None:
     for method in ("POST", "GET", "DELETE"):
