@@ -171,6 +171,7 @@ class _Open:
     anchor: str | None
     key: str | None = None
     key_line: int = 0
+    is_merge: bool = False  # what stands at the key is written out here
     merged: list[Node] = field(default_factory=list)
 
 
@@ -234,8 +235,9 @@ class _Builder:
     def _take_key(self, event: Any) -> None:
         top = self._stack[-1]
         top.key, top.key_line = event.value, event.start_mark.line + 1
+        top.is_merge = event.value == _MERGE and event.implicit[0]  # in quotes it is a name
         known = top.node.fields.get(event.value)
-        if known is not None and event.value != _MERGE:
+        if known is not None and not top.is_merge:
             message = f"is given twice; first at line {known.line}"
             self.faults.append(Fault(top.key_line, self._path(), message))
 
@@ -262,7 +264,8 @@ class _Builder:
             top.node.value.append(node)
             return
         name, top.key = top.key, None
-        if name == _MERGE:
+        if top.is_merge:
+            top.is_merge = False
             self._merge(top, node)
         elif name is not None:
             top.node.fields.setdefault(name, node)

@@ -44,6 +44,8 @@ def refuse(raw: str | bytes) -> tuple[str, ...]:
             "a: &x {b: 1, c: 2}\nd:\n  <<: *x\n  b: 3",
             {"a": {"b": 1, "c": 2}, "d": {"b": 3, "c": 2}},
         ),
+        ("a: {'<<': 1, \"b\": 2}", {"a": {"<<": 1, "b": 2}}),
+        ("a: &x {b: 1}\nc: {<<: *x, '<<': 2}", {"a": {"b": 1}, "c": {"b": 1, "<<": 2}}),
     ],
 )
 def test_values_are_those_of_yaml_1_2(text: str, value: object) -> None:
@@ -72,6 +74,7 @@ def test_a_node_knows_the_line_of_its_name() -> None:
         ("a: *b\n", "prod.yaml:1: a: refers to an anchor that is not complete before it"),
         ("a: &a [*a]\n", "prod.yaml:1: a[0]: refers to an anchor that is not complete before it"),
         ("? [x]\n: y\n", "prod.yaml:1: a name must be plain text"),
+        ("a: {'<<': 1, '<<': 2}", "prod.yaml:1: a.<<: is given twice; first at line 1"),
         ("a:\n  <<: [1]\n", "prod.yaml:2: a: << takes a mapping, or a list of them"),
         (b"a: \x00b\n", "prod.yaml:1: is not valid YAML: it holds a control character"),
         (b"a: 1\n\xff\xfe", "prod.yaml:2: is not UTF-8 text"),

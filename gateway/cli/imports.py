@@ -29,7 +29,7 @@ from gateway.manifest.sources import STDIN, read_bytes
 F = TypeVar("F", bound=Callable[..., Any])
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 # What `import mlflow` takes of a file only, and of a database only.
-_OF_FILE: Final = ("out", "apply_", "strict")
+_OF_FILE: Final = ("out", "apply_", "strict", "yes")
 _OF_DATABASE: Final = ("dry_run", "passphrase_file", "workspace", "skipped", "overwrite")
 
 
@@ -73,6 +73,9 @@ def mlflow(file: str | None, database: str | None, output: str, **given: Any) ->
     MLflow's passphrase, from MLFLOW_CRYPTO_KEK_PASSPHRASE, a file or a hidden prompt, and sealed
     anew here; model definitions, endpoints, tags and bindings follow. All of it is made in one
     step, or nothing is.
+
+    --out, --apply, --strict and --yes go with a FILE, the other options but --url and
+    --token-file with --database.
     """
     if (file is None) == (database is None):
         raise click.UsageError("give either a FILE or --database URL")
@@ -83,7 +86,7 @@ def mlflow(file: str | None, database: str | None, output: str, **given: Any) ->
         api = connect(given["url"], given["token_file"])
         move_gateway(api, database=database, output=output, **of_database)
     elif file is not None:
-        _refuse_given(of_database, "needs --database")
+        _refuse_given(of_database | {"output": output != "table"}, "needs --database")
         raw, name = read_bytes(file)
         deliver(import_mlflow(parse_yaml(raw, name), name), name, **of_file, **given)
 

@@ -1,7 +1,6 @@
 """What MLflow's providers are called here, and where they live.
 
-Source: MLflow 3.17, `mlflow/gateway/config.py` and `mlflow/gateway/providers/`; base URLs by the
-vendors' own pages on OpenAI's format (2026-06).
+Source: MLflow 3.17, `mlflow/gateway/config.py` and `mlflow/gateway/providers/`.
 
 Rule: a credential goes to no other place than MLflow sent it to.
 """
@@ -13,9 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.errors import InvalidValueError
+from gateway.manifest.vendors import BASES, COMPATIBLE
 from gateway.providers import check_auth_config
-
-_COMPATIBLE: Final = "openai_compatible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +37,19 @@ VENDORS: Final[Mapping[str, Vendor]] = {
     "openai": Vendor("openai"),
     "anthropic": Vendor("anthropic", base_end="/v1"),
     "gemini": Vendor("gemini", takes_base=False),
-    "mistral": Vendor(_COMPATIBLE, "https://api.mistral.ai/v1", takes_base=False),
-    "togetherai": Vendor(_COMPATIBLE, "https://api.together.xyz/v1"),
-    "together_ai": Vendor(_COMPATIBLE, "https://api.together.xyz/v1"),
-    "groq": Vendor(_COMPATIBLE, "https://api.groq.com/openai/v1"),
-    "deepseek": Vendor(_COMPATIBLE, "https://api.deepseek.com/v1"),
-    "xai": Vendor(_COMPATIBLE, "https://api.x.ai/v1"),
-    "openrouter": Vendor(_COMPATIBLE, "https://openrouter.ai/api/v1"),
-    "perplexity": Vendor(_COMPATIBLE, "https://api.perplexity.ai"),
-    "fireworks_ai": Vendor(_COMPATIBLE, "https://api.fireworks.ai/inference/v1"),
-    "cerebras": Vendor(_COMPATIBLE, "https://api.cerebras.ai/v1"),
-    "nvidia_nim": Vendor(_COMPATIBLE, "https://integrate.api.nvidia.com/v1"),
+    "mistral": Vendor(COMPATIBLE, BASES["mistral"], takes_base=False),
+    "togetherai": Vendor(COMPATIBLE, BASES["together_ai"]),
+    "together_ai": Vendor(COMPATIBLE, BASES["together_ai"]),
+    "groq": Vendor(COMPATIBLE, BASES["groq"]),
+    "deepseek": Vendor(COMPATIBLE, BASES["deepseek"]),
+    "xai": Vendor(COMPATIBLE, BASES["xai"]),
+    "openrouter": Vendor(COMPATIBLE, BASES["openrouter"]),
+    "perplexity": Vendor(COMPATIBLE, BASES["perplexity"]),
+    "fireworks_ai": Vendor(COMPATIBLE, BASES["fireworks_ai"]),
+    "cerebras": Vendor(COMPATIBLE, BASES["cerebras"]),
+    "nvidia_nim": Vendor(COMPATIBLE, BASES["nvidia_nim"]),
     # MLflow's own default of it: on MLflow's machine, which need not be this one.
-    "ollama": Vendor(_COMPATIBLE, "http://localhost:11434/v1"),
+    "ollama": Vendor(COMPATIBLE, "http://localhost:11434/v1"),
 }
 _KEPT: Final = ("organization", "project")  # settings that mean the same here
 _AZURE_TYPES: Final = ("azure", "azuread")
@@ -86,7 +84,7 @@ def map_settings(
         )
     if base or vendor.api_base:
         settings["api_base"] = base or vendor.api_base
-    for name in _KEPT if vendor.provider in ("openai", _COMPATIBLE) else ():
+    for name in _KEPT if vendor.provider in ("openai", COMPATIBLE) else ():
         if given.get(name):
             settings[name] = given.pop(name)
     try:

@@ -85,7 +85,8 @@ class Upkeep:
         if not self._is_due():
             return
         caller = Caller(actor=ACTOR, source_address="", request_id=new_id("upkeep-"))
-        await run_change(self._parts, caller, end_ended_graces)
+        # A grace ends as it was promised, also where a file alone may change secrets.
+        await run_change(replace(self._parts, source=None), caller, end_ended_graces)
 
     def _is_due(self) -> bool:
         """Tell whether a grace is over; what is served is looked through once per change of it."""

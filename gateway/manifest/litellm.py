@@ -71,6 +71,7 @@ class _Import:
     aliases: dict[str, str]
     wanted: dict[str, list[str]]  # group -> groups that its requests fall back to
     default: list[str]
+    taken: dict[Callable[..., None], str]  # what may be said once -> where it was
 
 
 def import_litellm(root: Node, name: str, environ: Mapping[str, str]) -> Draft:
@@ -91,12 +92,13 @@ def import_litellm(root: Node, name: str, environ: Mapping[str, str]) -> Draft:
     own = root.get("environment_variables") or Node({}, root.line)  # LiteLLM sets them itself
     known = {key: node.text for key, node in own.fields.items() if node.text} | dict(environ)
     add_models(draft, root, known)
-    job = _Import(draft, {}, {}, [])
+    job = _Import(draft, {}, {}, [], {})
     for section in ("router_settings", "litellm_settings"):  # fallbacks may name them
         aliases = root.get(section, _ALIASES)
         if aliases is not None:
             _take_aliases(job, aliases, f"{section}.{_ALIASES}")
-    for section, node in root.fields.items():
+    # The router's own timeout and retries count before those of the library.
+    for section, node in sorted(root.fields.items(), key=lambda pair: pair[0] != "router_settings"):
         handler = _HANDLERS.get(section)
         if handler is not None:
             handler(job, node, section)
@@ -116,9 +118,19 @@ def _take_settings(job: _Import, section: Node, path: str) -> None:
         if name in _FALLBACKS:
             _take_fallbacks(job, node, where, _FALLBACKS[name])
         elif name in _SETTINGS:
-            _SETTINGS[name](job, node, where)
+            _take_setting(job, _SETTINGS[name], node, where)
         elif name != _ALIASES and (name, node.value) != ("routing_strategy", "simple-shuffle"):
             job.draft.note(node, where, _INSTEAD.get(name, _NONE))
+
+
+def _take_setting(
+    job: _Import, take: Callable[[_Import, Node, str], None], node: Node, path: str
+) -> None:
+    first = job.taken.setdefault(take, path)
+    if first != path and take is not _take_default:
+        job.draft.note(node, path, f"is not mapped: {first} counts")
+    else:
+        take(job, node, path)
 
 
 def _take_general(job: _Import, section: Node, path: str) -> None:
@@ -167,6 +179,9 @@ def _take_default(job: _Import, node: Node, path: str) -> None:
     for index, item in enumerate(job.draft.list_items(node, path)):
         if item.text is None:
             job.draft.note(item, f"{path}[{index}]", "is not mapped: no name of a model group")
+        elif item.text not in job.draft.routes and item.text not in job.aliases:
+            message = f"falls back to {item.text[:64]}, a group that is not mapped"
+            job.draft.note(item, f"{path}[{index}]", message)
         else:
             job.default.append(item.text)
 

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from gateway.errors import InvalidValueError
 from gateway.manifest.draft import Draft
-from gateway.manifest.litellm_vendors import COMPATIBLE, VENDORS, Vendor, split_model
+from gateway.manifest.litellm_vendors import VENDORS, Vendor, split_model
 from gateway.manifest.references import name_variable
+from gateway.manifest.vendors import COMPATIBLE
 from gateway.providers.origin import parse_base_url
 from gateway.yaml_nodes import Node
 

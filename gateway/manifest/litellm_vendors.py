@@ -1,7 +1,6 @@
 """LiteLLM's names of vendors, and what they are here.
 
-Sources: LiteLLM's provider pages (docs.litellm.ai/docs/providers) and the vendors' own API
-references for the base URLs of their OpenAI-compatible APIs, both read in November 2026.
+Source: LiteLLM's provider pages (docs.litellm.ai/docs/providers), read in November 2026.
 
 Rule: a vendor is a row; one that is in no row is not mapped.
 """
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-COMPATIBLE: Final = "openai_compatible"
+from gateway.manifest.vendors import BASES, COMPATIBLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +41,24 @@ VENDORS: Final = MappingProxyType(
         "azure": _compatible("AZURE_API_KEY", suffix="/openai/v1"),
         "ollama": _compatible("OLLAMA_API_KEY", suffix="/v1"),
         "ollama_chat": _compatible("OLLAMA_API_KEY", suffix="/v1"),
-        "cerebras": _compatible("CEREBRAS_API_KEY", "https://api.cerebras.ai/v1"),
+        "cerebras": _compatible("CEREBRAS_API_KEY", BASES["cerebras"]),
         "custom_openai": _compatible("OPENAI_API_KEY"),
-        "deepinfra": _compatible("DEEPINFRA_API_KEY", "https://api.deepinfra.com/v1/openai"),
-        "deepseek": _compatible("DEEPSEEK_API_KEY", "https://api.deepseek.com/v1"),
-        "fireworks_ai": _compatible("FIREWORKS_API_KEY", "https://api.fireworks.ai/inference/v1"),
-        "groq": _compatible("GROQ_API_KEY", "https://api.groq.com/openai/v1"),
+        "deepinfra": _compatible("DEEPINFRA_API_KEY", BASES["deepinfra"]),
+        "deepseek": _compatible("DEEPSEEK_API_KEY", BASES["deepseek"]),
+        "fireworks_ai": _compatible("FIREWORKS_API_KEY", BASES["fireworks_ai"]),
+        "groq": _compatible("GROQ_API_KEY", BASES["groq"]),
         "hosted_vllm": _compatible("HOSTED_VLLM_API_KEY"),
         "litellm_proxy": _compatible("LITELLM_PROXY_API_KEY"),
         "lm_studio": _compatible("LM_STUDIO_API_KEY"),
-        "mistral": _compatible("MISTRAL_API_KEY", "https://api.mistral.ai/v1"),
-        "moonshot": _compatible("MOONSHOT_API_KEY", "https://api.moonshot.ai/v1"),
-        "nvidia_nim": _compatible("NVIDIA_NIM_API_KEY", "https://integrate.api.nvidia.com/v1"),
-        "openrouter": _compatible("OPENROUTER_API_KEY", "https://openrouter.ai/api/v1"),
-        "perplexity": _compatible("PERPLEXITYAI_API_KEY", "https://api.perplexity.ai"),
-        "sambanova": _compatible("SAMBANOVA_API_KEY", "https://api.sambanova.ai/v1"),
+        "mistral": _compatible("MISTRAL_API_KEY", BASES["mistral"]),
+        "moonshot": _compatible("MOONSHOT_API_KEY", BASES["moonshot"]),
+        "nvidia_nim": _compatible("NVIDIA_NIM_API_KEY", BASES["nvidia_nim"]),
+        "openrouter": _compatible("OPENROUTER_API_KEY", BASES["openrouter"]),
+        "perplexity": _compatible("PERPLEXITYAI_API_KEY", BASES["perplexity"]),
+        "sambanova": _compatible("SAMBANOVA_API_KEY", BASES["sambanova"]),
         "text-completion-openai": Vendor("openai", "OPENAI_API_KEY"),
-        "together_ai": _compatible("TOGETHERAI_API_KEY", "https://api.together.xyz/v1"),
-        "xai": _compatible("XAI_API_KEY", "https://api.x.ai/v1"),
+        "together_ai": _compatible("TOGETHERAI_API_KEY", BASES["together_ai"]),
+        "xai": _compatible("XAI_API_KEY", BASES["xai"]),
     }
 )
 

@@ -15,8 +15,8 @@ from typing import Final
 
 from gateway.errors import InvalidValueError
 from gateway.manifest.draft import Draft
-from gateway.manifest.litellm_vendors import COMPATIBLE
 from gateway.manifest.references import name_variable
+from gateway.manifest.vendors import BASES, COMPATIBLE
 from gateway.providers.origin import parse_base_url
 from gateway.yaml_nodes import Fault, Node, build_error
 
@@ -39,8 +39,8 @@ _PROVIDERS: Final[Mapping[str, _Provider]] = MappingProxyType(
         "openai": _Provider("openai", "openai_api_key", None, "openai_api_base"),
         "anthropic": _Provider("anthropic", "anthropic_api_key", None, "anthropic_api_base"),
         "gemini": _Provider("gemini", "gemini_api_key"),
-        "mistral": _Provider(COMPATIBLE, "mistral_api_key", "https://api.mistral.ai/v1"),
-        "togetherai": _Provider(COMPATIBLE, "togetherai_api_key", "https://api.together.xyz/v1"),
+        "mistral": _Provider(COMPATIBLE, "mistral_api_key", BASES["mistral"]),
+        "togetherai": _Provider(COMPATIBLE, "togetherai_api_key", BASES["together_ai"]),
     }
 )
 _AZURE: Final = _Provider(

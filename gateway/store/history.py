@@ -25,7 +25,7 @@ from gateway.store.session import Row, Session
 
 COMPACTED_EVERY = 100  # epochs; so a run has little to do, and few writes wait for one
 KEPT_MS = 90 * 86_400_000  # how far back a state can be read again, ...
-KEPT_AT_LEAST = 1_000  # ... unless so few epochs are newer, ...
+KEPT_AT_LEAST = 1_000  # ... unless so few states are newer, ...
 KEPT_AT_MOST = 100_000  # ... or so many: about 100 MB of small changes
 
 _NO_EPOCH = 1 << 62  # above every epoch
@@ -81,9 +81,11 @@ async def write_versions(session: Session, epoch: int, author: Author) -> None:
         written += await _write_kind(session, kind, listed, contents, epoch)
     if not written:
         return
+    before = await _find_epoch(session, history_sql.EPOCH_NEWEST, {})
     await _insert_epoch(session, epoch, author)
-    if epoch % COMPACTED_EVERY == 0:
-        await _compact(session, epoch, author.at)
+    # Not each epoch is a state, so it is the step over a hundred that counts.
+    if epoch // COMPACTED_EVERY != (before or 0) // COMPACTED_EVERY:
+        await _compact(session, author.at)
 
 
 async def _write_kind(
@@ -113,12 +115,21 @@ async def _insert_epoch(session: Session, epoch: int, author: Author) -> None:
     await session.execute(history_sql.EPOCH_INSERT, params)
 
 
-async def _compact(session: Session, epoch: int, now_ms: int) -> None:
+async def _find_epoch(session: Session, query: str, params: Mapping[str, int]) -> int | None:
+    row = await session.fetch_one(query, params)
+    return None if row is None else row["epoch"]
+
+
+async def _compact(session: Session, now_ms: int) -> None:
     """Forget states that are too old, or too many; the oldest that stays can be read as before."""
-    params = {"since": now_ms - KEPT_MS, "newest": epoch - KEPT_AT_LEAST}
-    row = await session.fetch_one(history_sql.EPOCH_FIRST_KEPT, params)
-    oldest = epoch if row is None or row["epoch"] is None else row["epoch"]
-    key = {"epoch": max(oldest, epoch - KEPT_AT_MOST)}
+    since = {"since": now_ms - KEPT_MS}
+    few = await _find_epoch(session, history_sql.EPOCH_BEHIND, {"newer": KEPT_AT_LEAST})
+    if few is None:
+        return
+    young = await _find_epoch(session, history_sql.EPOCH_FIRST_SINCE, since)
+    many = await _find_epoch(session, history_sql.EPOCH_BEHIND, {"newer": KEPT_AT_MOST})
+    oldest = few if young is None else min(few, young)
+    key = {"epoch": max(oldest, many or 0)}
     await session.execute(history_sql.EPOCH_DELETE_BEFORE, key)
     await session.execute(history_sql.VERSION_DELETE_BEFORE, key)
     await session.execute(history_sql.VERSION_DELETE_GONE, key)

@@ -66,6 +66,7 @@ EPOCH_FIND = (
     _EPOCH + f" WHERE {_UNTIL} AND :epoch <= (SELECT value FROM epoch WHERE id = 1)"  # noqa: S608 - constants
 )
 EPOCH_OLDEST = "SELECT MIN(epoch) AS epoch FROM configuration_epochs"
+EPOCH_NEWEST = "SELECT MAX(epoch) AS epoch FROM configuration_epochs"
 EPOCH_LIST = _EPOCH + " WHERE epoch < :before ORDER BY epoch DESC LIMIT :row_limit"
 EPOCH_SET_DIGEST = (
     f"UPDATE configuration_epochs SET digest = :digest WHERE {_UNTIL} AND digest IS NULL"  # noqa: S608 - constants
@@ -80,9 +81,8 @@ VERSION_DELETE_BEFORE = (
     "AND n.epoch > configuration_versions.epoch AND n.epoch <= :epoch)"
 )
 VERSION_DELETE_GONE = "DELETE FROM configuration_versions WHERE epoch <= :epoch AND content IS NULL"
-EPOCH_FIRST_KEPT = (
-    "SELECT MIN(epoch) AS epoch FROM configuration_epochs WHERE at >= :since OR epoch > :newest"
-)
+EPOCH_FIRST_SINCE = "SELECT MIN(epoch) AS epoch FROM configuration_epochs WHERE at >= :since"
+EPOCH_BEHIND = "SELECT epoch FROM configuration_epochs ORDER BY epoch DESC LIMIT 1 OFFSET :newer"
 
 APPLIED_ALL = "SELECT kind, name, digest FROM applied_entities"
 APPLIED_PUT = (

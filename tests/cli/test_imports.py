@@ -68,3 +68,21 @@ def test_it_can_be_applied_at_once(live: Cli) -> None:
     missing = live("import", "mlflow", "-", "--apply", stdin=MLFLOW.replace("IMPORTED", "OTHER"))
     assert missing.exit_code == 1
     assert "OTHER_KEY is not set, and the gateway has no value yet" in missing.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((), "give either a FILE or --database URL"),
+        (("-", "--database", "sqlite:///m.db"), "give either a FILE or --database URL"),
+        (("-", "--skip", "a"), "--skip needs --database"),
+        (("-", "--output", "json"), "--output needs --database"),
+        (("-", "--dry-run"), "--dry-run needs --database"),
+        (("--database", "sqlite:///m.db", "--apply"), "--apply does not go with --database"),
+        (("--database", "sqlite:///m.db", "--yes"), "--yes does not go with --database"),
+    ],
+)
+def test_options_of_the_other_source_are_wrong_usage(given: tuple[str, ...], message: str) -> None:
+    done = Cli({})("import", "mlflow", *given, stdin=MLFLOW)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert message in done.stderr

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway.entities import PageRequest
 from tests.control.conftest import CANARY, Control, Reply, run_control
 from tests.control.test_roles import bearer, make_token
 
@@ -314,12 +315,86 @@ async def test_all_or_nothing(control: Control) -> None:
     await apply(control, {"lockgate": 1, "api_keys": [{"name": "app", "value": KEY}]})
     epoch = (await read(control))["epoch"]
     reply = await apply(control, build_document(api_keys=[{"name": "again", "value": KEY}]))
-    assert reply.status == 409, reply.json
+    assert reply.status == 422, reply.json
     found = await read(control)
     assert (found["epoch"], found["document"]["secrets"]) == (epoch, [])
 
 
 KEY = {"value": "lg-" + "k" * 43}
+
+
+def name_keys(**values: str) -> dict[str, Any]:
+    rows = [{"name": name, "value": {"value": "lg-" + part * 43}} for name, part in values.items()]
+    return {"lockgate": 1, "api_keys": rows}
+
+
+async def test_api_keys_swap_their_values(control: Control) -> None:
+    await apply(control, name_keys(one="1", two="2"))
+    before = {row["name"]: row for row in (await control.get("/api-keys")).json["items"]}
+    swapped = await apply(control, name_keys(one="2", two="1"))
+    assert swapped.status == 200, swapped.json
+    after = {row["name"]: row for row in (await control.get("/api-keys")).json["items"]}
+    for name, other in (("one", "two"), ("two", "one")):
+        assert after[name]["key_id"] == before[name]["key_id"]
+        assert after[name]["masked_value"] == before[other]["masked_value"]
+    assert not (await apply(control, name_keys(one="2", two="1"))).json["applied"]
+
+
+async def test_an_api_key_does_not_take_the_value_of_one_that_stays(control: Control) -> None:
+    await apply(control, name_keys(one="1", two="2"))
+    for step in ("plan", "apply"):
+        body = {"document": name_keys(three="3", four="1")}
+        refused = await control.call("POST", f"/configuration/{step}", body)
+        assert (refused.status, refused.json["field"]) == (422, "api_keys[1].value")
+        assert "'one'" in refused.json["detail"]
+    pruned = await apply(control, name_keys(three="3", four="1"), prune=True)
+    assert pruned.status == 200, pruned.json
+
+
+async def test_the_expiry_of_a_secret_is_part_of_it(control: Control, tmp_path: Path) -> None:
+    row = {"secret_name": "prod", "provider": "openai", "secret_value": VALUE, "expires_at": 7}
+    await apply(control, build_document(secrets=[row]))
+    raw = (await control.get("/configuration")).json
+    assert raw["document"]["secrets"][0]["expires_at"] == 7
+    settings = replace(control.parts.settings, data=tmp_path / "second")
+    async with run_control(settings) as second:
+        moved = [found | {"secret_value": VALUE} for found in raw["document"]["secrets"]]
+        await apply(second, raw["document"] | {"secrets": moved})
+        assert (await second.get("/configuration")).json["digest"] == raw["digest"]
+    without = build_document(secrets=[{**row, "expires_at": None}])
+    changed = (await apply(control, without)).json["changes"]
+    assert changed[0]["fields"] == [{"field": "expires_at", "before": 7, "after": None}]
+    (secret,) = (await control.get("/secrets")).json["items"]
+    assert secret["expires_at"] is None
+
+
+@pytest.mark.parametrize("expires_at", [-1, 1.5, True, "2027-01-01", 1 << 60])
+async def test_an_expiry_that_is_no_time(control: Control, expires_at: object) -> None:
+    row = {"secret_name": "prod", "provider": "openai", "secret_value": VALUE}
+    reply = await apply(control, build_document(secrets=[row | {"expires_at": expires_at}]))
+    assert (reply.status, reply.json["field"]) == (422, "secrets[0].expires_at")
+
+
+async def test_a_former_value_helps_out_until_a_document_brings_a_new_one(
+    control: Control,
+) -> None:
+    await apply(control, build_document())
+    (secret,) = (await control.get("/secrets")).json["items"]
+    path = f"/secrets/{secret['secret_id']}"
+    rotated = {"api_key": "another-key-of-the-provider"}
+    body = {"secret_value": rotated, "grace_ms": 60_000}
+    assert (await control.call("POST", f"{path}/rotate", body)).status == 200
+    row = {"secret_name": "prod", "provider": "openai"}
+    same = row | {"secret_value": {"api_key": {"value": rotated["api_key"]}}, "expires_at": 7}
+    reply = await apply(control, build_document(secrets=[same]), overwrite=True)
+    assert [found["field"] for found in reply.json["changes"][0]["fields"]] == ["expires_at"]
+    assert (await control.get(path)).json["previous_value"] is not None
+    new = row | {"secret_value": {"api_key": {"value": "a-third-key-of-the-provider"}}}
+    assert (await apply(control, build_document(secrets=[new]))).status == 200
+    assert (await control.get(path)).json["previous_value"] is None
+    async with control.parts.store.read() as tx:
+        assert (await tx.secrets.list_previous(PageRequest(limit=1))).items == ()
+    assert not control.parts.snapshots.current.sealed[secret["secret_id"]].previous
 
 
 async def test_a_state_moves_whole_to_an_empty_gateway(control: Control, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from gateway.control import BASE_PATH, DeclaredConfiguration, build_control_app
+from gateway.control.upkeep import Upkeep
 from gateway.errors import InvalidValueError
 from gateway.secret import Secret
 from tests.control.conftest import CANARY, Control
@@ -98,11 +99,16 @@ async def test_what_the_file_has_is_read_only_over_rest(declared: Control) -> No
     (endpoint,) = (await declared.get("/endpoints")).json["items"]
     (secret,) = (await declared.get("/secrets")).json["items"]
     path = f"/endpoints/{endpoint['endpoint_id']}"
+    stored = f"/secrets/{secret['secret_id']}"
+    value = {"secret_value": {"api_key": CANARY + "2"}}
     for method, where, body in (
         ("PATCH", path, {"usage_tracking": False}),
+        ("POST", f"{stored}/rotate", value),
+        ("PATCH", stored, value),
+        ("POST", "/history/0/rollback", {}),
         ("PUT", f"{path}/tags/team", {"value": "search"}),
         ("DELETE", path, None),
-        ("PATCH", f"/secrets/{secret['secret_id']}", {"auth_config": {"project": "p"}}),
+        ("PATCH", stored, {"auth_config": {"project": "p"}}),
         (
             "POST",
             "/configuration/apply",
@@ -125,6 +131,18 @@ async def test_what_the_file_has_not_is_written_as_ever(declared: Control) -> No
         "resource_id": "r1",
     }
     assert (await declared.call("PUT", "/bindings", binding)).status == 201
+    token = await declared.call("POST", "/admin-tokens", {"name": "ci", "role": "viewer"})
+    assert token.status == 201, token.json
+
+
+async def test_a_grace_ends_also_where_a_file_alone_changes_secrets(control: Control) -> None:
+    secret = await control.add_secret()
+    body = {"secret_value": {"api_key": "another-key-of-the-provider"}, "grace_ms": 5_000}
+    path = f"/secrets/{secret['secret_id']}"
+    assert (await control.call("POST", f"{path}/rotate", body)).status == 200
+    control.clock.ms += 5_000
+    await Upkeep(replace(control.parts, source=Source())).look()
+    assert (await control.get(path)).json["previous_value"] is None
 
 
 async def test_the_status_tells_of_the_file(declared: Control, control: Control) -> None:

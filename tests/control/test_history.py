@@ -175,6 +175,44 @@ async def test_secrets_and_api_keys_made_since_stay_and_revoked_keys_stay_revoke
     assert (found["kept"]["disabled"], found["kept"]["expires_at"]) == (True, 5)
 
 
+async def test_a_value_that_is_given_ends_at_no_known_time(control: Control) -> None:
+    """When a value ends is told with it: neither the one that is there nor the former one says."""
+    secret = await control.add_secret("prod", expires_at=5)
+    path = f"/secrets/{secret['secret_id']}"
+    epoch = await current_epoch(control)
+    other = {"auth_config": {"api_base": "http://127.0.0.1:9000/v1"}, "secret_value": VALUE}
+    await change(control, path, other | {"expires_at": 6})
+    assert (await roll_back(control, epoch, secret_values={"prod": VALUE})).json["applied"]
+    assert (await control.get(path)).json["expires_at"] is None
+    await change(control, path, {"expires_at": 7})
+    assert (await roll_back(control, epoch)).json["applied"] is False
+    assert (await control.get(path)).json["expires_at"] == 7
+
+
+async def test_an_epoch_that_changed_no_entity_is_no_state(control: Control) -> None:
+    """Admin tokens raise the epoch; what is routed stays what it was."""
+    await control.add_endpoint("chat")
+    state = (await control.get("/configuration")).json
+    made = await control.call("POST", "/admin-tokens", {"name": "ci", "role": "viewer"})
+    assert made.status == 201, made.json
+    found = (await control.get("/configuration")).json
+    gap = found["epoch"]
+    assert (gap, found["digest"]) == (state["epoch"] + 1, state["digest"])
+    newest = (await control.get("/history")).json["items"][0]
+    assert newest["epoch"] == gap - 1
+    assert (await control.get(f"/history/{gap}")).json["epoch"] == gap - 1
+    assert (await control.get(f"/history/{gap}/diff")).json["changes"] == []
+    document = found["document"]
+    await control.add_key("later")
+    planned = await control.call("POST", "/configuration/plan", {"document": document})
+    assert planned.json["base_epoch"] == gap - 1
+    rolled = await roll_back(control, gap)
+    assert (rolled.json["applied"], rolled.json["left"]) == (
+        False,
+        [{"kind": "api_key", "name": "later"}],
+    )
+
+
 @pytest.mark.parametrize("epoch", ["99", "-1", "x", "1" * 40, "٣"])
 async def test_an_epoch_that_is_none(control: Control, epoch: str) -> None:
     for method, path in (

@@ -127,6 +127,21 @@ def test_default_fallbacks_are_for_those_without_their_own() -> None:
     }
 
 
+def test_what_is_said_twice_is_the_routers() -> None:
+    draft = parse(
+        "model_list:\n- {model_name: a, litellm_params: {model: openai/gpt-4o}}\n"
+        "litellm_settings: {request_timeout: 600, num_retries: 4, default_fallbacks: [none]}\n"
+        "router_settings: {timeout: 30, num_retries: 1}\n"
+    )
+    document = draft.build()
+    assert document["endpoints"][0]["limits"] == {"total_timeout_ms": 30_000}
+    assert document["settings"] == {"max_attempts": 2}
+    found = notes(draft)
+    assert found["litellm_settings.request_timeout"][1].endswith("router_settings.timeout counts")
+    assert found["litellm_settings.num_retries"][0] == 3
+    assert "a group that is not mapped" in found["litellm_settings.default_fallbacks[0]"][1]
+
+
 def test_aliases_are_endpoints_of_the_same_models() -> None:
     draft = load("aliases.yaml")
     assert show(draft) == {key: [("gpt-4o", 1)] for key in ("best", "gpt-4o", "hidden-one")}

@@ -244,6 +244,21 @@ def check_binding_of(
         )
 
 
+def is_binding_kept(
+    old: tuple[str | None, Mapping[str, Any] | None],
+    new: tuple[str | None, Mapping[str, Any] | None],
+) -> bool:
+    """Tell whether a stored credential may be used with other settings; see `check_binding_of`.
+
+    Raises InvalidValueError: the new settings cannot be.
+    """
+    try:
+        check_binding_of(old, new)
+    except CredentialRebindError:
+        return False
+    return True
+
+
 async def _check_definitions(
     change: Change, old: GatewaySecretInfo, new: GatewaySecretInfo
 ) -> None:

@@ -138,3 +138,36 @@ class Versions:
             assert await tx.history.read_at(oldest)
             versions = await tx.history.list_versions(0, oldest - 1, 10)
             assert len(versions) <= 4  # what the oldest state is made of
+
+    async def test_what_changes_no_entity_makes_no_state_forgotten(self, store: Store) -> None:
+        """Years of logins between changes: each is an epoch, none is a state."""
+        async with store.write() as tx:
+            await tx.endpoints.insert(samples.endpoint(1, to=(await add_model(tx),)))
+            await tx.bump_epoch(by(START))
+            states = {}
+            for n in range(20):
+                for _ in range(99):
+                    await tx.bump_epoch(by(START + n * 100 * _DAY_MS))
+                await _rename(tx, f"name-{n}", n + 2)
+                epoch = await tx.bump_epoch(by(START + n * 100 * _DAY_MS))
+                states[epoch] = await tx.history.read_current()
+            for epoch, state in states.items():
+                assert await tx.history.read_at(epoch) == state
+                assert await tx.history.read_at(epoch + 50 if epoch < max(states) else epoch)
+                assert (await tx.history.get(epoch)).epoch == epoch
+
+    async def test_old_states_go_wherever_the_gaps_are(self, store: Store) -> None:
+        """No epoch that is a whole hundred is a state."""
+        async with store.write() as tx:
+            await tx.endpoints.insert(samples.endpoint(1, to=(await add_model(tx),)))
+            first = await tx.bump_epoch(by(START))
+            for n in range(1_300):
+                if (await tx.get_epoch() + 1) % 100 == 0:
+                    await tx.bump_epoch(by(START + n * _DAY_MS))
+                await _rename(tx, f"name-{n}", n + 2)
+                await tx.bump_epoch(by(START + n * _DAY_MS))
+            page = await tx.history.list_page(PageRequest(limit=1_500))
+            assert 1_000 <= len(page.items) <= 1_101
+            with pytest.raises(NotFoundError):
+                await tx.history.read_at(first)
+            assert await tx.history.read_at(page.items[-1].epoch)

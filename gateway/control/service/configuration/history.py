@@ -60,11 +60,15 @@ def _name_action(version: EntityVersion) -> str:
 
 
 async def read_epoch(parts: ControlParts, epoch: int) -> dict[str, Any]:
-    """Read the document of an epoch with who made it. Raises NotFoundError."""
+    """Read the document of an epoch with who made it.
+
+    An epoch that changed no entity gives the state before it, under that one's number. Raises
+    NotFoundError.
+    """
     async with parts.store.read() as tx:
         row = await tx.history.get(epoch)
         state = await tx.history.read_at(epoch)
-    described = await describe_state(parts, epoch, state)
+    described = await describe_state(parts, row.epoch, state)
     return described | {"at": row.at, "actor": row.actor, "request_id": row.request_id}
 
 

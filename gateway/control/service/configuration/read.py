@@ -24,14 +24,18 @@ async def read_document(parts: ControlParts) -> dict[str, Any]:
     """Read all as one document, with its epoch and digest."""
     async with parts.store.read() as tx:
         epoch = await tx.get_epoch()
+        state_epoch = (await tx.history.get(epoch)).epoch
         state = await tx.history.read_current()
-    return await describe_state(parts, epoch, state)
+    return await describe_state(parts, state_epoch, state) | {"epoch": epoch}
 
 
 async def describe_state(
     parts: ControlParts, epoch: int, state: ConfigurationState
 ) -> dict[str, Any]:
-    """Return a state as answers have it; its document names itself as its base."""
+    """Return a state as answers have it; its document names itself as its base.
+
+    `epoch` is the one that made it.
+    """
     with collector_paused():
         document = build_document(await list_items(state))
         digest = await compute_digest(document)

@@ -5,7 +5,7 @@ Rule: pure; looks at the state that a plan would make, not at the way there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.control.service.configuration.document import Item
@@ -30,7 +30,8 @@ def check_references(final: Mapping[Key, Item], paths: Mapping[Key, str]) -> Non
         paths: where those that a document has stand in it.
 
     Raises:
-        InvalidValueError: the document names what will not be there, or what does not fit.
+        InvalidValueError: the document names what will not be there, or what does not fit, or
+            gives an api key the value of another.
         InUseError: what is to go is used by an entity that the document does not have.
         ConflictError: a secret would not fit a model definition that the document does not have.
     """
@@ -41,6 +42,18 @@ def check_references(final: Mapping[Key, Item], paths: Mapping[Key, str]) -> Non
                 _refuse(item, target, field, path)
         if item.kind == "model_definition":
             _check_definition(item, final["secret", item.content["secret_name"]], path)
+    _check_key_values([item for item in final.values() if item.kind == "api_key"], paths)
+
+
+def _check_key_values(keys: Sequence[Item], paths: Mapping[Key, str]) -> None:
+    """Check that each application has a value of its own; the document's entry is the wrong one."""
+    taken: dict[str, Item] = {}
+    for item in sorted(keys, key=lambda found: found.key in paths):
+        other = taken.setdefault(item.content["value"]["sha256"], item)
+        if other is not item:
+            raise InvalidValueError(
+                f"the api key {other.name!r} has the same value", field=f"{paths[item.key]}.value"
+            )
 
 
 def _iter_references(item: Item) -> Iterator[tuple[Key, str]]:

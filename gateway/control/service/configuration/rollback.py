@@ -23,10 +23,9 @@ from gateway.control.service.configuration.history import build_steps
 from gateway.control.service.configuration.plan import Step, describe_steps
 from gateway.control.service.configuration.wanted import Values
 from gateway.control.service.configuration.writing import write_steps
-from gateway.control.service.secrets import check_binding_of, check_origin
+from gateway.control.service.secrets import check_origin, is_binding_kept
 from gateway.entities import ConfigurationState
 from gateway.errors import (
-    CredentialRebindError,
     InvalidValueError,
     SecretValueRequiredError,
 )
@@ -145,6 +144,7 @@ def _keep_secrets(
                 target.values[name] = given[name]
                 fields = sorted(given[name])
                 row |= {"fields": fields, "secret_version": row["secret_version"] + 1}
+                row["expires_at"] = None  # it is a value's own, and this one is another
             else:
                 target.needed[name] = fields
         kept[ids[row_id]] = row
@@ -157,14 +157,8 @@ def _keep_secrets(
 
 def _may_stay(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Tell whether the stored value may be used with the earlier provider and settings."""
-    try:
-        check_binding_of(
-            (current["provider"], current["auth_config"]),
-            (wanted["provider"], wanted["auth_config"]),
-        )
-    except CredentialRebindError:
-        return False
-    return True
+    old, new = ((row["provider"], row["auth_config"]) for row in (current, wanted))
+    return is_binding_kept(old, new)
 
 
 def _keep_api_keys(target: Target, now: _Rows) -> None:

@@ -18,7 +18,12 @@ from gateway.control.schema import configuration as schema
 from gateway.control.service.change import new_id
 from gateway.control.service.configuration.document import STORED, Item, dump_weight, in_turns
 from gateway.control.service.configuration.plan import Items, Key
-from gateway.control.service.secrets import check_binding_of, check_origin, compute_mac
+from gateway.control.service.secrets import (
+    check_binding_of,
+    check_origin,
+    compute_mac,
+    is_binding_kept,
+)
 from gateway.entities import LinkageType, ModelDefinitionId
 from gateway.errors import InvalidValueError, RequestError
 from gateway.providers import check_auth_config, check_secret, get_provider
@@ -184,8 +189,10 @@ def _settle_value(
 ) -> Item:
     """Check a secret that is new or changed, and give its value a token of its own."""
     provider, auth_config = item.content.get("provider"), item.content.get("auth_config")
-    if known is not None and item.equals(known) and _is_stored(parts, item, given, macs):
-        return item
+    if known is not None and _may_stay(parts, item, known, given, macs):
+        given = None
+        if item.equals(known):
+            return item
     if given is None:
         check_auth_config(provider, auth_config)
         if known is not None:
@@ -206,13 +213,26 @@ def get_secret_version(value: str) -> int:
     return int(value.rpartition(":")[2])
 
 
-def _is_stored(
-    parts: ControlParts, item: Item, given: dict[str, str] | None, macs: Mapping[str, bytes]
+def _may_stay(
+    parts: ControlParts,
+    item: Item,
+    known: Item,
+    given: dict[str, str] | None,
+    macs: Mapping[str, bytes],
 ) -> bool:
+    """Tell whether a value is the stored one, sealed for where it is to be sent.
+
+    One that stays is not sealed anew, so that a former one keeps its grace.
+    """
     if given is None:
         return True
     stored = macs.get(item.row_id, b"")
-    return hmac.compare_digest(stored, compute_mac(parts, item.row_id, given))
+    if not hmac.compare_digest(stored, compute_mac(parts, item.row_id, given)):
+        return False
+    old, new = (
+        (found.content.get("provider"), found.content.get("auth_config")) for found in (known, item)
+    )
+    return is_binding_kept(old, new)
 
 
 # --- endpoints and api keys ---------------------------------------------------------------
@@ -272,15 +292,11 @@ def _dump_mapping(spec: MappingSpec) -> dict[str, Any]:
 async def _add_api_keys(
     wanted: Wanted, document: schema.ConfigurationDocument, current: Items
 ) -> None:
-    digests: dict[str, str] = {}
     async for place, key in _iterate(wanted, "api_key", document.api_keys):
         path = f"api_keys[{place}]"
         with under(path):
             content = _dump_api_key(key, current.get(("api_key", key.name)))
         wanted.add(_build(current, "api_key", key.name, content), path)
-        first = digests.setdefault(content["value"]["sha256"], path)
-        if first != path:
-            raise InvalidValueError(f"{first} has the same value", field=f"{path}.value")
 
 
 def _dump_api_key(body: schema.DocumentApiKey, known: Item | None) -> dict[str, Any]:

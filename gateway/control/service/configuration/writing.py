@@ -6,6 +6,7 @@ same linkage keeps its own. What was checked before is not checked again.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -142,6 +143,7 @@ async def write_steps(
     writer = Writer(change, values, ids)
     await writer.load(steps)
     await _free_names(writer, steps)
+    await _free_key_values(writer, steps)
     by_phase: dict[tuple[str, str], list[Step]] = {phase: [] for phase in _ORDER}
     for step in steps:
         by_phase[step.item.kind, step.action].append(step)
@@ -171,6 +173,19 @@ async def _free_names(writer: Writer, steps: Sequence[Step]) -> None:
         elif before.kind == "api_key" and after is not None:
             key = writer.api_keys[before.row_id]
             await tx.api_keys.update(replace(key, name=before.row_id))
+
+
+async def _free_key_values(writer: Writer, steps: Sequence[Step]) -> None:
+    """Move values out of the way that another api key is about to take."""
+    keys = [step for step in steps if step.item.kind == "api_key" and step.after is not None]
+    taken = {_after(step).content["value"]["sha256"] for step in keys}
+    for step in keys:
+        if step.before is None or step.before.content["value"]["sha256"] not in taken:
+            continue
+        if step.before.content["value"] != _after(step).content["value"]:
+            free = hashlib.sha256(step.before.row_id.encode()).digest()  # of no value
+            row = StoredApiKey(key=writer.api_keys[step.before.row_id], digest=free)
+            await writer.change.tx.api_keys.update_value(row)
 
 
 async def _record(writer: Writer, step: Step, stored: Stored | None, before: Stored | None) -> None:
