@@ -177,7 +177,7 @@ async def run_control(
         usage_flush=usage_flush,
         vault=vault,
         trials=trials,
-        throttle=throttle or Throttle(),
+        throttle=Throttle() if throttle is None else throttle,
     )
     app = web.Application()
     app.add_subapp(BASE_PATH, build_control_app(parts))
