@@ -1,15 +1,15 @@
 // API keys: what applications send. The value is shown once, when it is made.
 import { EditOnly, listScopes } from "../access.js";
 import { call } from "../api.js";
-import { Ago, Badge, Chips } from "../components/badge.js";
+import { Ago, Chips } from "../components/badge.js";
 import { SaveProblem } from "../components/conflict.js";
-import { Code } from "../components/copy.js";
 import { DeleteDialog } from "../components/delete.js";
-import { Actions, Dialog } from "../components/dialog.js";
+import { Actions } from "../components/dialog.js";
 import { EntityDialog } from "../components/entity.js";
 import { Empty, notify } from "../components/feedback.js";
 import { CheckField, LinesField, TextField } from "../components/field.js";
 import { Icon } from "../components/icon.js";
+import { IssuedState, IssueDialog } from "../components/issued.js";
 import { PageHead } from "../components/page.js";
 import { LastUsed } from "../components/secret_life.js";
 import { PagedTable } from "../components/table.js";
@@ -21,17 +21,11 @@ import { html, useRef, useState } from "../view.js";
 const FIELDS = ["name", "allowed_endpoints", "allowed_endpoints.*", "expires_at"];
 const close = () => go(href("keys"));
 
-function State({ row }) {
-  if (row.disabled) return html`<${Badge} kind="bad">disabled<//>`;
-  if (row.expires_at !== null && row.expires_at <= Date.now()) return html`<${Badge} kind="warn">expired<//>`;
-  return html`<${Badge} kind="good">active<//>`;
-}
-
 const COLUMNS = [
   { key: "name", title: "Name", cell: (row) => html`<a class="row-link breakable" href=${href("keys", row.key_id)}>${row.name}</a>` },
   { key: "value", title: "Value", cell: (row) => html`<code>${row.masked_value}</code>` },
   { key: "allowed", title: "Endpoints", cell: (row) => (row.allowed_endpoints.length ? html`<${Chips} items=${row.allowed_endpoints} />` : html`<span class="muted">none</span>`) },
-  { key: "state", title: "State", cell: (row) => html`<${State} row=${row} />` },
+  { key: "state", title: "State", cell: (row) => html`<${IssuedState} row=${row} />` },
   { key: "expires", title: "Expires", align: "right", cell: (row) => (row.expires_at === null ? html`<span class="muted">never</span>` : html`<${Ago} at=${row.expires_at} />`) },
   { key: "used", title: "Last used", align: "right", cell: (row) => html`<${LastUsed} at=${row.last_used_at} />` },
   { key: "updated", title: "Changed", align: "right", cell: (row) => html`<${Ago} at=${row.last_updated_at} />` },
@@ -51,7 +45,8 @@ export function ApiKeys({ id }) {
     <${PagedTable} label="API keys" pages=${pages} columns=${COLUMNS} rowKey=${(row) => row.key_id}
       empty=${html`<${Empty} title="No API keys yet" action=${html`<${EditOnly}><a class="button button-primary" href=${href("keys", "new")}>Create an API key</a><//>`}>
         Without a valid API key the gateway serves nobody.<//>`} />
-    ${id === "new" && html`<${CreateDialog} onDone=${done} onMade=${pages.reload} />`}
+    ${id === "new" && html`<${IssueDialog} noun="API key" path="/api-keys" fields=${FIELDS} read=${readForm} build=${buildBody} Inputs=${Inputs}
+      onMade=${pages.reload} onDone=${done} onClose=${close} />`}
     ${id && id !== "new" && html`<${EditDialog} key=${id} id=${id} onDone=${done} />`}
   `;
 }
@@ -86,43 +81,6 @@ function Inputs({ value, onChange, form }) {
       hint="One name or pattern per line: chat, team-*, * for all. None means that it may call nothing." error=${globError} />
     <${TextField} label="Expires" type="datetime-local" optional value=${value.expires} onChange=${(expires) => set({ expires })}
       hint="Left empty, it does not expire." error=${form.errorOf("expires_at")} />`;
-}
-
-function CreateDialog({ onDone, onMade }) {
-  const [value, setValue] = useState(readForm(null));
-  const [made, setMade] = useState(null);
-  const form = useForm(FIELDS);
-  const element = useRef(null);
-  useFocusOnError(element, form.error);
-  const submit = async (event) => {
-    event.preventDefault();
-    const body = buildBody(value);
-    const done = await form.submit(body, (idempotencyKey) => call("POST", "/api-keys", { body, idempotencyKey }));
-    if (!done) return;
-    setMade(done.data);
-    onMade();
-  };
-  if (made) return html`<${NewValue} made=${made} onDone=${onDone} />`;
-  return html`<${Dialog} title="New API key" onClose=${close}>
-    <form ref=${element} onSubmit=${submit}>
-      <div class="dialog-body">
-        <${Inputs} value=${value} onChange=${setValue} form=${form} />
-        <${SaveProblem} error=${form.general} />
-      </div>
-      <${Actions} busy=${form.busy} submitLabel="Create API key" onCancel=${close} />
-    </form>
-  <//>`;
-}
-
-function NewValue({ made, onDone }) {
-  return html`<${Dialog} key="made" title="API key created" onClose=${onDone}>
-    <div class="dialog-body">
-      <p>This is the value of <strong class="breakable">${made.name}</strong>. Copy it now: it is kept only as a hash and cannot be shown again.</p>
-      <${Code} text=${made.value} label="The API key" />
-    </div>
-    <footer class="actions"><span class="actions-gap" />
-      <button type="button" class="button button-primary" onClick=${onDone}>I have stored it</button></footer>
-  <//>`;
 }
 
 function EditDialog({ id, onDone }) {

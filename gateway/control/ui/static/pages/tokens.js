@@ -1,14 +1,14 @@
 // Admin tokens: who may administer, and how far. The value is shown once, when it is made.
 import { call } from "../api.js";
-import { Ago, Badge, Chips } from "../components/badge.js";
+import { Ago, Chips } from "../components/badge.js";
 import { SaveProblem } from "../components/conflict.js";
-import { Code } from "../components/copy.js";
 import { DeleteDialog } from "../components/delete.js";
-import { Actions, Dialog } from "../components/dialog.js";
+import { Actions } from "../components/dialog.js";
 import { EntityDialog } from "../components/entity.js";
 import { Empty, notify } from "../components/feedback.js";
 import { CheckField, LinesField, SelectField, TextField } from "../components/field.js";
 import { Icon } from "../components/icon.js";
+import { IssuedState, IssueDialog } from "../components/issued.js";
 import { PageHead } from "../components/page.js";
 import { PagedTable } from "../components/table.js";
 import { dumpLocalTime, formatTime, parseLocalTime } from "../format.js";
@@ -25,18 +25,12 @@ const ROLES = [
 ];
 const close = () => go(href("tokens"));
 
-function State({ row }) {
-  if (row.disabled) return html`<${Badge} kind="bad">disabled<//>`;
-  if (row.expires_at !== null && row.expires_at <= Date.now()) return html`<${Badge} kind="warn">expired<//>`;
-  return html`<${Badge} kind="good">active<//>`;
-}
-
 const never = html`<span class="muted">never</span>`;
 const COLUMNS = [
   { key: "name", title: "Name", cell: (row) => html`<a class="row-link breakable" href=${href("tokens", row.token_id)}>${row.name}</a>` },
   { key: "role", title: "Role", cell: (row) => row.role },
   { key: "scopes", title: "Endpoints", cell: (row) => html`<${Chips} items=${row.scopes} />` },
-  { key: "state", title: "State", cell: (row) => html`<${State} row=${row} />` },
+  { key: "state", title: "State", cell: (row) => html`<${IssuedState} row=${row} />` },
   { key: "expires", title: "Expires", align: "right", cell: (row) => (row.expires_at === null ? never : html`<${Ago} at=${row.expires_at} />`) },
   { key: "used", title: "Used", align: "right", cell: (row) => (row.last_used_at === null ? never : html`<${Ago} at=${row.last_used_at} />`) },
 ];
@@ -54,7 +48,8 @@ export function AdminTokens({ id }) {
     <//>
     <${PagedTable} label="Admin tokens" pages=${pages} columns=${COLUMNS} rowKey=${(row) => row.token_id}
       empty=${html`<${Empty} title="No admin tokens but the one of the settings" />`} />
-    ${id === "new" && html`<${CreateDialog} onDone=${done} onMade=${pages.reload} />`}
+    ${id === "new" && html`<${IssueDialog} noun="admin token" path="/admin-tokens" fields=${FIELDS} read=${readForm} build=${buildBody} Inputs=${Inputs}
+      onMade=${pages.reload} onDone=${done} onClose=${close} />`}
     ${id && id !== "new" && html`<${EditDialog} key=${id} id=${id} onDone=${done} />`}
   `;
 }
@@ -98,43 +93,6 @@ function Inputs({ value, onChange, form }) {
       hint="One name or pattern per line, as team-a-*. Only * alone reaches everything else too." error=${scopeError} />
     <${TextField} label="Expires" type="datetime-local" optional value=${value.expires} onChange=${(expires) => set({ expires })}
       hint="Left empty, it does not expire." error=${form.errorOf("expires_at")} />`;
-}
-
-function CreateDialog({ onDone, onMade }) {
-  const [value, setValue] = useState(readForm(null));
-  const [made, setMade] = useState(null);
-  const form = useForm(FIELDS);
-  const element = useRef(null);
-  useFocusOnError(element, form.error);
-  const submit = async (event) => {
-    event.preventDefault();
-    const body = buildBody(value);
-    const done = await form.submit(body, (idempotencyKey) => call("POST", "/admin-tokens", { body, idempotencyKey }));
-    if (!done) return;
-    setMade(done.data);
-    onMade();
-  };
-  if (made) return html`<${NewValue} made=${made} onDone=${onDone} />`;
-  return html`<${Dialog} title="New admin token" onClose=${close}>
-    <form ref=${element} onSubmit=${submit}>
-      <div class="dialog-body">
-        <${Inputs} value=${value} onChange=${setValue} form=${form} />
-        <${SaveProblem} error=${form.general} />
-      </div>
-      <${Actions} busy=${form.busy} submitLabel="Create admin token" onCancel=${close} />
-    </form>
-  <//>`;
-}
-
-function NewValue({ made, onDone }) {
-  return html`<${Dialog} key="made" title="Admin token created" onClose=${onDone}>
-    <div class="dialog-body">
-      <p>This is the value of <strong class="breakable">${made.name}</strong>. Copy it now: it is kept only as a hash and cannot be shown again.</p>
-      <${Code} text=${made.value} label="The admin token" />
-    </div>
-    <footer class="actions"><span class="actions-gap" />
-      <button type="button" class="button button-primary" onClick=${onDone}>I have stored it</button></footer>
-  <//>`;
 }
 
 function EditDialog({ id, onDone }) {
