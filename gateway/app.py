@@ -81,6 +81,7 @@ async def build_gateway(settings: Settings, fleet: Fleet | None = None) -> Gatew
     """
     clock = SystemClock()
     installation = await open_installation(settings, clock)
+    seat = _take_seat(settings)
     try:
         async with installation.keys.read() as tx:
             snapshot = await read_snapshot(tx)
@@ -106,11 +107,12 @@ async def build_gateway(settings: Settings, fleet: Fleet | None = None) -> Gatew
             started_at=clock.now_ms(),
             fleet=fleet,
             file=_build_file(settings),
-            seat=_take_seat(settings),
+            seat=seat,
         )
         _build_apps(gateway)
         await _load_file(gateway)
     except BaseException:
+        seat.leave()
         await installation.store.close()
         raise
     return gateway

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +14,9 @@ from aiohttp import web
 
 from gateway.app import build_gateway
 from gateway.entities import EndpointId, GatewaySecretInfo, SealedSecret
-from gateway.errors import StoreUnavailableError
+from gateway.errors import ManifestError, StoreUnavailableError
 from gateway.installation import Installation, open_installation
+from gateway.installation.neighbours import FILE_NAME
 from gateway.ports import Transaction
 from gateway.providers import allowed_origin
 from gateway.running import Gateway
@@ -118,3 +121,19 @@ async def test_a_checkpoint_of_the_audit_log_is_logged_once(
     await runner.cleanup()
     logged = [record for record in caplog.records if "checkpoint 1:" in record.getMessage()]
     assert len(logged) == 1
+
+
+async def test_a_start_that_fails_leaves_nothing_open(tmp_path: Path) -> None:
+    broken = tmp_path / "prod.yaml"
+    broken.write_text("lockgate: 1\nendpoints: 3\n")
+    settings = Settings(data=tmp_path / "data", configuration_file=broken)
+    with pytest.raises(ManifestError):
+        await build_gateway(settings)
+    seats = (settings.data / FILE_NAME).stat()
+    assert not any(os.path.samestat(seats, found) for found in list_open_files())
+
+
+def list_open_files() -> Iterator[os.stat_result]:
+    for found in Path("/dev/fd").iterdir():
+        with suppress(OSError):  # the one that lists
+            yield found.stat()

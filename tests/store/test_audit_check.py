@@ -53,6 +53,18 @@ async def test_a_log_that_nobody_touched_is_right(path: Path) -> None:
     assert (report.rows, report.verified_to, report.before_chain) == (ROWS, ROWS, 0)
 
 
+async def test_rows_of_one_change_are_links_like_others(path: Path) -> None:
+    store = await open_log(path)
+    for numbers in (range(20, 25), range(25, 26), range(0), range(30, 33)):
+        async with store.write() as tx:
+            await tx.admin.insert_audits([samples.audit(n) for n in numbers])
+    await store.close()
+    await write_rows(path, 40, 1)
+    report = await check(path)
+    assert report.ok
+    assert (report.rows, report.verified_to) == (ROWS + 10, ROWS + 10)
+
+
 @pytest.mark.parametrize(
     "change",
     [
