@@ -15,6 +15,7 @@ from gateway.dialects import (
     openai_raw,
     openai_responses,
 )
+from gateway.dialects.codecs import CODECS
 from gateway.dialects.estimate import estimate_tokens, estimate_usage
 from gateway.dialects.models import ModelEntry, dump_model, dump_models
 from gateway.dialects.request import cut_model, parse_body, parse_head, replace_named_model
@@ -44,6 +45,7 @@ DIALECTS: Final[Mapping[Dialect, DialectSpec]] = MappingProxyType(
 )
 
 __all__ = [
+    "CODECS",
     "DIALECTS",
     "DialectSpec",
     "ModelEntry",

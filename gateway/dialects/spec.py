@@ -27,7 +27,7 @@ class Usage(NamedTuple):
     `input_tokens` is the whole input, tokens read from and written to a cache included;
     `output_tokens` is the whole output, reasoning included. Vendors differ: OpenAI's
     counts are so already, Anthropic's input leaves the cache out, Gemini's output leaves
-    the thoughts out; each dialect adds them up.
+    the thoughts out; each dialect adds them up. The last three are parts of the others.
     """
 
     input_tokens: int | None = None
@@ -36,6 +36,9 @@ class Usage(NamedTuple):
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
     estimated: bool = False
+    cache_write_1h_tokens: int | None = None  # of those written, what is kept for an hour
+    audio_input_tokens: int | None = None
+    audio_output_tokens: int | None = None
 
 
 class RequestHead(NamedTuple):

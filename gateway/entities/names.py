@@ -55,3 +55,14 @@ class Dialect(StrEnum):
     OPENAI_RAW = "openai_raw"  # what of OpenAI's passes unread: images, speech, moderation
     ANTHROPIC_MESSAGES = "anthropic_messages"
     GEMINI = "gemini"
+    BEDROCK_CONVERSE = "bedrock_converse"
+    COHERE_CHAT = "cohere_chat"
+    OLLAMA_CHAT = "ollama_chat"
+
+
+class Purpose(StrEnum):
+    """What a call of a model is for, whatever the dialect."""
+
+    CHAT = "chat"
+    EMBED = "embed"
+    COUNT = "count"  # the tokens of a chat request

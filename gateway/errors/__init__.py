@@ -12,6 +12,7 @@
     │   └── RootKeyError              missing, unreadable or wrong root key
     ├── RequestError                  the caller must change something
     │   ├── MalformedRequestError     400   ├── DialectMismatchError   400
+    │   ├── NotExpressibleError       400
     │   ├── UnauthenticatedError      401   ├── ForbiddenError         403
     │   ├── NotFoundError             404   ├── EndpointNotFoundError  404
     │   ├── MethodNotAllowedError     405
@@ -93,6 +94,7 @@ from gateway.errors.request import (
     MethodNotAllowedError,
     MethodUnknownError,
     MissingReferenceError,
+    NotExpressibleError,
     NotFoundError,
     NotSupportedError,
     PayloadTooLargeError,
@@ -167,6 +169,7 @@ __all__ = [
     "MethodUnknownError",
     "MissingReferenceError",
     "NoTargetError",
+    "NotExpressibleError",
     "NotFoundError",
     "NotSupportedError",
     "OverloadedError",

@@ -28,6 +28,12 @@ class DialectMismatchError(RequestError):
     code = "dialect_mismatch"
 
 
+class NotExpressibleError(RequestError):
+    """The request holds what no target of the endpoint can be asked for; `field` names it."""
+
+    code = "not_expressible"
+
+
 class UnauthenticatedError(RequestError):
     """No valid credential."""
 
