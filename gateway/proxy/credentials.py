@@ -126,7 +126,7 @@ class Wiring:
         """
         start = self.starts.get((operation, query))
         if start is None:
-            origin, line = dump_start("POST", self._build_url(operation, query))
+            origin, line = dump_start(operation.method, self._build_url(operation, query))
             start = (origin, line + self.headers)
             if len(self.starts) < _KEPT_STARTS and len(query) <= _KEPT_QUERY:
                 self.starts[operation, query] = start

@@ -35,9 +35,11 @@ from gateway.proxy.credentials import Wirings
 from gateway.proxy.deadline import now_s, parse_timeout
 from gateway.proxy.exchange import Exchange, Job, open_exchange
 from gateway.proxy.front import ClientConnection
+from gateway.proxy.front.upload import Upload
 from gateway.proxy.headers import KNOWN_REQUEST_HEADERS
 from gateway.proxy.limits import EndpointLimitTable
-from gateway.proxy.mlflow import read_invocation, read_passed
+from gateway.proxy.media import read_form
+from gateway.proxy.mlflow import narrow, read_invocation, read_passed
 from gateway.proxy.operations import Operation
 from gateway.proxy.packed import Unpacker, check_coding
 from gateway.proxy.parts import ProxyParts
@@ -143,6 +145,9 @@ class DataPlane:
     ) -> None:
         known = None if route.name is None else self._reach(exchange, key, route.name)
         limit_bytes = self._check_head(exchange, known)
+        if operation.form:
+            await self._call_form(exchange, operation, (key, known), limit_bytes)
+            return
         if exchange.connection.has_body:  # small ones come with their heads
             body = exchange.connection.take_body(limit_bytes)
         else:
@@ -154,6 +159,37 @@ class DataPlane:
         else:
             job = self._build_named_job(exchange, route, operation, (key, known), body)
         await self._attempts.serve(exchange, job)
+
+    async def _call_form(
+        self,
+        exchange: Exchange,
+        operation: Operation,
+        reached: tuple[ClientKey, EndpointRoute | None],
+        limit_bytes: int,
+    ) -> None:
+        """Serve a form with files: it waits on the disk where it is large."""
+        key, endpoint = reached
+        upload = Upload()
+        asked_s = now_s()
+        whole_by_s = asked_s + self._parts.settings.total_timeout_ms / 1000
+        try:
+            raw = await exchange.connection.read_upload(limit_bytes, whole_by_s, upload)
+            exchange.waited_s += now_s() - asked_s
+            if exchange.head.coding not in _PLAIN:
+                coding = exchange.head.coding
+                raw = await self._unpacker.start(bytes(raw), coding, limit_bytes)
+            form = read_form(exchange.head, raw)
+            if endpoint is None:
+                route, pieces = self._reach(exchange, key, form.model), form.cut()
+                self._limits.check_body(route, len(raw))
+            else:
+                route, pieces = narrow(endpoint, form.model), [memoryview(raw)]
+            limits = self._limits.build(route, exchange.head.timeout_ms, exchange.started_s)
+            body = memoryview(raw)
+            job = Job(operation, route, key, limits, body, pieces, form.stream)
+            await self._attempts.serve(exchange, job)
+        finally:
+            upload.close()
 
     @staticmethod
     def _tell(exchange: Exchange, error: LockgateError) -> None:
@@ -210,6 +246,7 @@ class DataPlane:
         self._limits.check_body(endpoint, len(body))
         pieces = cut_model(body, model)
         limits = self._limits.build(endpoint, exchange.head.timeout_ms, exchange.started_s)
+        stream = stream or operation.streams
         return Job(operation, endpoint, key, limits, body, pieces, stream)
 
     def _build_named_job(
