@@ -28,7 +28,7 @@ class Operation:
     `suffix` follows the provider's base URL; in Gemini's, `{version}` and the model come from
     the request. `action` is Gemini's word after the colon; `path` is then what stands before
     the slash and the model's name. `form`: the body is a form with files, not JSON; `method` is
-    the upstream's.
+    the upstream's. `is_lasting`: a row of a table, not made for one request.
     """
 
     dialect: Dialect
@@ -39,6 +39,7 @@ class Operation:
     streams: bool = False  # whether the operation itself means a stream
     form: bool = False
     method: str = "POST"
+    is_lasting: bool = True
 
 
 _OPENAI: Final = (

@@ -161,13 +161,13 @@ class Relay:
         """Bring the stream to its one end: the provider's own, or an error event."""
         watch, connection = self._watch, self._exchange.connection
         broken = self.error is not None
+        if not self._is_framed and broken:
+            connection.abort()  # a sentence at the end of sound would be noise: the cut tells
+            return
         if watch.finished or watch.late_failure:
             self.error = None  # what broke after the end, or after an error, broke nothing
         elif not broken and self._exchange.spec.end_required and not watch.complete:
             self.error = UpstreamTruncatedError("the provider's stream ended before its end marker")
-        if self.error is not None and not self._is_framed:
-            connection.abort()  # a sentence at the end of sound would be noise: the cut tells
-            return
         if self.error is not None:
             event = watch.dump_failure(self.error, self._exchange.request_id)
             if not self._events.is_open:  # half an event is held back, and stays so
