@@ -35,7 +35,9 @@ _ROWS: Final[tuple[tuple[str, str, str, dict[str, bool]], ...]] = (
     (f"{_BATCHES}/{_ID}", "/batches/{id}", "GET", {}),
     (f"{_BATCHES}/{_ID}/cancel", "/batches/{id}/cancel", "POST", {}),
 )
-_PATTERNS: Final = tuple((re.compile(path), *row) for path, *row in _ROWS)
+_PATTERNS: Final = tuple(
+    (re.compile(path), suffix, method, more) for path, suffix, method, more in _ROWS
+)
 
 
 def find_stored(method: str, path: str) -> Operation | str | None:
