@@ -21,22 +21,24 @@ LENDING_TAG: Final = "lockgate.files"
 LENT: Final = "shared"
 
 _ID: Final = r"(?P<id>[A-Za-z0-9_-]{1,128})"
-# Path, method, and what is special about it.
+_FORM: Final = "form"
+_STREAMED: Final = "streamed"
+# Path, the provider's, method, and what is special about it.
 _FILES: Final = r"(?:v1/)?files"
 _BATCHES: Final = r"(?:v1/)?batches"
-_ROWS: Final[tuple[tuple[str, str, str, dict[str, bool]], ...]] = (
-    (_FILES, "/files", "GET", {}),
-    (_FILES, "/files", "POST", {"form": True}),
-    (f"{_FILES}/{_ID}", "/files/{id}", "GET", {}),
-    (f"{_FILES}/{_ID}", "/files/{id}", "DELETE", {}),
-    (f"{_FILES}/{_ID}/content", "/files/{id}/content", "GET", {"streams": True}),
-    (_BATCHES, "/batches", "GET", {}),
-    (_BATCHES, "/batches", "POST", {}),
-    (f"{_BATCHES}/{_ID}", "/batches/{id}", "GET", {}),
-    (f"{_BATCHES}/{_ID}/cancel", "/batches/{id}/cancel", "POST", {}),
+_ROWS: Final[tuple[tuple[str, str, str, str], ...]] = (
+    (_FILES, "/files", "GET", ""),
+    (_FILES, "/files", "POST", _FORM),
+    (f"{_FILES}/{_ID}", "/files/{id}", "GET", ""),
+    (f"{_FILES}/{_ID}", "/files/{id}", "DELETE", ""),
+    (f"{_FILES}/{_ID}/content", "/files/{id}/content", "GET", _STREAMED),
+    (_BATCHES, "/batches", "GET", ""),
+    (_BATCHES, "/batches", "POST", ""),
+    (f"{_BATCHES}/{_ID}", "/batches/{id}", "GET", ""),
+    (f"{_BATCHES}/{_ID}/cancel", "/batches/{id}/cancel", "POST", ""),
 )
 _PATTERNS: Final = tuple(
-    (re.compile(path), suffix, method, more) for path, suffix, method, more in _ROWS
+    (re.compile(path), suffix, method, kind) for path, suffix, method, kind in _ROWS
 )
 
 
@@ -46,7 +48,7 @@ def find_stored(method: str, path: str) -> Operation | str | None:
     None: the path is no such thing.
     """
     methods: list[str] = []
-    for pattern, suffix, allowed, more in _PATTERNS:
+    for pattern, suffix, allowed, kind in _PATTERNS:
         match = pattern.fullmatch(path)
         if match is None:
             continue
@@ -58,7 +60,8 @@ def find_stored(method: str, path: str) -> Operation | str | None:
                 Metering.FREE,
                 method=method,
                 is_lasting=False,
-                **more,
+                streams=kind == _STREAMED,
+                form=kind == _FORM,
             )
         methods.append(allowed)
     return ", ".join(methods) or None
