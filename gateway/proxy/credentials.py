@@ -126,9 +126,10 @@ class Wiring:
         """
         start = self.starts.get((operation, query))
         if start is None:
-            origin, line = dump_start("POST", self._build_url(operation, query))
+            origin, line = dump_start(operation.method, self._build_url(operation, query))
             start = (origin, line + self.headers)
-            if len(self.starts) < _KEPT_STARTS and len(query) <= _KEPT_QUERY:
+            room = len(self.starts) < _KEPT_STARTS and len(query) <= _KEPT_QUERY
+            if room and operation.is_lasting:
                 self.starts[operation, query] = start
         return start
 

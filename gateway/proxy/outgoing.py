@@ -10,6 +10,7 @@ from itertools import chain, repeat
 from typing import Final
 
 from gateway.dialects import replace_named_model
+from gateway.errors import UpstreamConnectError
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.exchange import Exchange, Job
 from gateway.proxy.front import Head
@@ -35,7 +36,7 @@ def build_request(exchange: Exchange, job: Job, wiring: Wiring) -> Request:
     if head.trace:
         lines = lines.replace(_TRACE_SIGN.encode(), exchange.connection.trace)
     body = _build_body(job, wiring)
-    return dump_request(origin, wiring.lane, "POST", (start, lines), body)
+    return dump_request(origin, wiring.lane, job.operation.method, (start, lines), body)
 
 
 def _keep_lines(head: Head, plan: HeaderPlan) -> bytes:
@@ -52,10 +53,19 @@ def _keep_lines(head: Head, plan: HeaderPlan) -> bytes:
 
 def _build_body(job: Job, wiring: Wiring) -> tuple[bytes | memoryview, ...]:
     pieces = job.pieces
+    if job.operation.form and len(pieces) == 2:  # noqa: PLR2004  what stands around the name
+        return (pieces[0], _dump_plain(wiring.target.upstream_model), pieces[1])
     if len(pieces) == 2:  # noqa: PLR2004  the usual body: one name, a piece on each side
         return (pieces[0], wiring.model, pieces[1])
     if pieces:
         return tuple(chain.from_iterable(zip(repeat(wiring.model), pieces)))[1:]
     if job.operation.action not in _NAMING_ACTIONS:
         return (job.body,)
-    return (replace_named_model(job.body, job.route.name, wiring.target.upstream_model),)
+    return (replace_named_model(bytes(job.body), job.route.name, wiring.target.upstream_model),)
+
+
+def _dump_plain(model: str) -> bytes:
+    """Return a model's name as the value of a form's field, which a line break would end."""
+    if "\r" in model or "\n" in model:
+        raise UpstreamConnectError("the provider's name of the model cannot stand in a form")
+    return model.encode()
