@@ -91,9 +91,7 @@ class Wiring:
     model: bytes
     answer_lines: bytes
     health: TargetHealth
-    starts: dict[tuple[Operation, str], tuple[Origin, bytes]] = field(
-        repr=False, default_factory=dict
-    )
+    starts: dict[tuple[object, ...], tuple[Origin, bytes]] = field(repr=False, default_factory=dict)
     previous: Wiring | None = field(repr=False, default=None)
     grace_until: int = 0
 

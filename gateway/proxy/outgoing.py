@@ -38,6 +38,15 @@ def build_request(exchange: Exchange, job: Job, wiring: Wiring) -> Request:
     return dump_request(origin, wiring.lane, "POST", (start, lines), body)
 
 
+def build_lines(exchange: Exchange, plan: HeaderPlan) -> bytes:
+    """Return the client's header lines that go upstream after a plan."""
+    head = exchange.head
+    lines = head.kept.get(plan) or _keep_lines(head, plan)
+    if head.trace:
+        lines = lines.replace(_TRACE_SIGN.encode(), exchange.connection.trace)
+    return lines
+
+
 def _keep_lines(head: Head, plan: HeaderPlan) -> bytes:
     headers = head.headers
     if head.trace:  # the one value that differs between requests of one head

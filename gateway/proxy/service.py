@@ -233,7 +233,8 @@ class DataPlane:
         else:
             parse_body(body)  # refused here as in every dialect, before a provider is troubled
         limits = self._limits.build(endpoint, exchange.head.timeout_ms, exchange.started_s)
-        return Job(operation, endpoint, key, limits, body, pieces, stream)
+        is_raw = route.service is Service.PASS
+        return Job(operation, endpoint, key, limits, body, pieces, stream, is_raw)
 
     async def _read_body(self, exchange: Exchange, limit_bytes: int) -> bytes:
         asked_s = now_s()
