@@ -17,7 +17,7 @@ from gateway.errors import (
     OverloadedError,
     VaultIntegrityError,
 )
-from gateway.providers import PROVIDERS
+from gateway.providers import PROVIDERS, list_spoken
 from gateway.proxy.attempt import Caller
 from gateway.proxy.booking import Attempt
 from gateway.proxy.credentials import Wiring, Wirings
@@ -170,19 +170,19 @@ class Attempts:
         refusal = None if job.translation is None else job.translation.refusal
         if refusal is not None:
             return refusal
-        names = sorted({target.provider for target in job.route.targets})
-        speaking = [name for name in names if _can_serve(job, name)]
+        speaking = [target for target in job.route.targets if _can_serve(exchange, job, target)]
         if not speaking:
+            names = sorted({target.provider for target in job.route.targets})
             known = sorted({word for name in names for word in _list_dialects(name)})
             return DialectMismatchError(
                 f"the endpoint {job.route.name!r} leads to {', '.join(names)}, which does not "
-                f"speak {dialect.value}; call it by a route of: {', '.join(known)}",
+                f"speak {dialect.value}, nor can it be translated; call it by a route of: "
+                f"{', '.join(known)}",
                 field="model",
             )
         if any(
-            target.provider in speaking
-            and self._wirings.find(exchange.snapshot, job.route.name, target) is None
-            for target in job.route.targets
+            self._wirings.find(exchange.snapshot, job.route.name, target) is None
+            for target in speaking
         ):
             return VaultIntegrityError("no target's credential opens")
         return NoTargetError("every target of the endpoint is out of service")
@@ -225,13 +225,15 @@ def _translate(exchange: Exchange, job: Job, wiring: Wiring) -> bool:
     return job.translation.find_course(wiring) is not None
 
 
-def _can_serve(job: Job, provider: str) -> bool:
-    row = PROVIDERS.get(provider)
+def _can_serve(exchange: Exchange, job: Job, target: Target) -> bool:
+    """Tell whether a target can be asked at all, if its credential opens."""
+    row = PROVIDERS.get(target.provider)
     if row is None:
         return False
-    if job.operation.dialect in row.dialects:
+    model, settings = target.upstream_model, exchange.snapshot.sealed[target.secret_id].auth_config
+    if exchange.dialect in list_spoken(row, model, settings):
         return True
-    return not job.is_raw and find_upstream(job.operation, row, None) is not None
+    return not job.is_raw and find_upstream(job.operation, row, model, settings) is not None
 
 
 def _estimate(exchange: Exchange, job: Job) -> bool:

@@ -27,10 +27,11 @@ from gateway.providers import (
     allowed_origin,
     base_url,
     credential_headers,
-    gemini_suffix,
     get_provider,
     is_origin_allowed,
+    list_spoken,
     parse_origin,
+    relay_path,
     trial_url,
     upstream_url,
 )
@@ -72,7 +73,7 @@ class Wiring:
         model: the upstream's model name as a JSON string.
         answer_lines: the header lines of an answer that say who gave it.
         health: whether it may be asked now, and how it has answered.
-        starts: request lines with Host and `headers`, by operation and query.
+        starts: request lines with Host and `headers`, by operation, query and stream.
         previous, grace_until: the same with the former value of a rotated credential, and the
             millisecond from which on it is not used.
     """
@@ -116,26 +117,38 @@ class Wiring:
         if not self.is_origin_allowed:
             raise _refuse_origin()
 
-    def get_start(self, operation: Operation, query: str) -> tuple[Origin, bytes]:
+    def get_start(
+        self, operation: Operation, query: str, *, stream: bool = False
+    ) -> tuple[Origin, bytes]:
         """Return where a call goes, and its request line with Host and our own headers.
+
+        `stream`: whether the body asks for a stream; some providers have another path for it.
 
         Raises:
             UpstreamConnectError: the URL cannot be called.
         """
-        start = self.starts.get((operation, query))
+        start = self.starts.get((operation, query, stream))
         if start is None:
-            origin, line = dump_start("POST", self._build_url(operation, query))
+            origin, line = dump_start("POST", self._build_url(operation, query, stream=stream))
             start = (origin, line + self.headers)
             if len(self.starts) < _KEPT_STARTS and len(query) <= _KEPT_QUERY:
-                self.starts[operation, query] = start
+                self.starts[operation, query, stream] = start
         return start
 
-    def _build_url(self, operation: Operation, query: str) -> str:
-        suffix = operation.suffix
-        if operation.action is not None:
-            suffix = gemini_suffix(suffix, self.target.upstream_model, operation.action)
-        url = upstream_url(self.provider, self.base, operation.dialect, suffix)
-        return f"{url}?{query}" if query else url
+    def _build_url(self, operation: Operation, query: str, *, stream: bool) -> str:
+        path = relay_path(
+            self.provider,
+            operation.dialect,
+            operation.suffix,
+            self.target.upstream_model,
+            operation.action,
+            stream=stream,
+            auth_config=self.sealed.auth_config,
+        )
+        url = upstream_url(self.provider, self.base, operation.dialect, path)
+        if not query:
+            return url
+        return f"{url}{'&' if '?' in url else '?'}{query}"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a Wiring holds a credential: it cannot be pickled or copied")
@@ -265,7 +278,7 @@ def build_wiring(
         sealed=sealed,
         endpoint=endpoint,
         provider=provider,
-        dialects=provider.dialects,
+        dialects=list_spoken(provider, target.upstream_model, config.auth_config),
         base=base,
         headers=_dump_ours(ours),
         plan=get_plan(frozenset(name for name, _ in ours), _DEFAULTS + provider.default_headers),

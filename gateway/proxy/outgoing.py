@@ -30,7 +30,7 @@ def build_request(exchange: Exchange, job: Job, wiring: Wiring) -> Request:
         UpstreamConnectError: it cannot be sent.
     """
     head = exchange.head
-    origin, start = wiring.get_start(job.operation, head.query)
+    origin, start = wiring.get_start(job.operation, head.query, stream=job.stream)
     lines = head.kept.get(wiring.plan) or _keep_lines(head, wiring.plan)
     if head.trace:
         lines = lines.replace(_TRACE_SIGN.encode(), exchange.connection.trace)

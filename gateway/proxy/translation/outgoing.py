@@ -55,6 +55,7 @@ def _get_start(wiring: Wiring, course: Course) -> tuple[Origin, bytes]:
     key = (course.dialect, course.purpose, course.stream)
     start = wiring.starts.get(key)
     if start is None:
-        origin, line = dump_start("POST", build_url(wiring, *key))
+        url = build_url(wiring, course.dialect, course.purpose, stream=course.stream)
+        origin, line = dump_start("POST", url)
         start = wiring.starts[key] = (origin, line + wiring.headers)
     return start

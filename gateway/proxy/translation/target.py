@@ -1,89 +1,107 @@
 """What the table of providers says of a target that is asked in another dialect.
 
-Rule: a dialect serves if it has both halves: the client's and the provider's.
+Rule: a dialect serves if it has both halves, the client's and the provider's, and the provider a
+path for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from gateway.dialects import CODECS
-from gateway.dialects.hub import Codec, Destination
-from gateway.entities import Dialect, Purpose, Quirks
-from gateway.providers import Provider, gemini_suffix, upstream_url
+from gateway.dialects.hub import Codec
+from gateway.dialects.hub.codec import Json
+from gateway.entities import Dialect, Purpose
+from gateway.errors import DialectMismatchError
+from gateway.providers import (
+    Provider,
+    call_path,
+    find_body_change,
+    list_hub_dialects,
+    list_spoken,
+    upstream_url,
+)
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.operations import Operation
 
-_PATHS: Final[Mapping[tuple[Dialect, Purpose], str]] = {
-    (Dialect.OPENAI_CHAT, Purpose.CHAT): "/chat/completions",
-    (Dialect.OPENAI_EMBEDDINGS, Purpose.EMBED): "/embeddings",
-    (Dialect.ANTHROPIC_MESSAGES, Purpose.CHAT): "/v1/messages",
-    (Dialect.ANTHROPIC_MESSAGES, Purpose.COUNT): "/v1/messages/count_tokens",
-}
-_ACTIONS: Final = {
-    (Purpose.CHAT, False): "generateContent",
-    (Purpose.CHAT, True): "streamGenerateContent",
-    (Purpose.COUNT, False): "countTokens",
-    (Purpose.EMBED, False): "batchEmbedContents",
-}
-_HUB_DIALECTS: Final[Mapping[str, tuple[Dialect, ...]]] = {
-    "openai": (Dialect.OPENAI_CHAT, Dialect.OPENAI_EMBEDDINGS),
-    "openai_compatible": (Dialect.OPENAI_CHAT, Dialect.OPENAI_EMBEDDINGS),
-    "anthropic": (Dialect.ANTHROPIC_MESSAGES,),
-    "gemini": (Dialect.GEMINI,),
-}
+Settings = Mapping[str, Any] | None
 
 
 def find_upstream(
-    operation: Operation, provider: Provider, auth_config: Mapping[str, Any] | None
+    operation: Operation, provider: Provider, model: str, auth_config: Settings
 ) -> Codec | None:
-    """Return the wire format in which a provider is asked for a client; None where none fits.
+    """Return the wire format in which a model is asked for a client; None where none fits.
 
     The first one of the provider's that has what the purpose needs.
     """
     purpose = operation.purpose
     if purpose is None or not _has_client(CODECS.get(operation.dialect), purpose):
         return None
-    for dialect in list_dialects(provider, auth_config):
+    for dialect in _iter_dialects(provider, model, auth_config, purpose):
         codec = CODECS.get(dialect)
-        if codec is not None and has_upstream(codec, purpose):
+        if (
+            codec is not None
+            and _has_upstream(codec, purpose)
+            # What cannot be counted is estimated.
+            and (
+                purpose is Purpose.COUNT or _has_path(provider, codec, purpose, model, auth_config)
+            )
+        ):
             return codec
     return None
 
 
-def list_dialects(provider: Provider, auth_config: Mapping[str, Any] | None) -> Iterable[Dialect]:
-    """Return the dialects that a provider may be asked in, the best first."""
-    del auth_config
-    return _HUB_DIALECTS.get(provider.name, ())
-
-
-def build_destination(provider: Provider, model: str) -> Destination:
-    """Return where a request goes, as whoever writes it sees it."""
-    return Destination(model, getattr(provider, "quirks", Quirks()))
-
-
-def build_url(wiring: Wiring, dialect: Dialect, purpose: Purpose, stream: bool) -> str:
+def build_url(wiring: Wiring, dialect: Dialect, purpose: Purpose, *, stream: bool) -> str:
     """Return where a target is asked in a dialect that is not the client's."""
-    if dialect is Dialect.GEMINI:
-        action = _ACTIONS[purpose, stream]
-        path = gemini_suffix("v1beta", wiring.target.upstream_model, action)
-        query = "?alt=sse" if stream else ""
-    else:
-        path, query = _PATHS[dialect, purpose], ""
-    return upstream_url(wiring.provider, wiring.base, dialect, path) + query
+    model, settings = wiring.target.upstream_model, wiring.sealed.auth_config
+    path = call_path(wiring.provider, dialect, purpose, model, stream=stream, auth_config=settings)
+    return upstream_url(wiring.provider, wiring.base, dialect, path)
 
 
-def has_upstream(codec: Codec, purpose: Purpose) -> bool:
+def change_body(provider: Provider, codec: Codec, purpose: Purpose, body: Json) -> Json:
+    """Return a body as a provider wants it that speaks the dialect with a difference."""
+    change = find_body_change(provider, codec.name, purpose)
+    if change is None:
+        return body
+    kept = {name: value for name, value in body.items() if name not in change.dropped}
+    return {**dict(change.added), **kept}
+
+
+def can_count(codec: Codec, provider: Provider, model: str, auth_config: Settings) -> bool:
+    """Tell whether a provider counts tokens."""
+    upstream = codec.upstream
+    if upstream is None or None in (upstream.dump_count, upstream.parse_count):
+        return False
+    return _has_path(provider, codec, Purpose.COUNT, model, auth_config)
+
+
+def _iter_dialects(
+    provider: Provider, model: str, auth_config: Settings, purpose: Purpose
+) -> Iterator[Dialect]:
+    """Yield the dialects that a provider may be asked in, the best first."""
+    yield from list_hub_dialects(provider, model, auth_config)
+    # OpenAI's vectors are a dialect of their own, beside whichever its chats are sent as.
+    if purpose is Purpose.EMBED and Dialect.OPENAI_EMBEDDINGS in list_spoken(
+        provider, model, auth_config
+    ):
+        yield Dialect.OPENAI_EMBEDDINGS
+
+
+def _has_upstream(codec: Codec, purpose: Purpose) -> bool:
     """Tell whether a dialect's providers can be asked for this; counts can be estimated."""
     half = codec.upstream_embeddings if purpose is Purpose.EMBED else codec.upstream
     return half is not None
 
 
-def can_count(codec: Codec) -> bool:
-    """Tell whether providers of a dialect count tokens."""
-    upstream = codec.upstream
-    return upstream is not None and None not in (upstream.dump_count, upstream.parse_count)
+def _has_path(
+    provider: Provider, codec: Codec, purpose: Purpose, model: str, auth_config: Settings
+) -> bool:
+    try:
+        call_path(provider, codec.name, purpose, model, stream=False, auth_config=auth_config)
+    except DialectMismatchError:
+        return False
+    return True
 
 
 def _has_client(codec: Codec | None, purpose: Purpose) -> bool:

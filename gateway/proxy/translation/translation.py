@@ -30,7 +30,7 @@ from gateway.errors import NotExpressibleError
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.operations import Operation
 from gateway.proxy.translation.course import Course, build_dropped_lines
-from gateway.proxy.translation.target import build_destination, can_count, find_upstream
+from gateway.proxy.translation.target import can_count, change_body, find_upstream
 
 _STAND_IN: Final = f'"{ANSWER_TOOL}"'.encode()
 _SSE_QUERY: Final = "alt=sse"
@@ -152,13 +152,16 @@ class Translation:
         operation = self._operation
         if operation.dialect in wiring.dialects:
             return None
-        codec = find_upstream(operation, wiring.provider, wiring.sealed.auth_config)
+        model, settings = wiring.target.upstream_model, wiring.sealed.auth_config
+        codec = find_upstream(operation, wiring.provider, model, settings)
         if codec is None:
             return None
-        if operation.purpose is Purpose.COUNT and not can_count(codec):
+        if operation.purpose is Purpose.COUNT and not can_count(
+            codec, wiring.provider, model, settings
+        ):
             self.estimator = self.estimator or wiring
             return None
-        key = (codec.name.value, wiring.provider.name, wiring.target.upstream_model)
+        key = (codec.name.value, wiring.provider.name, model)
         try:
             course = self._dumped[key] = self._dumped.get(key) or self._dump(codec, wiring)
         except NotExpressibleError as error:
@@ -168,13 +171,13 @@ class Translation:
 
     def _dump(self, codec: Codec, wiring: Wiring) -> Course:
         purpose = self._operation.purpose or Purpose.CHAT
-        destination = build_destination(wiring.provider, wiring.target.upstream_model)
+        destination = Destination(wiring.target.upstream_model, wiring.provider.quirks)
         title = wiring.provider.title
         if purpose is Purpose.EMBED:
             body, losses = self._dump_vectors(codec.upstream_embeddings, destination, title)
         else:
             body, losses = self._dump_chat(codec.upstream, destination, title, purpose)
-        packed = dump_json(body)
+        packed = dump_json(change_body(wiring.provider, codec, purpose, body))
         return Course(
             codec,
             purpose,
