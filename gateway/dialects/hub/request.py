@@ -52,6 +52,7 @@ class Tool:
         strict: whether the arguments must follow the schema; None: not said.
         grammar: the `format` object of a CUSTOM tool.
         raw: the whole object of a HOSTED tool, on the wire of `family`.
+        extra: hints of a FUNCTION tool without a name here, on the wire of `family`.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Tool:
     family: Family = Family.OTHER
     cache: CacheMark | None = None
     at: str = field(default="", compare=False)
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ToolMode(StrEnum):
