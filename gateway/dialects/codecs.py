@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from gateway.dialects import openai_responses
 from gateway.dialects.hub import Codec
 from gateway.entities import Dialect
 
-_ROWS: Final[tuple[Codec, ...]] = ()
+_ROWS: Final[tuple[Codec, ...]] = (openai_responses.CODEC,)
 
 CODECS: Final[Mapping[Dialect, Codec]] = MappingProxyType({row.name: row for row in _ROWS})
