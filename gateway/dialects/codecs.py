@@ -10,10 +10,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from gateway.dialects import anthropic_messages
+from gateway.dialects import anthropic_messages, openai_responses
 from gateway.dialects.hub import Codec
 from gateway.entities import Dialect
 
-_ROWS: Final[tuple[Codec, ...]] = (anthropic_messages.CODEC,)
+_ROWS: Final[tuple[Codec, ...]] = (
+    anthropic_messages.CODEC,
+    openai_responses.CODEC,
+)
 
 CODECS: Final[Mapping[Dialect, Codec]] = MappingProxyType({row.name: row for row in _ROWS})
