@@ -79,9 +79,7 @@ async def test_a_credential_of_ours_is_never_the_clients_fault(
 
 
 @EVERY_PAIR
-async def test_when_to_ask_again_is_told(
-    sim: RunningSimulator, client: str, provider: str
-) -> None:
+async def test_when_to_ask_again_is_told(sim: RunningSimulator, client: str, provider: str) -> None:
     async with Rig(build_endpoint(sim, provider, "status=429,retry-after=7")) as rig:
         answer = await ask(rig, client)
     assert (answer.status, answer.headers["Retry-After"]) == (429, "7")

@@ -120,13 +120,9 @@ async def test_vectors_of_two_models_never_follow_each_other(
     assert (served.status, served.own("model")) == (200, "same")
 
 
-def build_embedder(
-    sim: RunningSimulator, provider: str, fault: str = "", **more: Any
-) -> Model:
+def build_embedder(sim: RunningSimulator, provider: str, fault: str = "", **more: Any) -> Model:
     model = {"openai": "text-embedding-3-small", "gemini": "text-embedding-004"}[provider]
-    return Model(
-        sim.url, provider=provider, model=f"{model}+{fault}" if fault else model, **more
-    )
+    return Model(sim.url, provider=provider, model=f"{model}+{fault}" if fault else model, **more)
 
 
 @pytest.mark.parametrize("stream", [False, True])
