@@ -38,7 +38,7 @@ async def test_a_client_is_served_by_a_provider_of_another_dialect(
     for row in rows:
         assert row.input_tokens
         assert row.output_tokens
-        assert not row.tokens_estimated
+        assert not row.estimated
     assert rows[0].input_tokens == rows[1].input_tokens
     assert rows[0].output_tokens == rows[1].output_tokens
     for answer in (plain, streamed):
