@@ -174,7 +174,7 @@ class Caller:
         except LockgateError as error:
             run.error_code, run.blame = error.code, blame_error(error)
             run.is_stale = isinstance(error, UpstreamStaleError)
-            outcome = Failure(run.wiring, error.next_target, error)
+            outcome = Failure(run.wiring, error.next_target, error, course=run.course)
         except BaseException:  # also one that is closed with the event loop
             run.error_code = InternalError.code  # a fault of ours is no success in the ledger
             raise

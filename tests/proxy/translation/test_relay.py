@@ -11,7 +11,7 @@ import pytest
 
 from gateway.dialects.sse import MAX_EVENT_BYTES
 from gateway.simulator import RunningSimulator
-from tests.proxy.rig import CANARY, Endpoint, Model, Rig, chat_body, serve_raw, wait_for
+from tests.proxy.rig import CANARY, Endpoint, Model, Rig, serve_raw, wait_for
 from tests.proxy.translation.clients import (
     CLIENTS,
     PAIRS,
@@ -158,9 +158,9 @@ async def test_a_client_that_goes_away_ends_the_call(
 
 
 async def test_a_slow_reader_holds_the_provider_back(sim: RunningSimulator) -> None:
-    async with Rig(build_endpoint(sim, "anthropic", "huge=30000000")) as rig:
-        body = chat_body("e", stream=True)
-        async with rig.client.post("/v1/chat/completions", json=body) as response:
+    async with Rig(build_endpoint(sim, "openai", "huge=30000000")) as rig:
+        body = {**CLIENTS["messages"].body, "max_tokens": 100_000_000, "stream": True}
+        async with rig.client.post("/v1/messages", json=body) as response:
             await response.content.readany()
             await asyncio.sleep(0.3)
             assert not sim.calls[-1].done.is_set()
