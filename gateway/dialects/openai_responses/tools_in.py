@@ -39,8 +39,11 @@ def parse_tools(values: Mapping[str, Any], at: str = "") -> tuple[Tool, ...]:
 
 
 def flatten_name(namespace: str | None, name: str) -> str:
-    """Return the one name of a tool in a namespace, such as ``mcp__files__read``."""
-    if not namespace:
+    """Return the one name of a tool in a namespace, such as ``mcp__files__read``.
+
+    A namespace of the tool's own name is none: so OpenAI calls tools declared among the items.
+    """
+    if not namespace or namespace == name:
         return name
     joined = namespace + name if namespace.endswith("_") else f"{namespace}__{name}"
     plain = _OTHER_LETTER.sub("_", name[:_KEPT_LETTERS])
@@ -77,7 +80,7 @@ def _parse_function(tool: Mapping[str, Any], at: str, namespace: str | None) -> 
         strict=read(tool, "strict", bool, at),
         at=at,
         namespace=namespace,
-        bare_name=tool["name"] if namespace else None,
+        bare_name=None if namespace is None else tool["name"],
     )
 
 
@@ -90,7 +93,7 @@ def _parse_custom(tool: Mapping[str, Any], at: str, namespace: str | None) -> To
         grammar=None if form is None or form.get("type") == "text" else form,
         at=at,
         namespace=namespace,
-        bare_name=tool["name"] if namespace else None,
+        bare_name=None if namespace is None else tool["name"],
     )
 
 
