@@ -20,19 +20,11 @@ from gateway.dialects.hub import Codec
 from gateway.entities import Dialect
 
 _ROWS: Final[tuple[Codec, ...]] = (
-<<<<<<< HEAD
     anthropic_messages.CODEC,
     openai_responses.CODEC,
     openai_chat.CHAT_CODEC,
     openai_chat.COMPLETIONS_CODEC,
     openai_embeddings.CODEC,
-=======
-    openai_chat.CHAT_CODEC,
-    openai_chat.COMPLETIONS_CODEC,
-    openai_embeddings.CODEC,
-    openai_responses.CODEC,
-    anthropic_messages.CODEC,
->>>>>>> wip-gemini
 )
 
 CODECS: Final[Mapping[Dialect, Codec]] = MappingProxyType({row.name: row for row in _ROWS})

@@ -312,7 +312,7 @@ def _load_prefix(data: bytes) -> dict[str, Any] | None:
 def dump_json(value: object) -> bytes:
     """Serialise; lone surrogates, which JSON text can name but UTF-8 cannot hold, are escaped.
 
-    Numbers of more than 64 bits, which clients send as ids, keep all of their digits.
+    Integers of more than 64 bits, which models and schemas write, keep their size.
     """
     try:
         return orjson.dumps(value)
@@ -321,7 +321,7 @@ def dump_json(value: object) -> bytes:
     try:
         return orjson.dumps(escaped)
     except orjson.JSONEncodeError:
-        return json.dumps(escaped, ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(escaped, separators=(",", ":")).encode()
 
 
 def _escape(value: Any) -> Any:
