@@ -17,6 +17,7 @@ from typing import Any
 from gateway.simulator.conversation import (
     CACHE,
     CITE,
+    LONG,
     REFUSE,
     Step,
     Turn,
@@ -42,6 +43,7 @@ _NO_TEXT_KEYS = frozenset(
     {"type", "role", "data", "url", "mimeType", "mime_type", "id", "bytes", "images"}
     | {"signature", "thoughtSignature", "encrypted_content", "image_url", "file_data"}
 )
+_LONG_WORDS = 64
 _RESULT_LIMIT = 2000
 """Characters of each tool's result that are repeated: more than an agent's test looks for."""
 CACHE_READ_TOKENS = 11
@@ -311,7 +313,10 @@ def _build_text(inquiry: Inquiry, question: Question, choice: int) -> str:
         words.append(f"(choice {choice})")
     words.append(f"heard {count_tokens(question.prompt)} tokens.")
     words += _list_noticed(question)
-    return " ".join([*words, f"You said: {said}"]).rstrip()
+    words.append(f"You said: {said}")
+    if LONG in question.said:
+        words += [f"word-{number}" for number in range(_LONG_WORDS)]
+    return " ".join(words).rstrip()
 
 
 def _list_noticed(question: Question) -> list[str]:

@@ -10,6 +10,7 @@ sim-run: TOOL JSON      a line of its own: call this tool with these arguments. 
                         offered; JSON may be left out (``{}``).
 please-refuse           the model declines
 please-cache            part of the input counts as read from and written to a cache
+please-long             the answer is at least 64 words longer: limits and stops can be met
 please-cite             the model cites a source, where its format can
 ======================= =======================================================================
 
@@ -28,6 +29,7 @@ import orjson
 REFUSE = "please-refuse"
 CACHE = "please-cache"
 CITE = "please-cite"
+LONG = "please-long"
 
 _LINE = re.compile(r"^[ \t>*-]*sim-run:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
 _CALL = re.compile(r"([^\s{]+)[ \t]*(\{.*\})?", re.DOTALL)

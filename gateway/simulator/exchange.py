@@ -53,6 +53,8 @@ class Problem:
     message: str
     code: str | None = None
     param: str | None = None
+    details: tuple[Json, ...] = ()
+    """What a vendor lists beside the sentence (Mistral's validation errors)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ Rule: paths tell vendors apart, but for ``/v1/models``, where headers do, as wit
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from gateway.simulator import (
     anthropic,
@@ -27,22 +27,36 @@ from gateway.simulator.bedrock_converse import answer_token_count as answer_bedr
 from gateway.simulator.bedrock_invoke import answer_invoke
 from gateway.simulator.cohere_chat import answer_chat as answer_cohere_chat
 from gateway.simulator.cohere_embed import answer_embed, answer_rerank
-from gateway.simulator.exchange import Surface, Vendor
+from gateway.simulator.exchange import Inquiry, Problem, Surface, Vendor
 from gateway.simulator.gemini_content import answer_action
 from gateway.simulator.openai_chat import answer_chat
 from gateway.simulator.openai_completions import answer_completion
 from gateway.simulator.openai_embeddings import answer_embeddings
 from gateway.simulator.openai_responses import answer_response
+from gateway.simulator.strict import anthropic as strict_anthropic
+from gateway.simulator.strict import bedrock as strict_bedrock
+from gateway.simulator.strict import cohere as strict_cohere
+from gateway.simulator.strict import gemini as strict_gemini
+from gateway.simulator.strict import ollama as strict_ollama
+from gateway.simulator.strict import openai_chat
+from gateway.simulator.strict import openai_responses as strict_responses
 
-_GEMINI_ACTION = Surface(gemini.VENDOR, answer_action, gemini.dump_error_event)
-_GEMINI_ARRAY = Surface(gemini.VENDOR, answer_action, gemini.dump_error_item, errors_in_array=True)
-"""The stream without ``alt=sse``, which is one JSON array."""
-_VERTEX_ACTION = Surface(vertex.VENDOR, vertex.answer_google, gemini.dump_error_event)
-_VERTEX_ARRAY = Surface(
-    vertex.VENDOR, vertex.answer_google, gemini.dump_error_item, errors_in_array=True
+_GEMINI_ACTION = Surface(
+    gemini.VENDOR, answer_action, gemini.dump_error_event, check=strict_gemini.find_problem
 )
-_CHAT = Surface(openai.VENDOR, answer_chat, openai.dump_error_event)
-_RESPONSE = Surface(openai.VENDOR, answer_response, openai_responses.dump_error_event)
+_GEMINI_ARRAY = replace(
+    _GEMINI_ACTION, dump_error_event=gemini.dump_error_item, errors_in_array=True
+)
+"""The stream without ``alt=sse``, which is one JSON array."""
+_VERTEX_ACTION = replace(_GEMINI_ACTION, vendor=vertex.VENDOR, answer=vertex.answer_google)
+_VERTEX_ARRAY = replace(_GEMINI_ARRAY, vendor=vertex.VENDOR, answer=vertex.answer_google)
+_CHAT = Surface(openai.VENDOR, answer_chat, openai.dump_error_event, check=openai_chat.find_problem)
+_RESPONSE = Surface(
+    openai.VENDOR,
+    answer_response,
+    openai_responses.dump_error_event,
+    check=strict_responses.find_problem,
+)
 _EMBEDDINGS = Surface(openai.VENDOR, answer_embeddings, openai.dump_error_event)
 
 POSTS: Mapping[str, Surface] = {
@@ -52,35 +66,77 @@ POSTS: Mapping[str, Surface] = {
     "/v1/completions": Surface(openai.VENDOR, answer_completion, openai.dump_error_event),
     "/v1/responses": _RESPONSE,
     "/v1/embeddings": _EMBEDDINGS,
-    "/v1/messages": Surface(anthropic.VENDOR, answer_messages, anthropic.dump_error_event),
+    "/v1/messages": Surface(
+        anthropic.VENDOR,
+        answer_messages,
+        anthropic.dump_error_event,
+        check=strict_anthropic.find_problem,
+    ),
     "/v1/messages/count_tokens": Surface(
-        anthropic.VENDOR, answer_token_count, anthropic.dump_error_event
+        anthropic.VENDOR,
+        answer_token_count,
+        anthropic.dump_error_event,
+        check=strict_anthropic.find_count_problem,
     ),
-    "/openai/v1/chat/completions": Surface(azure.VENDOR, answer_chat, openai.dump_error_event),
-    "/openai/v1/responses": Surface(
-        azure.VENDOR, answer_response, openai_responses.dump_error_event
+    "/openai/v1/chat/completions": replace(_CHAT, vendor=azure.VENDOR),
+    "/models/chat/completions": replace(_CHAT, vendor=azure.VENDOR),
+    "/openai/v1/responses": replace(_RESPONSE, vendor=azure.VENDOR),
+    "/openai/v1/embeddings": replace(_EMBEDDINGS, vendor=azure.VENDOR),
+    "/v2/chat": Surface(
+        cohere.VENDOR,
+        answer_cohere_chat,
+        cohere.dump_error_event,
+        check=strict_cohere.find_problem,
     ),
-    "/openai/v1/embeddings": Surface(azure.VENDOR, answer_embeddings, openai.dump_error_event),
-    "/v2/chat": Surface(cohere.VENDOR, answer_cohere_chat, cohere.dump_error_event),
-    "/v2/embed": Surface(cohere.VENDOR, answer_embed, cohere.dump_error_event),
+    "/v2/embed": Surface(
+        cohere.VENDOR,
+        answer_embed,
+        cohere.dump_error_event,
+        check=strict_cohere.find_embed_problem,
+    ),
     "/v2/rerank": Surface(cohere.VENDOR, answer_rerank, cohere.dump_error_event),
-    "/api/chat": Surface(ollama.VENDOR, ollama.answer_chat, ollama.dump_error_event),
-    "/api/embed": Surface(ollama.VENDOR, ollama.answer_embed, ollama.dump_error_event),
+    "/api/chat": Surface(
+        ollama.VENDOR,
+        ollama.answer_chat,
+        ollama.dump_error_event,
+        check=strict_ollama.find_problem,
+    ),
+    "/api/embed": Surface(
+        ollama.VENDOR,
+        ollama.answer_embed,
+        ollama.dump_error_event,
+        check=strict_ollama.find_embed_problem,
+    ),
     "/token": Surface(tokens.VENDOR, tokens.answer_google, tokens.dump_error_event, form=True),
 }
 """Path to surface, for the routes that name their model in the body."""
 
 _BEDROCK = {
-    "converse": answer_converse,
-    "converse-stream": answer_converse_stream,
-    "count-tokens": answer_bedrock_count,
-    "invoke": answer_invoke,
+    "converse": (answer_converse, strict_bedrock.find_problem),
+    "converse-stream": (answer_converse_stream, strict_bedrock.find_problem),
+    "count-tokens": (answer_bedrock_count, strict_bedrock.find_count_problem),
+    "invoke": (answer_invoke, None),
 }
 _DEPLOYMENTS = {
-    "chat/completions": azure.answer_deployment_chat,
-    "completions": azure.answer_deployment_completion,
-    "embeddings": azure.answer_deployment_embeddings,
+    "chat/completions": (azure.answer_deployment_chat, openai_chat.find_problem),
+    "completions": (azure.answer_deployment_completion, None),
+    "embeddings": (azure.answer_deployment_embeddings, None),
 }
+
+
+def _check_named(
+    check: Callable[[Inquiry], Problem | None],
+    build_named: Callable[[Inquiry], Inquiry],
+) -> Callable[[Inquiry], Problem | None]:
+    """Make a check see the model of the path where its own format has it."""
+    return lambda inquiry: check(build_named(inquiry))
+
+
+def _check_vertex_anthropic(inquiry: Inquiry) -> Problem | None:
+    """Check as Anthropic's own surface does; a wrong version is for the answer to say."""
+    counting = inquiry.model.startswith("count-tokens")
+    check = strict_anthropic.find_count_problem if counting else strict_anthropic.find_problem
+    return check(vertex.build_named(inquiry))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +150,15 @@ class Match:
 
 
 def _match_bedrock(found: re.Match[str], _query: Mapping[str, str]) -> Match:
-    surface = Surface(bedrock.VENDOR, _BEDROCK[found["action"]], bedrock.dump_error_event)
+    answer, check = _BEDROCK[found["action"]]
+    surface = Surface(bedrock.VENDOR, answer, bedrock.dump_error_event, check=check)
     return Match(surface, found["model"], found["action"])
 
 
 def _match_deployment(found: re.Match[str], _query: Mapping[str, str]) -> Match:
-    surface = Surface(azure.VENDOR, _DEPLOYMENTS[found["action"]], openai.dump_error_event)
+    answer, check = _DEPLOYMENTS[found["action"]]
+    named = None if check is None else _check_named(check, azure.build_named)
+    surface = Surface(azure.VENDOR, answer, openai.dump_error_event, check=named)
     return Match(surface, found["model"], found["action"])
 
 
