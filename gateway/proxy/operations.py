@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from gateway.entities import Dialect
+from gateway.entities import Dialect, Purpose
 
 
 class Metering(StrEnum):
@@ -27,8 +27,9 @@ class Operation:
 
     `suffix` follows the provider's base URL; in Gemini's, `{version}` and the model come from
     the request. `action` is Gemini's word after the colon; `path` is then what stands before
-    the slash and the model's name. `form`: the body is a form with files, not JSON; `method` is
-    the upstream's. `is_lasting`: a row of a table, not made for one request.
+    the slash and the model's name. `purpose` is what it is for, None where only a provider that
+    has the very same path can serve it. `form`: the body is a form with files, not JSON; `method`
+    is the upstream's. `is_lasting`: a row of a table, not made for one request.
     """
 
     dialect: Dialect
@@ -37,6 +38,7 @@ class Operation:
     metering: Metering = Metering.GENERATED
     action: str | None = None
     streams: bool = False  # whether the operation itself means a stream
+    purpose: Purpose | None = Purpose.CHAT
     form: bool = False
     method: str = "POST"
     is_lasting: bool = True
@@ -46,7 +48,13 @@ _OPENAI: Final = (
     Operation(Dialect.OPENAI_CHAT, "/v1/chat/completions", "/chat/completions"),
     Operation(Dialect.OPENAI_COMPLETIONS, "/v1/completions", "/completions"),
     Operation(Dialect.OPENAI_RESPONSES, "/v1/responses", "/responses"),
-    Operation(Dialect.OPENAI_EMBEDDINGS, "/v1/embeddings", "/embeddings", Metering.REPORTED),
+    Operation(
+        Dialect.OPENAI_EMBEDDINGS,
+        "/v1/embeddings",
+        "/embeddings",
+        Metering.REPORTED,
+        purpose=Purpose.EMBED,
+    ),
 )
 _ANTHROPIC: Final = (
     Operation(Dialect.ANTHROPIC_MESSAGES, "/v1/messages", "/v1/messages"),
@@ -55,14 +63,15 @@ _ANTHROPIC: Final = (
         "/v1/messages/count_tokens",
         "/v1/messages/count_tokens",
         Metering.FREE,
+        purpose=Purpose.COUNT,
     ),
 )
 _GEMINI_ACTIONS: Final = (
-    ("generateContent", Metering.GENERATED, False),
-    ("streamGenerateContent", Metering.GENERATED, True),
-    ("countTokens", Metering.FREE, False),
-    ("embedContent", Metering.REPORTED, False),
-    ("batchEmbedContents", Metering.REPORTED, False),
+    ("generateContent", Metering.GENERATED, False, Purpose.CHAT),
+    ("streamGenerateContent", Metering.GENERATED, True, Purpose.CHAT),
+    ("countTokens", Metering.FREE, False, Purpose.COUNT),
+    ("embedContent", Metering.REPORTED, False, Purpose.EMBED),
+    ("batchEmbedContents", Metering.REPORTED, False, Purpose.EMBED),
 )
 
 
@@ -76,8 +85,9 @@ def list_gemini(version: str) -> tuple[Operation, ...]:
             metering,
             action,
             streams,
+            purpose,
         )
-        for action, metering, streams in _GEMINI_ACTIONS
+        for action, metering, streams, purpose in _GEMINI_ACTIONS
     )
 
 
@@ -87,16 +97,24 @@ _GEMINI: Final = (*list_gemini("v1beta"), *list_gemini("v1"))
 # the provider's account: whoever adds a row makes sure of it.
 _RAW: Final = (
     *(
-        Operation(Dialect.OPENAI_RAW, f"/v1/{path}", f"/{path}", Metering.REPORTED)
+        Operation(Dialect.OPENAI_RAW, f"/v1/{path}", f"/{path}", Metering.REPORTED, purpose=None)
         for path in ("images/generations", "moderations", "rerank", "fim/completions")
     ),
-    Operation(Dialect.OPENAI_RAW, "/v2/rerank", "/v2/rerank", Metering.REPORTED),  # Cohere's SDK
+    # As Cohere's SDK has it.
+    Operation(Dialect.OPENAI_RAW, "/v2/rerank", "/v2/rerank", Metering.REPORTED, purpose=None),
     Operation(
-        Dialect.OPENAI_RAW, "/v1/audio/speech", "/audio/speech", Metering.REPORTED, streams=True
+        Dialect.OPENAI_RAW,
+        "/v1/audio/speech",
+        "/audio/speech",
+        Metering.REPORTED,
+        streams=True,
+        purpose=None,
     ),
 )
 _FORMS: Final = tuple(
-    Operation(Dialect.OPENAI_RAW, f"/v1/{path}", f"/{path}", Metering.REPORTED, form=True)
+    Operation(
+        Dialect.OPENAI_RAW, f"/v1/{path}", f"/{path}", Metering.REPORTED, form=True, purpose=None
+    )
     for path in ("images/edits", "images/variations", "audio/transcriptions", "audio/translations")
 )
 _MEDIA: Final = (*_RAW, *_FORMS)

@@ -58,6 +58,7 @@ def find_stored(method: str, path: str) -> Operation | str | None:
                 path,
                 suffix.format(**match.groupdict()),
                 Metering.FREE,
+                purpose=None,
                 method=method,
                 is_lasting=False,
                 streams=kind == _STREAMED,

@@ -27,7 +27,7 @@ JSON = {"Content-Type": "application/json"}
         ({"secret_name": None}, "invalid_value", "secret_name"),
         ({"provider": "opnai"}, "invalid_value", "provider"),
         ({"secret_value": CANARY}, "invalid_value", "secret_value"),
-        ({"secret_value": {}}, "invalid_value", "secret_value"),
+        ({"secret_value": {}}, "invalid_value", "secret_value.api_key"),
         ({"secret_value": {"api_key": 5}}, "invalid_value", "secret_value.api_key"),
         ({"secret_value": {"api_key": ""}}, "invalid_value", "secret_value.api_key"),
         ({"secret_value": {"api_key": "a\r\nb"}}, "invalid_value", "secret_value.api_key"),
