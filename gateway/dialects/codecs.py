@@ -11,20 +11,22 @@ from types import MappingProxyType
 from typing import Final
 
 from gateway.dialects import (
-    anthropic_messages,
     openai_chat,
-    openai_embeddings,
     openai_responses,
+    openai_embeddings,
+    anthropic_messages,
+    gemini,
 )
 from gateway.dialects.hub import Codec
 from gateway.entities import Dialect
 
 _ROWS: Final[tuple[Codec, ...]] = (
-    anthropic_messages.CODEC,
-    openai_responses.CODEC,
     openai_chat.CHAT_CODEC,
     openai_chat.COMPLETIONS_CODEC,
+    openai_responses.CODEC,
     openai_embeddings.CODEC,
+    anthropic_messages.CODEC,
+    gemini.CODEC,
 )
 
 CODECS: Final[Mapping[Dialect, Codec]] = MappingProxyType({row.name: row for row in _ROWS})
