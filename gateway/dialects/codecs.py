@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from gateway.dialects.bedrock.codec import CODEC as BEDROCK_CONVERSE
 from gateway.dialects.hub import Codec
 from gateway.entities import Dialect
 
-_ROWS: Final[tuple[Codec, ...]] = ()
+_ROWS: Final[tuple[Codec, ...]] = (BEDROCK_CONVERSE,)
 
 CODECS: Final[Mapping[Dialect, Codec]] = MappingProxyType({row.name: row for row in _ROWS})
