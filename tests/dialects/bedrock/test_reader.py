@@ -187,8 +187,22 @@ JSON: Any = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["text", "toolUse", "reasoningContent", "toolResult", "image", "source", "input"]
-                + ["citation", "redactedContent", "signature", "type", "content", "location", "web"]
+                [
+                    "text",
+                    "toolUse",
+                    "reasoningContent",
+                    "toolResult",
+                    "image",
+                    "source",
+                    "input",
+                    "citation",
+                    "type",
+                    "content",
+                    "redactedContent",
+                    "signature",
+                    "location",
+                    "web",
+                ]
             ),
             inner,
             max_size=3,
