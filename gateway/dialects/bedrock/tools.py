@@ -24,18 +24,13 @@ from gateway.dialects.hub import (
 )
 from gateway.dialects.hub.places import find_place
 from gateway.dialects.hub.structured import ANSWER_TOOL
+from gateway.dialects.hub.tooling import NOTHING, find_parameters, list_offered
 from gateway.entities import SchemaSupport
 from gateway.errors import NotExpressibleError
 
 Json = dict[str, Any]
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # of the API reference
-_NOTHING: Final = {"type": "object", "properties": {}}
-_ONE_TEXT: Final = {
-    "type": "object",
-    "properties": {"input": {"type": "string"}},
-    "required": ["input"],
-}
 CACHE_POINT: Final = {"type": "default"}
 _AUTO: Final = ToolChoice(ToolMode.AUTO)
 
@@ -88,13 +83,13 @@ def dump_tools(
     history = _list_called(request)
     if choice.mode is ToolMode.NONE and history:
         losses.lose(Feature.TOOL_CHOICE_NONE, find_place(request.dialect, Feature.TOOL_CHOICE_NONE))
-    tools = [] if choice.mode is ToolMode.NONE else _list_tools(request, choice, losses)
+    tools = list_offered(request, losses)
     specs: list[Json] = []
     for tool in tools:
         specs += _dump_tool(tool, traits, losses)
     if not specs:
         # The model needs to know what was called; it may call nothing that the client has not.
-        specs = [_build_spec(call.name, call.at, None, _NOTHING) for call in history]
+        specs = [_build_spec(call.name, call.at, None, NOTHING) for call in history]
     if answer_tool:
         specs.append(_build_answer_tool(request.output))
     if not specs:
@@ -118,27 +113,11 @@ def _list_called(request: ChatRequest) -> list[ToolCall]:
     return list(calls.values())
 
 
-def _list_tools(request: ChatRequest, choice: ToolChoice, losses: Losses) -> list[Tool]:
-    """Return the tools that may be called; what only another vendor runs is lost."""
-    allowed = None if choice.mode is ToolMode.NAMED else frozenset(choice.names) or None
-    tools = []
-    for tool in request.tools:
-        if allowed is not None and tool.name not in allowed:
-            continue
-        if tool.kind is ToolKind.HOSTED:
-            losses.lose(Feature.HOSTED_TOOL, tool.at)
-        else:
-            tools.append(tool)
-    return tools
-
-
 def _dump_tool(tool: Tool, traits: Traits, losses: Losses) -> list[Json]:
-    if tool.grammar is not None:
-        losses.lose(Feature.TOOL_GRAMMAR, f"{tool.at}.format")
-    schema = _ONE_TEXT if tool.kind is ToolKind.CUSTOM else tool.parameters
-    spec = _build_spec(tool.name, tool.at, tool.description, schema or _NOTHING)
+    schema = find_parameters(tool, losses)
+    spec = _build_spec(tool.name, tool.at, tool.description, schema)
     if tool.strict:
-        if traits.schema and is_closed(schema or _NOTHING | {"additionalProperties": False}):
+        if traits.schema and is_closed(schema):
             spec["toolSpec"]["strict"] = True
         else:
             losses.lose(Feature.STRICT_TOOL, f"{tool.at}.strict")
@@ -154,8 +133,7 @@ def _build_spec(name: str, at: str, description: str | None, schema: Mapping[str
     spec: Json = {"name": check_name(name, at)}
     if description and description.strip():  # an empty one is refused
         spec["description"] = description
-    # Gemini's and OpenAI's schemas may leave the type out; Converse wants that of an object.
-    spec["inputSchema"] = {"json": schema if "type" in schema else {"type": "object"} | {**schema}}
+    spec["inputSchema"] = {"json": dict(schema)}
     return {"toolSpec": spec}
 
 
