@@ -1,0 +1,4 @@
+"""Cohere's version 2: ``/v2/chat`` and ``/v2/embed``.
+
+Rule: its OpenAI-like routes are not this dialect's.
+"""
