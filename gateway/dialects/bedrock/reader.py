@@ -41,7 +41,7 @@ from gateway.dialects.hub import (
     ToolCall,
 )
 from gateway.dialects.hub.arguments import parse_arguments
-from gateway.dialects.hub.fields import read_index, read_text
+from gateway.dialects.hub.provided import read_index, read_text
 from gateway.dialects.spec import load_object, read_object
 from gateway.errors import UpstreamMalformedError
 

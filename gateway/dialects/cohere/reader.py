@@ -34,7 +34,7 @@ from gateway.dialects.hub import (
     Text,
     ToolCall,
 )
-from gateway.dialects.hub.fields import read_index, read_text
+from gateway.dialects.hub.provided import read_index, read_text
 from gateway.dialects.spec import StreamFailure, load_object, read_object
 from gateway.dialects.sse import BlockSplitter
 from gateway.dialects.sse import parse_block as parse_event

@@ -25,7 +25,7 @@ from gateway.dialects.hub import (
     ToolCall,
 )
 from gateway.dialects.hub.arguments import dump_arguments, load_exact
-from gateway.dialects.hub.fields import list_objects, read_text
+from gateway.dialects.hub.provided import list_objects, read_text
 from gateway.dialects.spec import StreamFailure, Usage, build_counts, load_object, read_object
 from gateway.errors import UpstreamMalformedError
 

@@ -24,7 +24,7 @@ from gateway.dialects.hub import (
     Text,
 )
 from gateway.dialects.hub.arguments import load_exact
-from gateway.dialects.hub.fields import read_text
+from gateway.dialects.hub.provided import read_text
 from gateway.dialects.ndjson import LineSplitter
 from gateway.dialects.ollama.answer import (
     build_failure,
