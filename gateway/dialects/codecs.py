@@ -10,20 +10,17 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from gateway.dialects import openai_chat, openai_embeddings
-from gateway.dialects.bedrock.codec import CODEC as BEDROCK_CONVERSE
-from gateway.dialects.cohere.codec import CODEC as COHERE_CHAT
+from gateway.dialects import bedrock, cohere, ollama, openai_chat, openai_embeddings
 from gateway.dialects.hub import Codec
-from gateway.dialects.ollama.codec import CODEC as OLLAMA_CHAT
 from gateway.entities import Dialect
 
 _ROWS: Final[tuple[Codec, ...]] = (
     openai_chat.CHAT_CODEC,
     openai_chat.COMPLETIONS_CODEC,
     openai_embeddings.CODEC,
-    BEDROCK_CONVERSE,
-    COHERE_CHAT,
-    OLLAMA_CHAT,
+    bedrock.CODEC,
+    cohere.CODEC,
+    ollama.CODEC,
 )
 
 CODECS: Final[Mapping[Dialect, Codec]] = MappingProxyType({row.name: row for row in _ROWS})

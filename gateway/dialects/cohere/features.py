@@ -36,8 +36,9 @@ LOSSES: Final[LossTable] = MappingProxyType(
         Feature.MODALITIES: Loss.REFUSED,
         Feature.PREVIOUS_ID: Loss.REFUSED,
         # Said in another way.
-        Feature.TOOL_CHOICE_NAMED: Loss.REFUSED,  # only of a tool that is not there; see below
-        # A named tool is the only one that is sent, and one must be called.
+        # A named tool is the only one that is sent, and one must be called; one that is not there
+        # is refused.
+        Feature.TOOL_CHOICE_NAMED: Loss.REFUSED,
         Feature.ALLOWED_TOOLS: Loss.CHANGED,  # the others are not sent
         Feature.CUSTOM_TOOL: Loss.CHANGED,  # a function of one text
         Feature.REFUSAL_HISTORY: Loss.CHANGED,  # text
@@ -53,7 +54,7 @@ LOSSES: Final[LossTable] = MappingProxyType(
         Feature.TOOL_GRAMMAR: Loss.DROPPED,
         Feature.HOSTED_TOOL: Loss.DROPPED,
         Feature.SERIAL_CALLS: Loss.DROPPED,
-        Feature.TEMPERATURE: Loss.DROPPED,
+        Feature.TEMPERATURE: Loss.DROPPED,  # above 1 it is 1
         Feature.TOP_P: Loss.DROPPED,
         Feature.TOP_K: Loss.DROPPED,
         Feature.SEED: Loss.DROPPED,

@@ -122,8 +122,10 @@ def _dump_sampling(request: ChatRequest, losses: Losses, kept: frozenset[Feature
     found: Json = {}
     if Feature.MAX_TOKENS in kept:
         found["max_tokens"] = request.max_tokens
-    if Feature.TEMPERATURE in kept:
-        found["temperature"] = request.temperature
+    if Feature.TEMPERATURE in kept and request.temperature is not None:
+        if request.temperature > 1:
+            losses.lose(Feature.TEMPERATURE, find_place(request.dialect, Feature.TEMPERATURE))
+        found["temperature"] = min(request.temperature, 1.0)
     if Feature.TOP_P in kept and request.top_p is not None:
         found["p"] = min(max(request.top_p, _TOP_P[0]), _TOP_P[1])
     if Feature.TOP_K in kept and request.top_k is not None:

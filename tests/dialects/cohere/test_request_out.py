@@ -102,10 +102,10 @@ def test_plain_question_in_coheres_names() -> None:
 
 
 def test_numbers_out_of_range() -> None:
-    body, dropped = dump(ask(presence_penalty=-1.0, frequency_penalty=2.0))
-    assert body["frequency_penalty"] == 1
+    body, dropped = dump(ask(presence_penalty=-1.0, frequency_penalty=2.0, temperature=1.5))
+    assert (body["frequency_penalty"], body["temperature"]) == (1, 1)
     assert "presence_penalty" not in body
-    assert dropped == ["presence_penalty", "frequency_penalty"]
+    assert dropped == ["temperature", "presence_penalty", "frequency_penalty"]
     assert refuse(ask(stop=tuple("abcdef"))) == "stop"
 
 
