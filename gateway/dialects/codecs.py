@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from gateway.dialects import anthropic_messages
+from gateway.dialects.anthropic_messages.codec import CODEC as ANTHROPIC_MESSAGES
+from gateway.dialects.bedrock.codec import CODEC as BEDROCK_CONVERSE
 from gateway.dialects.hub import Codec
+from gateway.dialects.ollama.codec import CODEC as OLLAMA_CHAT
 from gateway.entities import Dialect
 
-_ROWS: Final[tuple[Codec, ...]] = (anthropic_messages.CODEC,)
+_ROWS: Final[tuple[Codec, ...]] = (ANTHROPIC_MESSAGES, BEDROCK_CONVERSE, OLLAMA_CHAT)
 
 CODECS: Final[Mapping[Dialect, Codec]] = MappingProxyType({row.name: row for row in _ROWS})
