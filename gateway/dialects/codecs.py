@@ -14,8 +14,14 @@ from gateway.dialects.anthropic_messages.codec import CODEC as ANTHROPIC_MESSAGE
 from gateway.dialects.bedrock.codec import CODEC as BEDROCK_CONVERSE
 from gateway.dialects.hub import Codec
 from gateway.dialects.ollama.codec import CODEC as OLLAMA_CHAT
+from gateway.dialects.openai_responses.codec import CODEC as OPENAI_RESPONSES
 from gateway.entities import Dialect
 
-_ROWS: Final[tuple[Codec, ...]] = (ANTHROPIC_MESSAGES, BEDROCK_CONVERSE, OLLAMA_CHAT)
+_ROWS: Final[tuple[Codec, ...]] = (
+    ANTHROPIC_MESSAGES,
+    BEDROCK_CONVERSE,
+    OLLAMA_CHAT,
+    OPENAI_RESPONSES,
+)
 
 CODECS: Final[Mapping[Dialect, Codec]] = MappingProxyType({row.name: row for row in _ROWS})
