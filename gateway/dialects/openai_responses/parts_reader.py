@@ -93,7 +93,7 @@ class PartsReader:
     def _add_item(self, event: Json) -> None:
         index, item = _find_index(event, "output_index"), read_object(event, "item")
         self._ids[index] = find_text(item, "id")
-        if item.get("type") in _CALLS and find_text(item, "name"):
+        if find_text(item, "type") in _CALLS and find_text(item, "name"):
             self._begin_call(index, item)
 
     def _end_item(self, event: Json) -> None:
@@ -106,7 +106,7 @@ class PartsReader:
             return
         self._done |= {index} if item_id is None else {index, item_id}
         self._ids.setdefault(index, item_id)
-        kind = item.get("type")
+        kind = find_text(item, "type")
         if kind == "message":
             self._complete_message(index, item)
         elif kind == "reasoning":
@@ -115,7 +115,7 @@ class PartsReader:
             part = self._begin_call(index, item)
             self._fill(part, item.get(_CALLS[kind]))
             self._end(part)
-        elif isinstance(kind, str):
+        elif kind is not None:
             part = self._open(index, _WHOLE, Opaque(Family.OPENAI, kind, item))
             self._end(part)
 

@@ -106,7 +106,7 @@ class ResponsesReader:
 
     def _finish(self, event: Json) -> None:
         response = read_object(event, "response")
-        status = response.get("status") or str(event.get("type")).rpartition(".")[2]
+        status = find_text(response, "status") or str(event.get("type")).rpartition(".")[2]
         if status not in _ENDS:
             self._fail(event)
             return
