@@ -11,11 +11,14 @@ from types import MappingProxyType
 from typing import Final
 
 from gateway.dialects import (
-    openai_chat,
-    openai_responses,
-    openai_embeddings,
     anthropic_messages,
+    bedrock,
+    cohere,
     gemini,
+    ollama,
+    openai_chat,
+    openai_embeddings,
+    openai_responses,
 )
 from gateway.dialects.hub import Codec
 from gateway.entities import Dialect
@@ -27,6 +30,9 @@ _ROWS: Final[tuple[Codec, ...]] = (
     openai_embeddings.CODEC,
     anthropic_messages.CODEC,
     gemini.CODEC,
+    bedrock.CODEC,
+    cohere.CODEC,
+    ollama.CODEC,
 )
 
 CODECS: Final[Mapping[Dialect, Codec]] = MappingProxyType({row.name: row for row in _ROWS})
