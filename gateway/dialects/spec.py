@@ -320,11 +320,18 @@ def _load_prefix(data: bytes) -> dict[str, Any] | None:
 
 
 def dump_json(value: object) -> bytes:
-    """Serialise; lone surrogates, which JSON text can name but UTF-8 cannot hold, are escaped."""
+    """Serialise; lone surrogates, which JSON text can name but UTF-8 cannot hold, are escaped.
+
+    Integers of more than 64 bits, which models and schemas write, keep their size.
+    """
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
-        return orjson.dumps(_escape(value))
+        escaped = _escape(value)
+    try:
+        return orjson.dumps(escaped)
+    except orjson.JSONEncodeError:
+        return json.dumps(escaped, separators=(",", ":")).encode()
 
 
 def _escape(value: Any) -> Any:

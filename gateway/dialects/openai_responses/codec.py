@@ -1,0 +1,19 @@
+"""OpenAI Responses as a row of the table of translatable formats."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.dialects.hub import ClientCodec, Codec
+from gateway.dialects.openai_responses.request_in import parse_request
+from gateway.dialects.openai_responses.writer import ResponsesWriter, dump_answer
+from gateway.entities import Dialect
+
+CODEC: Final = Codec(
+    name=Dialect.OPENAI_RESPONSES,
+    client=ClientCodec(
+        parse_request=parse_request,
+        dump_answer=dump_answer,
+        writer=ResponsesWriter,
+    ),
+)
