@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agents.conftest import BIN, LLM, run
+from tests.agents.conftest import BIN, HERE, LLM, PYTHON, run
 from tests.translation.world import World
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
@@ -148,3 +148,12 @@ async def test_llm_calls_its_tools(endpoint: str, world: World, tmp_path: Path) 
     assert len(world.sim.calls) >= 3
     assert b"utc_time" in world.sim.calls[-1].body
     assert "utc_time" in ran.out
+
+
+@pytest.mark.parametrize("endpoint", ["anthropic", "gemini", "bedrock"])
+async def test_llamaindex_calls_two_tools(endpoint: str, world: World, tmp_path: Path) -> None:
+    script: list[str | Path] = [PYTHON, HERE / "llamaindex_loop.py", world.url, endpoint]
+    ran = await run(script, tmp_path, {"LOCKGATE_KEY": world.key})
+    assert ran.status == 0, ran.out[-2000:]
+    assert "sunny-17" in ran.out, ran.out[-2000:]
+    assert "noon-12" in ran.out, ran.out[-2000:]

@@ -9,17 +9,10 @@ import pytest_asyncio
 
 from tests.translation.world import World, open_world
 
-# LlamaIndex knows Anthropic's models by their names alone: here are such, of other vendors.
-ALIASES = {
-    "claude-sonnet-4-0": "openai",
-    "claude-opus-4-0": "gemini",
-    "claude-3-7-sonnet-latest": "bedrock",
-}
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with open_world(tmp_path_factory.mktemp("world") / "data", ALIASES) as world:
+    async with open_world(tmp_path_factory.mktemp("world") / "data") as world:
         yield world
 
 

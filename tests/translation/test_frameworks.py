@@ -1,4 +1,4 @@
-"""Agent loops of LangChain, LlamaIndex and pydantic-ai on other vendors, two tools at once."""
+"""Agent loops of LangChain and pydantic-ai on other vendors, two tools at once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
-from llama_index.core.agent.workflow import FunctionAgent
-from llama_index.llms.anthropic import Anthropic
 from pydantic_ai import Agent
 from pydantic_ai.models import Model
 from pydantic_ai.models.anthropic import AnthropicModel
@@ -22,7 +20,6 @@ from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.google import GoogleProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from tests.translation.conftest import ALIASES
 from tests.translation.world import World
 
 pytestmark = [
@@ -87,14 +84,6 @@ async def run_langchain(chat: Any, world: World) -> None:
             messages.append(ToolMessage(result, tool_call_id=call["id"]))
     check(str(messages[-1].text), world)
     assert answer.usage_metadata["output_tokens"] > 0
-
-
-@pytest.mark.parametrize("endpoint", ALIASES)
-async def test_llamaindex(world: World, endpoint: str) -> None:
-    llm = Anthropic(model=endpoint, base_url=world.url, api_key=world.key, max_tokens=1000)
-    agent = FunctionAgent(tools=[get_weather, get_time], llm=llm, streaming=True)
-    answer = await agent.run(user_msg=QUESTION)
-    check(str(answer), world)
 
 
 def build_model(kind: str, endpoint: str, world: World) -> Model:

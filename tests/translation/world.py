@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -79,15 +78,8 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(
-    data: Path, aliases: Mapping[str, str] = MappingProxyType({})
-) -> AsyncIterator[World]:
-    """Start a simulator and a gateway in front of it, set up by the gateway's own REST.
-
-    Args:
-        data: a folder that is not there yet.
-        aliases: more endpoints, each by the name of the upstream behind it.
-    """
+async def open_world(data: Path) -> AsyncIterator[World]:
+    """Start a simulator and a gateway in front of it, set up by the gateway's own REST."""
     async with await start_simulator(key=KEY, name="sim") as sim:
         settings = Settings(
             data=data,
@@ -97,13 +89,13 @@ async def open_world(
         )
         server = await start_server(settings)
         try:
-            key = await _set_up(server.admin_url, sim.url, aliases)
+            key = await _set_up(server.admin_url, sim.url)
             yield World(server.url, key, sim, server.gateway.healths)
         finally:
             await server.stop()
 
 
-async def _set_up(url: str, sim: str, aliases: Mapping[str, str]) -> str:
+async def _set_up(url: str, sim: str) -> str:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with aiohttp.ClientSession(f"{url}/api/v1/", headers=headers) as session:
 
@@ -130,8 +122,6 @@ async def _set_up(url: str, sim: str, aliases: Mapping[str, str]) -> str:
             }
             made = await create("model-definitions", model)
             mapping = {"model_definition_id": made["model_definition_id"]}
-            named = [name for name, other in aliases.items() if other == upstream.name]
-            for name in (upstream.name, *named):
-                await create("endpoints", {"name": name, "model_mappings": [mapping]})
+            await create("endpoints", {"name": upstream.name, "model_mappings": [mapping]})
         made = await create("api-keys", {"name": "app"})
         return str(made["value"])
