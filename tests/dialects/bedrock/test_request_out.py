@@ -432,3 +432,13 @@ def test_labels_and_tiers_that_bedrock_knows() -> None:
 )
 def test_what_would_mislead_the_client_is_refused(fields: dict[str, Any], place: str) -> None:
     assert refuse(ask(**fields)) == place
+
+
+def test_a_count_takes_what_is_input() -> None:
+    codec = CODEC.upstream
+    assert codec is not None
+    assert codec.dump_count is not None
+    request = ask(say(Role.SYSTEM, "s"), user("Hi"), tools=(WEATHER,), max_tokens=5)
+    losses = Losses("bedrock_converse", codec.losses)
+    body = codec.dump_count(request, Destination(CLAUDE), losses)
+    assert list(body["input"]["converse"]) == ["messages", "system", "toolConfig"]
