@@ -286,6 +286,15 @@ def test_cache_points() -> None:
     assert dump(request, NOVA)[1] == ["tools[0].cache_control"]
 
 
+def test_a_cache_point_within_a_result_comes_behind_it() -> None:
+    text = Text("sunny", cache=CacheMark())
+    content = dump(ask(*LOOP[:2], say(Role.TOOL, ToolResult("call_1", (text,)))))[0]["messages"][2]
+    assert content["content"] == [
+        {"toolResult": {"toolUseId": "call_1", "content": [{"text": "sunny"}]}},
+        {"cachePoint": {"type": "default"}},
+    ]
+
+
 def test_thoughts_go_back_to_claude_alone() -> None:
     signed = Reasoning("hm", signature="sig", origin=Family.ANTHROPIC, at="here")
     hidden = Reasoning(encrypted="abc", redacted=True, origin=Family.ANTHROPIC, at="there")
