@@ -12,6 +12,7 @@ from typing import Final
 
 from gateway.dialects import (
     anthropic_messages,
+    gemini,
     openai_chat,
     openai_embeddings,
     openai_responses,
@@ -25,6 +26,7 @@ _ROWS: Final[tuple[Codec, ...]] = (
     openai_chat.CHAT_CODEC,
     openai_chat.COMPLETIONS_CODEC,
     openai_embeddings.CODEC,
+    gemini.CODEC,
 )
 
 CODECS: Final[Mapping[Dialect, Codec]] = MappingProxyType({row.name: row for row in _ROWS})
