@@ -1,0 +1,4 @@
+"""Amazon Bedrock: Converse and ConverseStream, and vectors by InvokeModel.
+
+Rule: what its models differ in is told by their names, in `models`.
+"""

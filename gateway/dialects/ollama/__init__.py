@@ -1,0 +1,4 @@
+"""Ollama's own API: ``/api/chat`` with its lines of JSON, and ``/api/embed``.
+
+Rule: its OpenAI-like routes are not this dialect's.
+"""
