@@ -1,8 +1,6 @@
 """An answer of a server of OpenAI Responses, streamed or whole.
 
-Both are read by the same code: a whole answer is what stands in a stream's last event. Servers
-differ in how much of an answer they repeat and which events they leave out; what the ``.done``
-events hold beyond the ``.delta`` ones is read from there.
+Both are read by the same code: a whole answer is what stands in a stream's last event.
 
 Rule: an event of an unknown type is passed over, an item of one is Opaque.
 """
@@ -20,23 +18,11 @@ from gateway.dialects.hub import (
     Ended,
     Event,
     Failed,
-    Family,
     Finish,
-    Logprobs,
-    Opaque,
-    Part,
-    PartAdded,
-    PartBegun,
-    PartDelta,
-    PartEnded,
-    Reasoning,
-    Refusal,
-    Text,
-    ToolCall,
     collect,
 )
 from gateway.dialects.openai import build_failure, build_usage
-from gateway.dialects.openai_responses.parts_in import parse_citation
+from gateway.dialects.openai_responses.parts_reader import PartsReader, find_text
 from gateway.dialects.spec import dump_json, load_object, read_object
 from gateway.dialects.sse import BlockSplitter, parse_block
 from gateway.errors import UpstreamMalformedError
@@ -44,69 +30,23 @@ from gateway.errors import UpstreamMalformedError
 Json = Mapping[str, Any]
 _INCOMPLETE: Final = {"max_output_tokens": Finish.LENGTH, "content_filter": Finish.FILTERED}
 _ENDS: Final = frozenset({"completed", "incomplete"})
-_CALLS: Final = {"function_call": "arguments", "custom_tool_call": "input"}
-_WHOLE: Final = -1  # the content index of what has none
 _DONE_WORD: Final = b"[DONE]"  # some servers end as chat's do
-
-
-class _Part:
-    """A part of the answer as far as it has been read."""
-
-    __slots__ = ("ended", "logprobs", "notes", "number", "paragraph", "size")
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.paragraph = -1  # the last that has begun, of thoughts
-        self.size = 0  # characters of the text, or of the paragraph
-        self.notes = 0  # annotations
-        self.logprobs = False
-        self.ended = False
 
 
 class ResponsesReader:
     """Reads one stream."""
 
-    __slots__ = (
-        "_begun",
-        "_called",
-        "_done",
-        "_events",
-        "_handlers",
-        "_ids",
-        "_over",
-        "_parts",
-        "_splitter",
-    )
+    __slots__ = ("_begun", "_handlers", "_over", "_parts", "_splitter")
 
     def __init__(self) -> None:
         self._splitter = BlockSplitter()
-        self._events: list[Event] = []
-        self._begun = self._over = self._called = False
-        self._parts: dict[tuple[int, int], _Part] = {}  # by output index, and content index
-        self._ids: dict[int, str | None] = {}  # of items, by output index
-        self._done: set[int | str] = set()  # output indices and ids of complete items
+        self._parts = PartsReader()
+        self._begun = self._over = False
         self._handlers: dict[str, Callable[[Json], None]] = {
             "response.created": self._begin,
             "response.in_progress": self._begin,
             "response.queued": self._begin,
-            "response.output_item.added": self._add_item,
-            "response.output_item.done": self._end_item,
-            "response.content_part.added": self._add_content,
-            "response.content_part.done": self._end_content,
-            "response.output_text.delta": self._grow_content,
-            "response.output_text.done": self._fill_content,
-            "response.output_text.annotation.added": self._annotate,
-            "response.refusal.delta": self._grow_content,
-            "response.refusal.done": self._fill_content,
-            "response.function_call_arguments.delta": self._grow_item,
-            "response.function_call_arguments.done": self._fill_item,
-            "response.custom_tool_call_input.delta": self._grow_item,
-            "response.custom_tool_call_input.done": self._fill_item,
-            "response.reasoning_summary_part.added": self._add_paragraph,
-            "response.reasoning_summary_text.delta": self._grow_thought,
-            "response.reasoning_summary_text.done": self._fill_thought,
-            "response.reasoning_text.delta": self._grow_thought,
-            "response.reasoning_text.done": self._fill_thought,
+            **self._parts.handlers,
             "response.completed": self._finish,
             "response.incomplete": self._finish,
             "response.failed": self._fail,
@@ -117,7 +57,7 @@ class ResponsesReader:
         """Return the events that `chunk` completes; after `Failed` or `Ended` none."""
         for block in self._splitter.feed(chunk):
             self._read(block)
-        return self._take()
+        return self._parts.take()
 
     def conclude(self) -> list[Event]:
         """Return what a last event without its blank line has said."""
@@ -125,16 +65,12 @@ class ResponsesReader:
             event = parse_block(self._splitter.pending)
             if event is not None and load_object(event.data) is not None:
                 self._read(self._splitter.pending)
-        return self._take()
+        return self._parts.take()
 
     def read_whole(self, response: Json) -> list[Event]:
         """Return the events that a Response object amounts to."""
         self._finish({"response": response})
-        return self._take()
-
-    def _take(self) -> list[Event]:
-        events, self._events = self._events, []
-        return events
+        return self._parts.take()
 
     def _read(self, block: bytes) -> None:
         event = None if self._over else parse_block(block)
@@ -146,6 +82,8 @@ class ResponsesReader:
         kind = value.get("type")
         handle = self._handlers.get(kind) if isinstance(kind, str) else None
         if handle is not None:
+            if not self._begun and handle != self._fail:
+                self._begin(value)  # some servers begin with the first item
             handle(value)
         elif kind is None and value.get("error"):
             self._fail(value)
@@ -157,240 +95,48 @@ class ResponsesReader:
             self._begun = True
             response = read_object(event, "response")
             made = response.get("created_at")
-            self._events.append(
+            self._parts.events.append(
                 Begun(
-                    _find_text(response, "id") or "",
-                    _find_text(response, "model") or "",
+                    find_text(response, "id") or "",
+                    find_text(response, "model") or "",
                     int(made) if isinstance(made, int | float) and abs(made) < _MAX_TIME else None,
-                    _find_text(response, "service_tier"),
+                    find_text(response, "service_tier"),
                 )
             )
 
     def _finish(self, event: Json) -> None:
         response = read_object(event, "response")
-        status = response.get("status") or str(event.get("type")).rpartition(".")[2]
+        status = find_text(response, "status") or str(event.get("type")).rpartition(".")[2]
         if status not in _ENDS:
             self._fail(event)
             return
         self._begin(event)
         output = response.get("output")
         for index, item in enumerate(output if isinstance(output, list) else ()):
-            if isinstance(item, dict) and _find_text(item, "id") not in self._done:
-                self._complete(index, item)
-        for part in self._parts.values():
-            self._end(part)
-        self._events.append(self._build_end(response, status))
+            if isinstance(item, dict):
+                self._parts.complete(index, item)
+        self._parts.end_all()
+        self._parts.events.append(self._build_end(response, status))
         usage = build_usage(response)
         if usage is not None:
-            self._events.append(Counted(usage))
-        self._events.append(Ended())
+            self._parts.events.append(Counted(usage))
+        self._parts.events.append(Ended())
         self._over = True
 
     def _build_end(self, response: Json, status: object) -> ChoiceEnded:
         if status == "incomplete":
-            reason = _find_text(read_object(response, "incomplete_details"), "reason")
+            reason = find_text(read_object(response, "incomplete_details"), "reason")
             finish = _INCOMPLETE.get(reason or "", Finish.LENGTH)
             return ChoiceEnded(0, finish, detail=None if reason in _INCOMPLETE else reason)
-        return ChoiceEnded(0, Finish.TOOL_CALLS if self._called else Finish.STOP)
+        return ChoiceEnded(0, Finish.TOOL_CALLS if self._parts.called else Finish.STOP)
 
     def _fail(self, event: Json) -> None:
         response = read_object(event, "response")
         error = response.get("error") or event.get("error") or event
         if error is event and response:  # cancelled, or with no word of why
             error = {"message": f"the answer is {response.get('status')}"}
-        self._events.append(Failed(build_failure(error, dump_json(event))))
+        self._parts.events.append(Failed(build_failure(error, dump_json(event))))
         self._over = True
-
-    # ---- items
-
-    def _add_item(self, event: Json) -> None:
-        index, item = _find_index(event, "output_index"), read_object(event, "item")
-        self._ids[index] = _find_text(item, "id")
-        if item.get("type") in _CALLS and _find_text(item, "name"):
-            self._begin_call(index, item)
-
-    def _end_item(self, event: Json) -> None:
-        self._complete(_find_index(event, "output_index"), read_object(event, "item"))
-
-    def _complete(self, index: int, item: Json) -> None:
-        if index in self._done:
-            return
-        item_id = _find_text(item, "id")
-        self._done |= {index} if item_id is None else {index, item_id}
-        self._ids.setdefault(index, item_id)
-        kind = item.get("type")
-        if kind == "message":
-            self._complete_message(index, item)
-        elif kind == "reasoning":
-            self._complete_thought(index, item)
-        elif kind in _CALLS:
-            part = self._begin_call(index, item)
-            self._fill(part, item.get(_CALLS[kind]))
-            self._end(part)
-        elif isinstance(kind, str):
-            part = self._open(index, _WHOLE, Opaque(Family.OPENAI, kind, item))
-            self._end(part)
-
-    def _begin_call(self, index: int, item: Json) -> _Part:
-        self._called = True
-        call = ToolCall(
-            _find_text(item, "call_id") or _find_text(item, "id") or "",
-            _find_text(item, "name") or "",
-            "",
-            custom=item.get("type") == "custom_tool_call",
-            item_id=_find_text(item, "id"),
-        )
-        return self._open(index, _WHOLE, call)
-
-    def _grow_item(self, event: Json) -> None:
-        self._grow(self._parts.get((_find_index(event, "output_index"), _WHOLE)), event)
-
-    def _fill_item(self, event: Json) -> None:
-        part = self._parts.get((_find_index(event, "output_index"), _WHOLE))
-        if part is not None:
-            self._fill(part, event.get("arguments", event.get("input")))
-
-    # ---- the content of messages
-
-    def _add_content(self, event: Json) -> None:
-        given = read_object(event, "part")
-        if given.get("type") == "reasoning_text":
-            self._begin_thought(event, summary=False)
-        else:
-            self._begin_content(*_find_place(event), given)
-
-    def _begin_content(self, index: int, place: int, given: Json) -> _Part | None:
-        kind = given.get("type")
-        if kind == "output_text":
-            return self._open(index, place, Text(""))
-        if kind == "refusal":
-            return self._open(index, place, Refusal(""))
-        return None
-
-    def _end_content(self, event: Json) -> None:
-        given = read_object(event, "part")
-        if given.get("type") != "reasoning_text":
-            self._complete_content(*_find_place(event), given)
-
-    def _complete_content(self, index: int, place: int, given: Json) -> None:
-        part = self._begin_content(index, place, given)
-        if part is None or part.ended:
-            return
-        self._fill(part, given.get("text", given.get("refusal")))
-        notes = given.get("annotations")
-        for note in (notes if isinstance(notes, list) else [])[part.notes :]:
-            self._note(part, note)
-        if not part.logprobs:
-            self._add_logprobs(part, given)
-        self._end(part)
-
-    def _complete_message(self, index: int, item: Json) -> None:
-        content = item.get("content")
-        for place, given in enumerate(content if isinstance(content, list) else ()):
-            if isinstance(given, dict):
-                self._complete_content(index, place, given)
-        for (output, _), part in self._parts.items():
-            if output == index:
-                self._end(part)
-
-    def _grow_content(self, event: Json) -> None:
-        part = self._parts.get(_find_place(event))
-        if part is None:  # a server that does not announce its parts
-            is_text = str(event.get("type")).startswith("response.output_text")
-            part = self._open(*_find_place(event), Text("") if is_text else Refusal(""))
-        self._grow(part, event)
-        if event.get("logprobs"):
-            self._add_logprobs(part, event)
-
-    def _fill_content(self, event: Json) -> None:
-        part = self._parts.get(_find_place(event))
-        if part is not None:
-            self._fill(part, event.get("text", event.get("refusal")))
-
-    def _annotate(self, event: Json) -> None:
-        part = self._parts.get(_find_place(event))
-        if part is not None:
-            self._note(part, event.get("annotation"))
-
-    def _note(self, part: _Part, note: object) -> None:
-        if isinstance(note, dict) and not part.ended:
-            part.notes += 1
-            self._events.append(PartAdded(0, part.number, citation=parse_citation(note)))
-
-    def _add_logprobs(self, part: _Part, given: Json) -> None:
-        tokens = given.get("logprobs")
-        if isinstance(tokens, list) and tokens:
-            part.logprobs = True
-            self._events.append(Logprobs(0, {"content": tokens}))
-
-    # ---- thoughts
-
-    def _add_paragraph(self, event: Json) -> None:
-        self._begin_thought(event, summary=True)
-
-    def _grow_thought(self, event: Json) -> None:
-        self._grow(self._begin_thought(event, summary="summary_index" in event), event)
-
-    def _fill_thought(self, event: Json) -> None:
-        part = self._begin_thought(event, summary="summary_index" in event)
-        self._fill(part, event.get("text"))
-
-    def _begin_thought(self, event: Json, *, summary: bool) -> _Part:
-        index = _find_index(event, "output_index")
-        part = self._open_thought(index, summary=summary)
-        self._turn_to(part, _find_index(event, "summary_index" if summary else "content_index"))
-        return part
-
-    def _open_thought(self, index: int, *, summary: bool) -> _Part:
-        thought = Reasoning(summary=summary, origin=Family.OPENAI, id=self._ids.get(index))
-        return self._open(index, _WHOLE, thought)
-
-    def _turn_to(self, part: _Part, paragraph: int) -> None:
-        if paragraph > part.paragraph and not part.ended:
-            part.paragraph, part.size = paragraph, 0
-            self._events.append(PartAdded(0, part.number, paragraph=True))
-
-    def _complete_thought(self, index: int, item: Json) -> None:
-        summary, raw = _list_texts(item, "summary"), _list_texts(item, "content")
-        encrypted = _find_text(item, "encrypted_content")
-        if not (summary or raw or encrypted or (index, _WHOLE) in self._parts):
-            return  # a mark of what the vendor keeps: nothing of it can be used
-        part = self._open_thought(index, summary=bool(summary))
-        for paragraph, text in enumerate(summary or raw):
-            if paragraph >= part.paragraph:
-                self._turn_to(part, paragraph)
-                self._fill(part, text)
-        if encrypted is not None and not part.ended:
-            self._events.append(PartAdded(0, part.number, encrypted=encrypted))
-        self._end(part)
-
-    # ---- parts
-
-    def _open(self, index: int, place: int, begun: Part) -> _Part:
-        """Return a part, begun now if it was not."""
-        part = self._parts.get((index, place))
-        if part is None:
-            self._begin({})
-            part = self._parts[index, place] = _Part(len(self._parts))
-            self._events.append(PartBegun(0, part.number, begun))
-        return part
-
-    def _grow(self, part: _Part | None, event: Json) -> None:
-        text = event.get("delta")
-        if part is not None and not part.ended and text and isinstance(text, str):
-            part.size += len(text)
-            self._events.append(PartDelta(0, part.number, text))
-
-    def _fill(self, part: _Part, whole: object) -> None:
-        """Add what a whole text has beyond the pieces that came."""
-        if isinstance(whole, str) and len(whole) > part.size and not part.ended:
-            self._events.append(PartDelta(0, part.number, whole[part.size :]))
-            part.size = len(whole)
-
-    def _end(self, part: _Part) -> None:
-        if not part.ended:
-            part.ended = True
-            self._events.append(PartEnded(0, part.number))
 
 
 _MAX_TIME: Final = 2**40  # seconds; what is beyond is no time
@@ -409,24 +155,3 @@ def parse_answer(body: bytes) -> ChatAnswer:
     if any(isinstance(event, Failed) for event in events):
         raise UpstreamMalformedError(f"the answer's status is {response.get('status')!r}")
     return collect(events)
-
-
-def _find_text(values: Json, name: str) -> str | None:
-    value = values.get(name)
-    return value if isinstance(value, str) else None
-
-
-def _find_index(event: Json, name: str) -> int:
-    value = event.get(name)
-    return value if type(value) is int else 0
-
-
-def _find_place(event: Json) -> tuple[int, int]:
-    return _find_index(event, "output_index"), _find_index(event, "content_index")
-
-
-def _list_texts(item: Json, name: str) -> list[str]:
-    parts = item.get(name)
-    if not isinstance(parts, list):
-        return []
-    return [text for part in parts if isinstance(part, dict) and (text := _find_text(part, "text"))]

@@ -18,10 +18,8 @@ from gateway.dialects.hub import (
     Family,
     Feature,
     Losses,
-    OutputFormat,
     OutputKind,
     Reasoning,
-    ReasoningConfig,
     Role,
     Text,
     Tool,
@@ -33,8 +31,14 @@ from gateway.dialects.hub.places import find_place
 from gateway.dialects.openai_responses.items_out import ItemWriter
 from gateway.dialects.openai_responses.parts_out import OPENAI_DIALECTS, Json, PartWriter
 from gateway.dialects.openai_responses.request_in import ENCRYPTED, LOGPROBS
+from gateway.dialects.openai_responses.settings_out import (
+    PLAIN_MODELS,
+    Asks,
+    dump_reasoning,
+    dump_text,
+)
 from gateway.dialects.openai_responses.tools_out import dump_choice, dump_custom, dump_function
-from gateway.entities import Dialect, Quirks
+from gateway.entities import Dialect
 
 _LEAST_TOKENS: Final = 16  # fewer are refused
 _USER: Final = re.compile(r".{1,64}", re.DOTALL)
@@ -42,22 +46,8 @@ _USER_LENGTH: Final = 64
 _TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority"})
 # Models that think: the others refuse to be asked for encrypted reasoning.
 _THINKS: Final = re.compile(r"(?:^|[./-])(?:o[1-9]|gpt-[5-9]|codex)(?!.*chat)", re.IGNORECASE)
-# Models that do not, and refuse every word about it. Of others nothing is known (Azure's
-# deployments have names of their own): they get what the client asks for.
-_PLAIN: Final = re.compile(r"(?:^|[./-])(?:gpt-[34]|chatgpt|gpt-5[\w.]*-chat)", re.IGNORECASE)
-# Thoughts of up to so many tokens are an effort's (Anthropic and Gemini count, OpenAI weighs).
-_EFFORTS: Final = ((1024, "minimal"), (4096, "low"), (16384, "medium"))
 # Fields of chat that this format knows by the same name.
 _SHARED: Final = frozenset({"prompt_cache_retention", "prompt_cache_options", "moderation"})
-_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-
-_THOUGHTS: Final = frozenset(
-    {
-        Feature.REASONING.value,
-        Feature.REASONING_SUMMARY.value,
-        Feature.REASONING_ENCRYPTED.value,
-    }
-)
 # What is one field here: the feature, its name, its value.
 _FIELDS: Final[tuple[tuple[Feature, str, Callable[[ChatRequest], Any]], ...]] = (
     (Feature.TEMPERATURE, "temperature", lambda asked: asked.temperature),
@@ -93,14 +83,14 @@ def dump_request(request: ChatRequest, to: Destination, losses: Losses) -> Json:
     for feature, is_asked in _LOST:
         if is_asked(request):
             losses.lose(feature, find_place(request.dialect, feature))
-    asks = _Asks(request, to, losses)
-    body: Json = {"model": to.model, "store": False, **_dump_input(request, to.quirks, losses)}
+    asks = Asks(request, to, losses)
+    body: Json = {"model": to.model, "store": False, **_dump_input(request, to, losses)}
     if request.stream:
         body["stream"] = True
     body |= _dump_tools(request, losses)
     body |= _dump_settings(request, asks)
-    body |= _dump_reasoning(request, asks)
-    text = _dump_text(request, asks)
+    body |= dump_reasoning(request, asks)
+    text = dump_text(request, asks)
     if text:
         body["text"] = text
     include = _list_include(request, to, asks)
@@ -113,31 +103,13 @@ def dump_request(request: ChatRequest, to: Destination, losses: Losses) -> Json:
     return body
 
 
-class _Asks:
-    """Whether a server takes what one field of a request asks for."""
-
-    __slots__ = ("_losses", "_request", "_unsupported")
-
-    def __init__(self, request: ChatRequest, to: Destination, losses: Losses) -> None:
-        self._request, self._losses = request, losses
-        thoughts = _THOUGHTS if _PLAIN.search(to.model) else frozenset[str]()
-        self._unsupported = to.quirks.unsupported | thoughts
-
-    def knows(self, feature: Feature) -> bool:
-        """Return whether the server takes it."""
-        return feature.value not in self._unsupported
-
-    def take(self, feature: Feature) -> bool:
-        """Return whether the server takes it; tell `Losses` if not."""
-        if self.knows(feature):
-            return True
-        self._losses.lose(feature, find_place(self._request.dialect, feature))
-        return False
-
-
-def _dump_input(request: ChatRequest, quirks: Quirks, losses: Losses) -> Json:
+def _dump_input(request: ChatRequest, to: Destination, losses: Losses) -> Json:
     writer = ItemWriter(
-        PartWriter(request.dialect, losses), request, developer=quirks.developer_role
+        PartWriter(request.dialect, losses),
+        request,
+        developer=to.quirks.developer_role,
+        # OpenAI's own models take their thoughts encrypted alone.
+        is_open=not (_THINKS.search(to.model) or PLAIN_MODELS.search(to.model)),
     )
     messages = request.messages
     instructions = None
@@ -201,7 +173,7 @@ def _dump_tool(tool: Tool, request: ChatRequest, losses: Losses) -> Mapping[str,
     return dump_function(tool, silence=silence)
 
 
-def _dump_settings(request: ChatRequest, asks: _Asks) -> Json:
+def _dump_settings(request: ChatRequest, asks: Asks) -> Json:
     body: Json = {}
     for feature, name, find in _FIELDS:
         value = find(request)
@@ -220,82 +192,7 @@ def _fit_user(user: str | None) -> str | None:
     return fit_id(user, _USER, _USER_LENGTH) if user else None
 
 
-def _dump_reasoning(request: ChatRequest, asks: _Asks) -> Json:
-    asked = request.reasoning
-    if asked is None:
-        return {}
-    dumped: Json = {}
-    effort = _find_effort(asked)
-    if effort == "none":  # what a model that cannot think does anyway
-        dumped = {"effort": effort} if asks.knows(Feature.REASONING) else {}
-    elif effort is not None and asks.take(Feature.REASONING):
-        dumped["effort"] = effort
-    # Whoever sees thoughts in his own format without asking for them sees summaries here.
-    summary = asked.summary or ("auto" if asked.show else None)
-    if summary is not None and effort != "none" and asks.take(Feature.REASONING_SUMMARY):
-        dumped["summary"] = summary
-    return {"reasoning": dumped} if dumped else {}
-
-
-def _find_effort(asked: ReasoningConfig) -> str | None:
-    if asked.effort is not None:
-        return asked.effort
-    return "none" if asked.enabled is False else find_effort(asked.budget_tokens)
-
-
-def find_effort(budget_tokens: int | None) -> str | None:
-    """Return the effort that a budget of thoughts comes near to; -1 is "as you like"."""
-    if budget_tokens is None or budget_tokens < 0:
-        return None
-    if budget_tokens == 0:
-        return "none"
-    return next((word for most, word in _EFFORTS if budget_tokens <= most), "high")
-
-
-def _dump_text(request: ChatRequest, asks: _Asks) -> Json:
-    text: Json = {}
-    if request.output is not None and request.output.kind is not OutputKind.TEXT:
-        text["format"] = _dump_format(request.output)
-    if request.verbosity is not None and asks.take(Feature.VERBOSITY):
-        text["verbosity"] = request.verbosity
-    return text
-
-
-def _dump_format(output: OutputFormat) -> Json:
-    if output.kind is OutputKind.JSON or output.schema is None:
-        return {"type": "json_object"}
-    strict = is_strict(output.schema) if output.strict is None else output.strict
-    dumped = {
-        "type": "json_schema",
-        "name": fit_id(output.name or "answer", _NAME, 32, prefix="schema_"),
-        "schema": output.schema,
-        "strict": strict,
-        "description": output.description,
-    }
-    return {name: value for name, value in dumped.items() if value is not None}
-
-
-def is_strict(schema: Any) -> bool:
-    """Whether a schema keeps the rules of strict mode: all fields required, none besides.
-
-    Where the client's format promises that the schema is kept, this keeps the promise if OpenAI
-    can: a schema that breaks the rules would be refused.
-    """
-    if isinstance(schema, list):
-        return all(map(is_strict, schema))
-    if not isinstance(schema, Mapping):
-        return True
-    if schema.get("type") == "object" or "properties" in schema:
-        fields = schema.get("properties")
-        required = schema.get("required")
-        if schema.get("additionalProperties") is not False or not isinstance(fields, Mapping):
-            return False
-        if not isinstance(required, list) or set(fields) != set(map(str, required)):
-            return False
-    return all(map(is_strict, schema.values()))
-
-
-def _list_include(request: ChatRequest, to: Destination, asks: _Asks) -> list[str]:
+def _list_include(request: ChatRequest, to: Destination, asks: Asks) -> list[str]:
     include = []
     if _wants_encrypted(request, to.model) and asks.take(Feature.REASONING_ENCRYPTED):
         include.append(ENCRYPTED)
@@ -309,7 +206,7 @@ def _wants_encrypted(request: ChatRequest, model: str) -> bool:
     asked = request.reasoning
     if asked is not None and asked.encrypted:
         return True
-    if _PLAIN.search(model):
+    if PLAIN_MODELS.search(model):
         return False
     if asked is not None and (asked.effort or asked.summary or asked.enabled):
         return True

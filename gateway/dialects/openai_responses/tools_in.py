@@ -22,6 +22,7 @@ _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _OTHER_LETTER: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _KEPT_LETTERS: Final = 20  # of a name that does not fit: the model reads it
 _NAME_LENGTH: Final = 64  # the longest that every vendor takes
+TOOL_SEARCH: Final = "tool_search"
 _MODES: Final = {
     "auto": ToolMode.AUTO,
     "none": ToolMode.NONE,
@@ -58,6 +59,8 @@ def _parse_tool(tool: Mapping[str, Any], at: str) -> list[Tool]:
         return [_parse_function(tool, at, None)]
     if kind == "custom":
         return [_parse_custom(tool, at, None)]
+    if kind == TOOL_SEARCH and tool.get("execution") == "client":
+        return [_parse_search(tool, at)]
     return [Tool(kind, kind=ToolKind.HOSTED, raw=tool, family=Family.OPENAI, at=at)]
 
 
@@ -94,6 +97,17 @@ def _parse_custom(tool: Mapping[str, Any], at: str, namespace: str | None) -> To
         at=at,
         namespace=namespace,
         bare_name=None if namespace is None else tool["name"],
+    )
+
+
+def _parse_search(tool: Mapping[str, Any], at: str) -> Tool:
+    """Read the search for tools that the client runs itself: a function like others."""
+    return Tool(
+        name=TOOL_SEARCH,
+        description=read(tool, "description", str, at),
+        parameters=read(tool, "parameters", dict, at),
+        raw=tool,
+        at=at,
     )
 
 
