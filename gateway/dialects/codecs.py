@@ -10,14 +10,26 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from gateway.dialects import bedrock, cohere, ollama, openai_chat, openai_embeddings
+from gateway.dialects import (
+    anthropic_messages,
+    bedrock,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_embeddings,
+    openai_responses,
+)
 from gateway.dialects.hub import Codec
 from gateway.entities import Dialect
 
 _ROWS: Final[tuple[Codec, ...]] = (
+    anthropic_messages.CODEC,
+    openai_responses.CODEC,
     openai_chat.CHAT_CODEC,
     openai_chat.COMPLETIONS_CODEC,
     openai_embeddings.CODEC,
+    gemini.CODEC,
     bedrock.CODEC,
     cohere.CODEC,
     ollama.CODEC,

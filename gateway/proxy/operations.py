@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from gateway.entities import Dialect
+from gateway.entities import Dialect, Purpose
 
 
 class Metering(StrEnum):
@@ -27,7 +27,8 @@ class Operation:
 
     `suffix` follows the provider's base URL; in Gemini's, `{version}` and the model come from
     the request. `action` is Gemini's word after the colon; `path` is then what stands before
-    the slash and the model's name.
+    the slash and the model's name. `purpose` is what it is for, None where only a provider that
+    has the very same path can serve it.
     """
 
     dialect: Dialect
@@ -36,13 +37,20 @@ class Operation:
     metering: Metering = Metering.GENERATED
     action: str | None = None
     streams: bool = False  # Gemini: whether the action itself means a stream
+    purpose: Purpose | None = Purpose.CHAT
 
 
 _OPENAI: Final = (
     Operation(Dialect.OPENAI_CHAT, "/v1/chat/completions", "/chat/completions"),
     Operation(Dialect.OPENAI_COMPLETIONS, "/v1/completions", "/completions"),
     Operation(Dialect.OPENAI_RESPONSES, "/v1/responses", "/responses"),
-    Operation(Dialect.OPENAI_EMBEDDINGS, "/v1/embeddings", "/embeddings", Metering.REPORTED),
+    Operation(
+        Dialect.OPENAI_EMBEDDINGS,
+        "/v1/embeddings",
+        "/embeddings",
+        Metering.REPORTED,
+        purpose=Purpose.EMBED,
+    ),
 )
 _ANTHROPIC: Final = (
     Operation(Dialect.ANTHROPIC_MESSAGES, "/v1/messages", "/v1/messages"),
@@ -51,14 +59,15 @@ _ANTHROPIC: Final = (
         "/v1/messages/count_tokens",
         "/v1/messages/count_tokens",
         Metering.FREE,
+        purpose=Purpose.COUNT,
     ),
 )
 _GEMINI_ACTIONS: Final = (
-    ("generateContent", Metering.GENERATED, False),
-    ("streamGenerateContent", Metering.GENERATED, True),
-    ("countTokens", Metering.FREE, False),
-    ("embedContent", Metering.REPORTED, False),
-    ("batchEmbedContents", Metering.REPORTED, False),
+    ("generateContent", Metering.GENERATED, False, Purpose.CHAT),
+    ("streamGenerateContent", Metering.GENERATED, True, Purpose.CHAT),
+    ("countTokens", Metering.FREE, False, Purpose.COUNT),
+    ("embedContent", Metering.REPORTED, False, Purpose.EMBED),
+    ("batchEmbedContents", Metering.REPORTED, False, Purpose.EMBED),
 )
 
 
@@ -72,8 +81,9 @@ def list_gemini(version: str) -> tuple[Operation, ...]:
             metering,
             action,
             streams,
+            purpose,
         )
-        for action, metering, streams in _GEMINI_ACTIONS
+        for action, metering, streams, purpose in _GEMINI_ACTIONS
     )
 
 
@@ -82,7 +92,7 @@ _GEMINI: Final = (*list_gemini("v1beta"), *list_gemini("v1"))
 # Each is paid by the call, names its model in a JSON body, and neither reads nor keeps anything in
 # the provider's account: whoever adds a row makes sure of it.
 _RAW: Final = tuple(
-    Operation(Dialect.OPENAI_RAW, f"/v1/{path}", f"/{path}", Metering.REPORTED)
+    Operation(Dialect.OPENAI_RAW, f"/v1/{path}", f"/{path}", Metering.REPORTED, purpose=None)
     for path in ("images/generations", "audio/speech", "moderations", "rerank", "fim/completions")
 )
 

@@ -31,6 +31,7 @@ from gateway.proxy.admission import Admission
 from gateway.proxy.answer import guess_dialect
 from gateway.proxy.attempts import Attempts
 from gateway.proxy.auth import authenticate, get_endpoint
+from gateway.proxy.authorization import Authorizations
 from gateway.proxy.credentials import Wirings
 from gateway.proxy.deadline import now_s, parse_timeout
 from gateway.proxy.exchange import Exchange, Job, open_exchange
@@ -64,11 +65,13 @@ class DataPlane:
         self._unpacker = unpacker
         self._admission = admission
         settings = parts.settings
+        ports = PUBLIC_PORTS.union(settings.allowed_ports)
         wirings = Wirings(
             parts.configs,
             settings.allowed_private_origins,
             parts.healths,
-            PUBLIC_PORTS.union(settings.allowed_ports),
+            ports,
+            Authorizations(upstreams, settings.allowed_private_origins, parts.clock, ports),
         )
         self._attempts = Attempts(parts, upstreams, wirings)
         self._limits = EndpointLimitTable(parts.settings)
@@ -233,7 +236,8 @@ class DataPlane:
         else:
             parse_body(body)  # refused here as in every dialect, before a provider is troubled
         limits = self._limits.build(endpoint, exchange.head.timeout_ms, exchange.started_s)
-        return Job(operation, endpoint, key, limits, body, pieces, stream)
+        is_raw = route.service is Service.PASS
+        return Job(operation, endpoint, key, limits, body, pieces, stream, is_raw)
 
     async def _read_body(self, exchange: Exchange, limit_bytes: int) -> bytes:
         asked_s = now_s()

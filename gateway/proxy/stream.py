@@ -34,13 +34,14 @@ _STREAM_TYPES: Final = frozenset((_SSE, _JSON, ""))
 _LINE_BYTES: Final = b"\r\n"
 
 
-def is_stream(job: Job, answer: UpstreamAnswer) -> bool:
+def is_stream(job: Job, answer: UpstreamAnswer, *, is_translated: bool) -> bool:
     """Tell whether the answer to a streamed request is to be relayed event by event.
 
     A streamed request that the provider answers with plain JSON is not; Gemini's stream
     without `alt=sse` is a JSON array, and is. Some servers name no type, or a wrong one.
+    A translated request never asks for the array.
     """
-    return answer.content_type != _JSON or job.operation.streams
+    return answer.content_type != _JSON or (job.operation.streams and not is_translated)
 
 
 class Relay:
