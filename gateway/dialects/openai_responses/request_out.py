@@ -38,7 +38,7 @@ from gateway.dialects.openai_responses.settings_out import (
     dump_text,
 )
 from gateway.dialects.openai_responses.tools_out import dump_choice, dump_custom, dump_function
-from gateway.entities import Dialect, Quirks
+from gateway.entities import Dialect
 
 _LEAST_TOKENS: Final = 16  # fewer are refused
 _USER: Final = re.compile(r".{1,64}", re.DOTALL)
@@ -84,7 +84,7 @@ def dump_request(request: ChatRequest, to: Destination, losses: Losses) -> Json:
         if is_asked(request):
             losses.lose(feature, find_place(request.dialect, feature))
     asks = Asks(request, to, losses)
-    body: Json = {"model": to.model, "store": False, **_dump_input(request, to.quirks, losses)}
+    body: Json = {"model": to.model, "store": False, **_dump_input(request, to, losses)}
     if request.stream:
         body["stream"] = True
     body |= _dump_tools(request, losses)
@@ -103,9 +103,13 @@ def dump_request(request: ChatRequest, to: Destination, losses: Losses) -> Json:
     return body
 
 
-def _dump_input(request: ChatRequest, quirks: Quirks, losses: Losses) -> Json:
+def _dump_input(request: ChatRequest, to: Destination, losses: Losses) -> Json:
     writer = ItemWriter(
-        PartWriter(request.dialect, losses), request, developer=quirks.developer_role
+        PartWriter(request.dialect, losses),
+        request,
+        developer=to.quirks.developer_role,
+        # OpenAI's own models take their thoughts encrypted alone.
+        is_open=not (_THINKS.search(to.model) or PLAIN_MODELS.search(to.model)),
     )
     messages = request.messages
     instructions = None

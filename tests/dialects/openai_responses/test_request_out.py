@@ -184,6 +184,15 @@ def test_thoughts_of_others_are_reported() -> None:
     assert dropped == ("messages[1].content[0]",)
 
 
+def test_raw_thoughts_go_back_to_an_open_model_alone() -> None:
+    thought = Reasoning("hm", at="messages[1].content[0]")
+    body, dropped = dump(assistant(thought), model="deepseek-v4")
+    content = [{"type": "reasoning_text", "text": "hm"}]
+    assert body["input"] == [{"type": "reasoning", "summary": [], "content": content}]
+    assert dropped == ()
+    assert dump(assistant(thought), model="gpt-5.1")[1] == ("messages[1].content[0]",)
+
+
 def test_parts_of_all_kinds() -> None:
     body, dropped = dump(
         user(

@@ -360,6 +360,7 @@ def test_an_error_fails_the_response_and_then_is_said_as_one() -> None:
         Reasoning("a", signature="c2ln", origin=Family.GEMINI),
         Reasoning("", signature="c2ln", origin=Family.ANTHROPIC),
         Reasoning("", encrypted="gAAA", origin=Family.OPENAI, id="rs_1"),
+        Reasoning("hm", id="rs_1"),
     ],
 )
 def test_thoughts_come_back_as_they_were(thought: Reasoning) -> None:

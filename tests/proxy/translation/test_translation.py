@@ -11,13 +11,13 @@ from tests.proxy.rig import CANARY, CLIENT_KEY, Endpoint, Rig
 from tests.proxy.translation.clients import (
     CLIENTS,
     PAIRS,
+    UPSTREAM,
     ask,
     build_endpoint,
     build_model,
 )
 
 EVERY_PAIR = pytest.mark.parametrize(("client", "provider"), PAIRS)
-UPSTREAM = {"openai": "openai_chat", "anthropic": "anthropic_messages", "gemini": "gemini"}
 
 
 @EVERY_PAIR
