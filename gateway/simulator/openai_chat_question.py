@@ -54,6 +54,8 @@ def list_stops(stop: Any) -> tuple[str, ...]:
 
 def wants_reasoning(body: Json) -> bool:
     """Find out whether a request asks for reasoning, in OpenAI's or a compatible server's way."""
+    if body.get("prompt_mode") == "reasoning" or "reasoner" in str(body.get("model")):
+        return True
     thinking = body.get("thinking") or body.get("reasoning") or {}
     asked = isinstance(thinking, dict) and thinking.get("type", "enabled") == "enabled"
     return body.get("reasoning_effort") not in {None, "none"} or (asked and bool(thinking))
