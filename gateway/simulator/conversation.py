@@ -30,8 +30,8 @@ CACHE = "please-cache"
 CITE = "please-cite"
 LONG = "please-long"
 
-_LINE = re.compile(r"^[ \t>*-]*sim-run:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
-_NAME = re.compile(r"\s*([^\s{&]+)\s*")
+_LINE = re.compile(r"^[ \t>*\"'`-]*sim-run:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
+_NAME = re.compile(r"\s*([^\s{&\"'`]+)\s*")
 _DECODER = json.JSONDecoder()
 
 

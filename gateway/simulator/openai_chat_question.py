@@ -69,12 +69,15 @@ def find_said(messages: list[Any]) -> str:
     return ""
 
 
-def find_content_text(content: Any) -> str:
-    """Join the text of a message's content, a string or a list of parts."""
+def find_content_text(content: Any, between: str = " ") -> str:
+    """Join the text of a message's content, a string or a list of parts.
+
+    Agents put their reminders in parts of their own: with a line break between, a line stays one.
+    """
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
-    return " ".join(
+    return between.join(
         str(part["text"]) for part in parts if isinstance(part, dict) and part.get("text")
     )
 
@@ -92,7 +95,7 @@ def _find_schema(declared: Json) -> Json:
 
 def _build_turn(message: Json) -> Turn:
     role, content = str(message.get("role")), message.get("content")
-    text = find_content_text(content)
+    text = find_content_text(content, "\n")
     if role == "tool":
         return Turn("user", results=(text,), seen=_list_seen(content))
     calls = [call.get("function") or call.get("custom") or {} for call in _list_calls(message)]

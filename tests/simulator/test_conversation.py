@@ -99,3 +99,11 @@ async def test_without_parallel_calls_a_step_takes_two_turns(
     )
     calls = answer.choices[0].message.tool_calls
     assert [call.function.name for call in calls] == ["Read"]
+
+
+async def test_a_script_behind_an_agents_reminder_is_found(openai_sdk: openai.AsyncOpenAI) -> None:
+    parts = [{"type": "text", "text": one} for one in ("<reminder/>", '"sim-run: list"')]
+    asked = [{"role": "user", "content": parts}]
+    answer = await openai_sdk.chat.completions.create(model="gpt-4o", messages=asked, tools=TOOLS)
+    calls = answer.choices[0].message.tool_calls
+    assert [call.function.name for call in calls] == ["list"]
