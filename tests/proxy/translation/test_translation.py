@@ -171,3 +171,21 @@ async def test_numbers_keep_their_digits(sim: RunningSimulator) -> None:
         answer = await rig.post("/v1/messages", body)
     assert answer.status == 200
     assert str(number).encode() in sim.calls[-1].body
+
+
+async def test_a_lone_target_is_asked_once_more(sim: RunningSimulator) -> None:
+    sim.set_fault("status=500", times=1)
+    async with Rig(build_endpoint(sim, "openai")) as rig:
+        answer = await ask(rig, "messages", stream=True)
+        rows = rig.ledger.rows
+    assert (answer.status, answer.own("attempts")) == (200, "2")
+    assert [row.error_code for row in rows] == ["server_error", None]
+    assert {row.upstream_dialect for row in rows} == {"openai_chat"}
+
+
+async def test_the_former_credential_serves_while_its_grace_lasts(sim: RunningSimulator) -> None:
+    model = build_model(sim, "openai", key="a-new-key-that-is-wrong", former=CANARY)
+    async with Rig({"e": Endpoint([model])}) as rig:
+        answer = await ask(rig, "messages")
+    assert (answer.status, answer.own("attempts")) == (200, "2")
+    assert "marker-one" in CLIENTS["messages"].read_text(answer.json())
