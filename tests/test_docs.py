@@ -13,6 +13,8 @@ import pytest
 from gateway import errors
 from gateway.control.mlflow.handlers import discovery
 from gateway.control.mlflow.routes import OPERATIONS as MLFLOW_OPERATIONS
+from gateway.dialects import CODECS
+from gateway.dialects.hub import Feature
 from gateway.providers import PROVIDERS, Provider
 from gateway.routing import Blame
 from gateway.routing.failure_classes import CLASSES, Decision
@@ -176,3 +178,15 @@ def test_every_method_of_mlflows_gateway_is_documented_as_answered_or_refused() 
     rows = read_table("mlflow.md", "method")
     documented = [(row["method"], row["path"], row["here"].split()[0].strip(",;:")) for row in rows]
     assert documented == in_code
+
+
+def test_what_each_dialect_loses_is_documented() -> None:
+    """`python scripts/translation_table.py --write` writes the table anew."""
+    known = {
+        name: codec.upstream.losses for name, codec in CODECS.items() if codec.upstream is not None
+    }
+    rows = read_table("translation.md", "feature")
+    assert [row["feature"] for row in rows] == [feature.value for feature in Feature]
+    for name, losses in known.items():
+        shown = [losses[feature].value if feature in losses else "yes" for feature in Feature]
+        assert [row[name.value] for row in rows] == shown

@@ -260,16 +260,6 @@ def _load_leniently(data: bytes) -> Any:
         return None
 
 
-def load_whole(text: str) -> dict[str, Any] | None:
-    """Parse a JSON object whose numbers may be of any size; None where it is none."""
-    data = text.encode("utf-8", "surrogatepass")
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        value = _load_leniently(data)
-    return value if isinstance(value, dict) else None
-
-
 def load_part(body: bytes, key: bytes) -> dict[str, Any]:
     """Return ``{key: object}`` of a whole answer, reading no more of it than it takes.
 

@@ -26,7 +26,7 @@ from gateway.dialects.hub import (
     ToolCall,
 )
 from gateway.dialects.openai import build_failure, build_usage, find_failure
-from gateway.dialects.openai_chat.details import parse_details
+from gateway.dialects.openai_chat.details import find_signature, parse_details
 from gateway.dialects.openai_chat.messages_in import parse_data_url
 from gateway.dialects.spec import (
     StreamFailure,
@@ -207,12 +207,6 @@ def build_call(call: Json, signatures: Mapping[str, str]) -> ToolCall:
     text = read_arguments(function.get("arguments"))
     signature = signatures.get(call_id) or find_signature(call)
     return ToolCall(call_id, read_text(function, "name"), text, signature=signature)
-
-
-def find_signature(call: Json) -> str | None:
-    """Return Gemini's signature of a call, where Google's compatible server gives one."""
-    google = read_object(read_object(call, "extra_content"), "google")
-    return read_text(google, "thought_signature") or None
 
 
 def read_arguments(value: object) -> str:

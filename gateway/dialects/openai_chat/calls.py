@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.dialects.hub import Event, PartBegun, PartDelta, PartEnded, ToolCall
-from gateway.dialects.openai_chat.answer_in import find_signature, read_arguments, read_text
+from gateway.dialects.openai_chat.answer_in import read_arguments, read_text
+from gateway.dialects.openai_chat.details import find_signature
 from gateway.dialects.spec import read_object
 
 Json = Mapping[str, Any]

@@ -9,12 +9,13 @@ Rule: a client that gives an assistant's message back whole gives all of its tho
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from gateway.dialects.hub import Family, Reasoning, ToolCall
 from gateway.dialects.hub.fields import check, read
+from gateway.dialects.spec import read_object
 
 _FORMATS: Final = {
     Family.ANTHROPIC: "anthropic-claude-v1",
@@ -116,6 +117,13 @@ def dump_signature(call: ToolCall, call_id: str, index: int) -> dict[str, Any]:
         "format": _FORMATS[Family.GEMINI],
         "index": index,
     }
+
+
+def find_signature(call: Mapping[str, Any]) -> str | None:
+    """Return Gemini's signature of a call, where Google's compatible server has put it."""
+    google = read_object(read_object(call, "extra_content"), "google")
+    found = google.get("thought_signature")
+    return found if isinstance(found, str) and found else None
 
 
 def find_family(name: object) -> Family:

@@ -33,10 +33,11 @@ from gateway.dialects.hub import (
     ToolResult,
     Video,
 )
+from gateway.dialects.hub.arguments import RAW, parse_arguments
 from gateway.dialects.hub.carry import fit_id
 from gateway.dialects.openai_chat.details import dump_details, dump_signature
-from gateway.dialects.openai_chat.own import is_own
-from gateway.dialects.spec import dump_json, load_whole
+from gateway.dialects.openai_chat.own import OPENROUTER, dump_mark, is_own
+from gateway.dialects.spec import dump_json
 from gateway.entities import ToolIds
 
 Json = dict[str, Any]
@@ -52,7 +53,6 @@ _FORMATS: Final = {
     "audio/mp3": "mp3",
 }
 _THOUGHTFUL: Final = frozenset({"thinking", "enable_thinking"})  # they want their thoughts back
-_OPENROUTER: Final = "reasoning"
 _SEPARATOR: Final = "\n\n"
 
 
@@ -190,7 +190,7 @@ class MessagesOut:
 
     def _dump_thoughts(self, thoughts: list[Reasoning], calls: list[ToolCall]) -> Json:
         """Return thoughts for the servers that want them back; OpenAI refuses the fields."""
-        if self._quirks.reasoning_request == _OPENROUTER:
+        if self._quirks.reasoning_request == OPENROUTER:
             details = dump_details(thoughts)
             for call in calls:
                 if call.signature is not None:
@@ -220,12 +220,9 @@ class MessagesOut:
         """Return arguments that servers can parse: many do, and fail at what a model broke."""
         if call.custom:
             return dump_json({"input": call.arguments}).decode()
-        text = call.arguments.strip()
-        if not text:
-            return "{}"
-        if load_whole(text) is None:
-            return dump_json({"_raw": call.arguments}).decode()
-        return call.arguments
+        value = parse_arguments(call.arguments)
+        is_broken = value == {RAW: call.arguments}
+        return dump_json(value).decode() if is_broken else call.arguments.strip() or "{}"
 
     def _fit(self, call_id: str) -> str:
         if self._quirks.tool_ids is ToolIds.NINE:
@@ -250,7 +247,8 @@ class MessagesOut:
         text = _SEPARATOR.join(texts)
         if result.is_error and not text.lower().startswith("error"):
             text = f"Error: {text}"
-        content = self._pack([self._mark(result, {"type": "text", "text": text})], Role.TOOL)
+        marked = next((one for one in (result, *result.parts) if _is_marked(one)), result)
+        content = self._pack([self._mark(marked, {"type": "text", "text": text})], Role.TOOL)
         return {"role": "tool", "tool_call_id": call_id, "content": content}
 
     # --- parts ------------------------------------------------------------------------------
@@ -258,15 +256,14 @@ class MessagesOut:
     def _lacks(self, feature: Feature) -> bool:
         return feature.value in self._quirks.unsupported
 
-    def _mark(self, part: Text | Image | Document | ToolResult, dumped: Json) -> Json:
+    def _mark(self, part: Part, dumped: Json) -> Json:
         """Return a part with its cache mark, which OpenRouter takes as Anthropic does."""
-        if part.cache is None:
+        if isinstance(part, _UNMARKED) or part.cache is None:
             return dumped
-        if self._quirks.reasoning_request != _OPENROUTER:
+        if self._quirks.reasoning_request != OPENROUTER:
             self._losses.lose(Feature.CACHE_CONTROL, f"{part.at}.cache_control")
             return dumped
-        ttl = {} if part.cache.ttl is None else {"ttl": part.cache.ttl}
-        return dumped | {"cache_control": {"type": "ephemeral"} | ttl}
+        return dumped | dump_mark(part.cache)
 
     def _iter_part(self, part: Part) -> Iterator[Json]:
         dump = self._dumpers.get(type(part))
@@ -334,7 +331,7 @@ class MessagesOut:
             return {"file_id": media.file_id}
         name = part.name or "document.pdf"
         if media.data is None:
-            if media.url is not None and self._quirks.reasoning_request == _OPENROUTER:
+            if media.url is not None and self._quirks.reasoning_request == OPENROUTER:
                 return {"filename": name, "file_data": media.url}
             feature = Feature.FILE_ID if media.file_id is not None else Feature.DOCUMENT_URL
             self._losses.lose(feature, part.at)
@@ -343,6 +340,13 @@ class MessagesOut:
     def _dump_video(self, part: Video) -> Json:
         self._losses.lose(Feature.VIDEO, part.at)
         return {"type": "video_url", "video_url": {"url": dump_url(part.media, "video/mp4")}}
+
+
+_UNMARKED: Final = (Audio, Video, Reasoning, Refusal, Opaque)
+
+
+def _is_marked(part: Part) -> bool:
+    return not isinstance(part, _UNMARKED) and part.cache is not None
 
 
 def dump_url(media: Media, default_type: str) -> str:

@@ -24,7 +24,7 @@ from gateway.dialects.hub import (
 )
 from gateway.dialects.hub.places import find_place
 from gateway.dialects.openai_chat.models import is_serial
-from gateway.dialects.openai_chat.own import is_own
+from gateway.dialects.openai_chat.own import OPENROUTER, dump_mark, is_own
 
 Json = dict[str, Any]
 
@@ -137,7 +137,10 @@ class ToolsOut:
         return tool.kind is ToolKind.CUSTOM and self._quirks.developer_role
 
     def _dump_tool(self, tool: Tool) -> Json | None:
-        if tool.cache is not None:
+        mark: Json = {}
+        if tool.cache is not None and self._quirks.reasoning_request == OPENROUTER:
+            mark = dump_mark(tool.cache)
+        elif tool.cache is not None:
             self._losses.lose(Feature.CACHE_CONTROL, f"{tool.at}.cache_control")
         if tool.kind is ToolKind.HOSTED:
             if tool.family is Family.OPENAI and is_own(self._request):
@@ -155,7 +158,7 @@ class ToolsOut:
             self._losses.lose(Feature.STRICT_TOOL, f"{tool.at}.strict")
         elif tool.strict is not None and not self._lacks(Feature.STRICT_TOOL):
             inner["strict"] = tool.strict
-        return {"type": "function", "function": inner}
+        return {"type": "function", "function": inner} | mark
 
     def _dump_parameters(self, tool: Tool) -> Json:
         if tool.kind is not ToolKind.CUSTOM:
