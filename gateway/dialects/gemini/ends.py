@@ -12,7 +12,6 @@ from typing import Final
 from gateway.dialects.gemini.answer_out import FAILURE_REASONS, FILTER_REASONS
 from gateway.dialects.hub import Finish
 
-
 _EXACT: Final = frozenset({"STOP", "MAX_TOKENS"})
 
 

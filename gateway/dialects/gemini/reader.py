@@ -153,7 +153,7 @@ class AnswerReader:
         for part in parts if isinstance(parts, list) else ():
             if isinstance(part, dict):
                 self._take_part(index, candidate, part)
-        if len(given) > _PLAIN_FIELDS:
+        if len(given) > 1 + ("index" in given):  # more than content
             self._take_rest(index, candidate, given)
 
     def _take_rest(self, index: int, candidate: _Candidate, given: _Object) -> None:
@@ -225,9 +225,6 @@ class AnswerReader:
             self.events.append(PartEnded(index, candidate.number))
             candidate.kind = None
             candidate.texts.clear()
-
-
-_PLAIN_FIELDS: Final = 2  # content and index
 
 
 def _read_text(values: _Object, name: str) -> str:
