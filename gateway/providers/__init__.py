@@ -22,6 +22,7 @@ from gateway.providers.paths import call_path, gemini_suffix, relay_path
 from gateway.providers.provider import AuthKind, AuthMode, Field, Provider
 from gateway.providers.spoken import (
     BodyChange,
+    change_fields,
     find_body_change,
     list_hub_dialects,
     list_spoken,
@@ -41,6 +42,7 @@ __all__ = [
     "allowed_origin",
     "base_url",
     "call_path",
+    "change_fields",
     "check_auth_config",
     "check_secret",
     "check_stored_fields",

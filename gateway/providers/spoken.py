@@ -78,6 +78,14 @@ def find_body_change(provider: Provider, dialect: Dialect, purpose: Purpose) -> 
     return _VERTEX_COUNT if purpose is Purpose.COUNT else _VERTEX_MESSAGES
 
 
+def change_fields(body: dict[str, Any], change: BodyChange | None) -> dict[str, Any]:
+    """Return a body with what a provider wants otherwise."""
+    if change is None:
+        return body
+    kept = {name: value for name, value in body.items() if name not in change.dropped}
+    return {**dict(change.added), **kept}
+
+
 def find_publisher(model: str) -> str:
     """Return who published a model of Vertex AI: ``google``, ``anthropic`` or another's name.
 

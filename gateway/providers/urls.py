@@ -96,8 +96,11 @@ def upstream_url(provider: Provider, base: str, dialect: Dialect, suffix: str) -
     return join_path(base, dict(provider.prefixes).get(dialect, "") + suffix)
 
 
-def trial_url(provider: Provider, base: str) -> str:
+def trial_url(provider: Provider, base: str, auth_config: Mapping[str, Any] | None) -> str:
     """Return where a GET tells whether a credential works: the provider's list of models."""
+    version = (auth_config or {}).get("api_version")
+    if provider.layout is Layout.AZURE and version:  # resources of before the v1 API
+        return join_path(base, f"/openai/models?api-version={version}")
     return join_path(base, provider.trial_path)
 
 

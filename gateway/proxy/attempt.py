@@ -26,6 +26,7 @@ from gateway.errors import (
     UpstreamStaleError,
 )
 from gateway.proxy.answer import build_buffered
+from gateway.proxy.authorization import authorize
 from gateway.proxy.booking import Attempt, book
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.deadline import now_s
@@ -152,6 +153,9 @@ class Caller:
             request = _build_request(run)
             asked_s = now_s()
             try:
+                if run.wiring.authorization is not None:
+                    until = run.job.limits.first_byte(asked_s)
+                    request = await authorize(request, run.wiring.authorization, until)
                 answer = run.answer = await self._upstreams.send(
                     request, run.job.limits, fresh=fresh
                 )
@@ -170,7 +174,7 @@ class Caller:
         except LockgateError as error:
             run.error_code, run.blame = error.code, blame_error(error)
             run.is_stale = isinstance(error, UpstreamStaleError)
-            outcome = Failure(run.wiring, error.next_target, error)
+            outcome = Failure(run.wiring, error.next_target, error, course=run.course)
         except BaseException:  # also one that is closed with the event loop
             run.error_code = InternalError.code  # a fault of ours is no success in the ledger
             raise
@@ -205,6 +209,8 @@ class Caller:
         elif run.is_refusal:
             health.refuse(at_s, run.began_s)
         elif not run.is_stale:  # else a probe goes on over a fresh connection
+            if run.wiring.authorization is not None and run.is_credential_refused:
+                run.wiring.authorization.doubt()
             self._blame(run, run.error_code, at_s)
         book(run, self._parts)
 

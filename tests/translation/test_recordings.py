@@ -47,7 +47,10 @@ _WHOLE: dict[Dialect, Callable[[Any], object]] = {
 }
 _EVENT: dict[Dialect, Callable[[Any], object]] = {
     Dialect.OPENAI_CHAT: ChatCompletionChunk.model_validate,
-    Dialect.OPENAI_COMPLETIONS: Completion.model_validate,
+    # Its type does not know that a chunk has no reason to end, as OpenAI's own have none.
+    Dialect.OPENAI_COMPLETIONS: lambda event: Completion.model_validate(
+        event | {"choices": [one | {"finish_reason": "stop"} for one in event["choices"]]}
+    ),
     Dialect.OPENAI_RESPONSES: TypeAdapter[Any](ResponseStreamEvent).validate_python,
     Dialect.ANTHROPIC_MESSAGES: TypeAdapter[Any](RawMessageStreamEvent).validate_python,
     Dialect.GEMINI: GenerateContentResponse.model_validate,

@@ -58,8 +58,8 @@ class SecretCreate(Strict):
 
     secret_name: Name
     provider: ProviderName | None = None
-    secret_value: SecretFields
-    """The credential's fields, such as `api_key`: see /providers."""
+    secret_value: SecretFields = Field(default_factory=dict)
+    """The credential's fields, such as `api_key`: see /providers. None where none is needed."""
     auth_config: AuthConfig | None = None
     """What is not secret: `api_base`, `organization`, ...: see /providers."""
     expires_at: Time | None = None
@@ -101,7 +101,7 @@ class SecretTest(Strict):
     """A value that is to be tried, without being stored."""
 
     provider: ProviderName
-    secret_value: SecretFields
+    secret_value: SecretFields = Field(default_factory=dict)
     auth_config: AuthConfig | None = None
 
 

@@ -7,6 +7,11 @@ Rule: same dialect on both sides needs `SPEC` alone; whatever translates is in `
 """
 
 from gateway.dialects.anthropic_messages.codec import CODEC
+from gateway.dialects.anthropic_messages.request_out import (
+    VERTEX_VERSION,
+    dump_vertex_request,
+    place_version,
+)
 from gateway.dialects.anthropic_messages.watch import (
     SPEC,
     VENDOR,
@@ -15,4 +20,14 @@ from gateway.dialects.anthropic_messages.watch import (
     parse_usage,
 )
 
-__all__ = ["CODEC", "SPEC", "VENDOR", "MessagesWatch", "dump_error", "parse_usage"]
+__all__ = [
+    "CODEC",
+    "SPEC",
+    "VENDOR",
+    "VERTEX_VERSION",
+    "MessagesWatch",
+    "dump_error",
+    "dump_vertex_request",
+    "parse_usage",
+    "place_version",
+]

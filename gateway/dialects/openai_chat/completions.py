@@ -18,6 +18,7 @@ from gateway.dialects.hub import (
     Counted,
     Ended,
     Event,
+    Finish,
     Message,
     PartBegun,
     PartDelta,
@@ -69,13 +70,18 @@ def dump_answer(answer: ChatAnswer, asked: Asked) -> Json:
             "index": choice.index,
             "text": "".join(part.text for part in choice.parts if isinstance(part, Text | Refusal)),
             "logprobs": None,
-            "finish_reason": dump_finish(choice.finish),
+            "finish_reason": _dump_finish(choice.finish),
         }
         for choice in answer.choices
     ]
     head = _build_head(Begun(answer.id, answer.model, answer.created_s), asked)
     counts = {} if answer.usage is None else {"usage": dump_usage(answer.usage)}
     return head | {"choices": choices} | counts
+
+
+def _dump_finish(finish: Finish | None) -> str:
+    """Return why an answer ends: this format knows no calls of tools."""
+    return "stop" if finish is Finish.TOOL_CALLS else dump_finish(finish)
 
 
 def _build_head(event: Begun, asked: Asked) -> Json:
@@ -115,7 +121,7 @@ class CompletionsWriter:
                 self._shown.add((event.choice, event.number))
                 return self._dump(event.choice, event.part.text) if event.part.text else b""
         elif isinstance(event, ChoiceEnded):
-            return self._dump(event.choice, "", dump_finish(event.finish))
+            return self._dump(event.choice, "", _dump_finish(event.finish))
         elif isinstance(event, Counted):
             self._usage = event.usage
         elif isinstance(event, Begun):

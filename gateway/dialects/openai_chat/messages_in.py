@@ -36,8 +36,20 @@ Json = Mapping[str, Any]
 _ROLES: Final = {role.value: role for role in Role} | {"function": Role.TOOL}
 _DATA_URL: Final = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
 _KNOWN: Final = frozenset(
-    ["role", "content", "name", "tool_calls", "tool_call_id", "refusal", "audio", "function_call"]
-    + ["reasoning_content", "reasoning", "reasoning_details", "annotations"]
+    (
+        "role",
+        "content",
+        "name",
+        "tool_calls",
+        "tool_call_id",
+        "refusal",
+        "audio",
+        "function_call",
+        "reasoning_content",
+        "reasoning",
+        "reasoning_details",
+        "annotations",
+    )
 )
 _AUDIO_TYPES: Final = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 

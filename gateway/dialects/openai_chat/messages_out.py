@@ -7,7 +7,7 @@ back comes in a user's message behind all of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from gateway.dialects.hub import (
@@ -56,12 +56,20 @@ _SEPARATOR: Final = "\n\n"
 class MessagesOut:
     """Writes the messages of one request."""
 
-    __slots__ = ("_losses", "_quirks", "_request")
+    __slots__ = ("_dumpers", "_losses", "_quirks", "_request")
 
     def __init__(self, request: ChatRequest, to: Destination, losses: Losses) -> None:
         self._request = request
         self._quirks = to.quirks
         self._losses = losses
+        self._dumpers: dict[type, Callable[[Any], Json]] = {
+            Text: self._dump_text,
+            Image: self._dump_image,
+            Audio: self._dump_audio,
+            Document: self._dump_document,
+            Video: self._dump_video,
+            Refusal: self._dump_refusal,
+        }
 
     def dump(self) -> list[Json]:
         """Return the messages.
@@ -76,9 +84,11 @@ class MessagesOut:
                 messages.append({"role": "user", "content": behind})
                 behind = []
             if message.role is Role.TOOL:
-                for part in message.parts:
-                    if isinstance(part, ToolResult):
-                        messages.append(self._dump_result(part, behind))
+                messages += [
+                    self._dump_result(part, behind)
+                    for part in message.parts
+                    if isinstance(part, ToolResult)
+                ]
             else:
                 messages += self._dump_message(message)
         if behind:
@@ -123,33 +133,26 @@ class MessagesOut:
     # --- an assistant's ---------------------------------------------------------------------
 
     def _dump_assistant(self, message: Message) -> Json:
-        dumped: Json = {}
+        thoughts = [part for part in message.parts if isinstance(part, Reasoning)]
+        calls = [self._dump_call(part) for part in message.parts if isinstance(part, ToolCall)]
         texts: list[Json] = []
-        thoughts: list[Reasoning] = []
-        calls: list[Json] = []
+        dumped = self._dump_thoughts(thoughts)
         for part in message.parts:
-            if isinstance(part, ToolCall):
-                calls.append(self._dump_call(part))
-            elif isinstance(part, Reasoning):
-                thoughts.append(part)
-            elif isinstance(part, Refusal):
+            if isinstance(part, Refusal):
                 dumped["refusal"] = part.text
             elif isinstance(part, Audio) and part.id is not None:
                 dumped["audio"] = {"id": part.id}
             elif isinstance(part, Opaque):
                 self._losses.lose(Feature.HOSTED_TOOL, part.at)
-            else:
+            elif not isinstance(part, Reasoning | ToolCall):
                 texts += [one for one in self._iter_part(part) if one.get("text") != ""]
-        dumped |= self._dump_thoughts(thoughts)
         if texts:
             dumped["content"] = self._pack(texts, Role.ASSISTANT)
         elif calls or "refusal" in dumped:
             dumped["content"] = None
         elif "audio" not in dumped:
             dumped["content"] = ""
-        if calls:
-            dumped["tool_calls"] = calls
-        return dumped
+        return dumped | ({"tool_calls": calls} if calls else {})
 
     def _dump_thoughts(self, thoughts: list[Reasoning]) -> Json:
         """Return thoughts for the servers that want them back; OpenAI refuses the fields."""
@@ -198,29 +201,26 @@ class MessagesOut:
     # --- parts ------------------------------------------------------------------------------
 
     def _iter_part(self, part: Part) -> Iterator[Json]:
-        if isinstance(part, Text):
-            if part.cache is not None:
-                self._losses.lose(Feature.CACHE_CONTROL, f"{part.at}.cache_control")
-            if part.citations:
-                self._losses.lose(Feature.CITATIONS, f"{part.at}.citations")
-            yield {"type": "text", "text": part.text}
-        elif isinstance(part, Image):
-            yield self._dump_image(part)
-        elif isinstance(part, Audio):
-            yield self._dump_audio(part)
-        elif isinstance(part, Document):
-            yield self._dump_document(part)
-        elif isinstance(part, Video):
-            yield self._dump_video(part)
-        elif isinstance(part, Refusal):
-            yield {"type": "refusal", "refusal": part.text}
+        dump = self._dumpers.get(type(part))
+        if dump is not None:
+            yield dump(part)
+        elif isinstance(part, Reasoning):
+            self._losses.lose(Feature.REASONING_HISTORY, part.at)
         elif isinstance(part, Opaque):
             if part.family is Family.OPENAI and self._request.dialect in _OWN:
                 yield dict(part.value)
             else:
                 self._losses.lose(Feature.OPAQUE_PART, part.at)
-        elif isinstance(part, Reasoning):
-            self._losses.lose(Feature.REASONING_HISTORY, part.at)
+
+    def _dump_text(self, part: Text) -> Json:
+        if part.cache is not None:
+            self._losses.lose(Feature.CACHE_CONTROL, f"{part.at}.cache_control")
+        if part.citations:
+            self._losses.lose(Feature.CITATIONS, f"{part.at}.citations")
+        return {"type": "text", "text": part.text}
+
+    def _dump_refusal(self, part: Refusal) -> Json:
+        return {"type": "refusal", "refusal": part.text}
 
     def _dump_image(self, part: Image) -> Json:
         if part.cache is not None:

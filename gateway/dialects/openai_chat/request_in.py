@@ -34,12 +34,43 @@ from gateway.entities import Dialect
 Json = Mapping[str, Any]
 
 _KNOWN: Final = frozenset(
-    ["model", "messages", "stream", "stream_options", "tools", "functions", "tool_choice"]
-    + ["function_call", "parallel_tool_calls", "response_format", "reasoning_effort", "reasoning"]
-    + ["max_tokens", "max_completion_tokens", "temperature", "top_p", "top_k", "stop", "seed"]
-    + ["presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "n"]
-    + ["user", "safety_identifier", "metadata", "service_tier", "store", "prompt_cache_key"]
-    + ["verbosity", "modalities", "audio", "prediction"]
+    (
+        "model",
+        "messages",
+        "stream",
+        "stream_options",
+        "tools",
+        "functions",
+        "tool_choice",
+        "function_call",
+        "parallel_tool_calls",
+        "response_format",
+        "reasoning_effort",
+        "reasoning",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "top_p",
+        "top_k",
+        "stop",
+        "seed",
+        "presence_penalty",
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "top_logprobs",
+        "n",
+        "user",
+        "safety_identifier",
+        "metadata",
+        "service_tier",
+        "store",
+        "prompt_cache_key",
+        "verbosity",
+        "modalities",
+        "audio",
+        "prediction",
+    )
 )
 _MODES: Final = {
     "auto": ToolMode.AUTO,

@@ -8,6 +8,7 @@ Rule: what the client said in tokens is told in words where the server knows wor
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from gateway.dialects.hub import ChatRequest, Destination, Feature, Losses, ReasoningConfig
@@ -37,31 +38,30 @@ def dump_reasoning(
     config = request.reasoning
     if config is None:
         return {}
-    place = find_place(request.dialect, Feature.REASONING)
-    asked_as = to.quirks.reasoning_request
     effort = find_effort(config)
     is_off = effort == "none" or config.enabled is False
-    if asked_as == "reasoning":
-        return {"reasoning": _dump_openrouter(config, effort)}
-    if asked_as == "thinking":
-        return {"thinking": {"type": "disabled" if is_off else "enabled"}}
-    if asked_as == "enable_thinking":
-        budget = config.budget_tokens
-        more = {"thinking_budget": budget} if budget is not None and budget > 0 else {}
-        return {"enable_thinking": not is_off} | more
-    if effort is None:
+    dump = _OTHERS.get(to.quirks.reasoning_request)
+    if dump is not None:
+        return dump(config, effort, is_off)
+    own = to.quirks.developer_role
+    if effort is None or to.quirks.reasoning_request != "reasoning_effort" or (own and not thinks):
+        if effort is not None and not is_off:
+            losses.lose(Feature.REASONING, find_place(request.dialect, Feature.REASONING))
         return {}
-    is_known = not to.quirks.developer_role or thinks
-    if asked_as != "reasoning_effort" or not is_known:
-        if not is_off:
-            losses.lose(Feature.REASONING, place)
-        return {}
-    if to.quirks.developer_role and effort not in _KNOWN_TO_OPENAI:
-        effort = "high"
-    return {"reasoning_effort": effort}
+    return {"reasoning_effort": "high" if own and effort not in _KNOWN_TO_OPENAI else effort}
 
 
-def _dump_openrouter(config: ReasoningConfig, effort: str | None) -> dict[str, Any]:
+def _dump_thinking(_config: ReasoningConfig, _effort: str | None, is_off: bool) -> dict[str, Any]:
+    return {"thinking": {"type": "disabled" if is_off else "enabled"}}
+
+
+def _dump_enable(config: ReasoningConfig, _effort: str | None, is_off: bool) -> dict[str, Any]:
+    budget = config.budget_tokens
+    more = {"thinking_budget": budget} if budget is not None and budget > 0 else {}
+    return {"enable_thinking": not is_off} | more
+
+
+def _dump_openrouter(config: ReasoningConfig, effort: str | None, _off: bool) -> dict[str, Any]:
     given: dict[str, Any] = {}
     if config.budget_tokens is not None and config.budget_tokens > 0 and config.effort is None:
         given["max_tokens"] = config.budget_tokens
@@ -71,4 +71,11 @@ def _dump_openrouter(config: ReasoningConfig, effort: str | None) -> dict[str, A
         given["enabled"] = True
     if config.show is False:
         given["exclude"] = True
-    return given
+    return {"reasoning": given}
+
+
+_OTHERS: Final[Mapping[str, Callable[[ReasoningConfig, str | None, bool], dict[str, Any]]]] = {
+    "reasoning": _dump_openrouter,
+    "thinking": _dump_thinking,
+    "enable_thinking": _dump_enable,
+}

@@ -59,9 +59,9 @@ def build_url(wiring: Wiring, dialect: Dialect, purpose: Purpose, *, stream: boo
     return upstream_url(wiring.provider, wiring.base, dialect, path)
 
 
-def change_body(provider: Provider, codec: Codec, purpose: Purpose, body: Json) -> Json:
+def change_body(provider: Provider, dialect: Dialect, purpose: Purpose, body: Json) -> Json:
     """Return a body as a provider wants it that speaks the dialect with a difference."""
-    change = find_body_change(provider, codec.name, purpose)
+    change = find_body_change(provider, dialect, purpose)
     if change is None:
         return body
     kept = {name: value for name, value in body.items() if name not in change.dropped}

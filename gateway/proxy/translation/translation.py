@@ -177,7 +177,7 @@ class Translation:
             body, losses = self._dump_vectors(codec.upstream_embeddings, destination, title)
         else:
             body, losses = self._dump_chat(codec.upstream, destination, title, purpose)
-        packed = dump_json(change_body(wiring.provider, codec, purpose, body))
+        packed = dump_json(change_body(wiring.provider, codec.name, purpose, body))
         return Course(
             codec,
             purpose,

@@ -39,7 +39,7 @@ class Client:
     read_text: Callable[[Any], str]
     read_stream: Callable[[bytes], Told]
     stream_path: str = ""  # where the path, not the body, asks for a stream
-    headers: Mapping[str, str] = {}
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def read_events(body: bytes) -> list[Any]:
@@ -153,7 +153,7 @@ CLIENTS: dict[str, Client] = {
         {"model": "e", "messages": _MESSAGES, "max_tokens": 100},
         lambda answer: "".join(block.get("text", "") for block in answer["content"]),
         _read_messages,
-        headers={"anthropic-version": "2023-06-01", "anthropic-beta": "some-beta"},
+        headers=(("anthropic-version", "2023-06-01"), ("anthropic-beta", "some-beta")),
     ),
     "gemini": Client(
         "gemini",
@@ -193,7 +193,7 @@ async def ask(rig: Rig, name: str, *, stream: bool = False, **fields: Any) -> An
     body = {**client.body, **fields}
     if stream and not client.stream_path:
         body["stream"] = True
-    return await rig.post(path, body, **client.headers)
+    return await rig.post(path, body, **dict(client.headers))
 
 
 def build_model(sim: RunningSimulator, provider: str, fault: str = "", **more: Any) -> Model:
