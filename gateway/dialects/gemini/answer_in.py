@@ -8,7 +8,7 @@ Rule: a whole answer is read as a stream of one: so the two are equal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from gateway.dialects.gemini.reader import AnswerReader, GeminiReader
@@ -21,9 +21,6 @@ from gateway.errors import UpstreamMalformedError
 _NO_ANSWER: Final = "the provider's answer is no answer of Gemini's"
 _SIGNS: Final = ("candidates", "promptFeedback", "usageMetadata")
 _MOST_MESSAGE: Final = 1_000  # characters of a body that is no JSON
-# A key that Google does not know is a 400 there (recordings; google.rpc.ErrorInfo's reason).
-_KEY_REASONS: Final = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED"})
-_UNAUTHENTICATED: Final = 401
 
 
 def parse_answer(body: bytes) -> ChatAnswer:
@@ -71,17 +68,14 @@ def parse_error(status: int, _headers: Mapping[str, str], body: bytes) -> Stream
     if value is None or failure is None:
         text = "" if value is not None else body.decode(errors="replace")[:_MOST_MESSAGE]
         return StreamFailure(status, "error", text, body)
-    reasons = _list_reasons(value)
-    if not _KEY_REASONS.isdisjoint(reasons):
-        return StreamFailure(_UNAUTHENTICATED, failure.code, failure.message, body)
-    return StreamFailure(status, failure.code, failure.message, body)
+    code = next(_list_reasons(value), failure.code)
+    return StreamFailure(status, code, failure.message, body)
 
 
-def _list_reasons(value: Mapping[str, Any]) -> set[str]:
-    error = value["error"]
-    details = error.get("details")
-    return {
-        detail["reason"]
-        for detail in (details if isinstance(details, list) else ())
-        if isinstance(detail, dict) and isinstance(detail.get("reason"), str)
-    }
+def _list_reasons(value: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what ErrorInfo says: a key that Google does not know is a 400 like any other."""
+    details = value["error"].get("details")
+    for detail in details if isinstance(details, list) else ():
+        reason = detail.get("reason") if isinstance(detail, dict) else None
+        if isinstance(reason, str) and reason:
+            yield reason

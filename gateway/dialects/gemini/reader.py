@@ -42,7 +42,7 @@ from gateway.dialects.hub import (
 )
 from gateway.dialects.hub.arguments import dump_arguments, load_exact
 from gateway.dialects.json_stream import ElementSplitter
-from gateway.dialects.spec import read_object
+from gateway.dialects.spec import load_object, read_object
 from gateway.dialects.sse import BlockSplitter, parse_block
 from gateway.errors import UpstreamMalformedError
 
@@ -151,7 +151,14 @@ class AnswerReader:
         content = given.get("content")
         parts = content.get("parts") if isinstance(content, dict) else None
         for part in parts if isinstance(parts, list) else ():
-            if isinstance(part, dict):
+            if not isinstance(part, dict):
+                continue
+            text = part.get("text")
+            if candidate.kind is Text and len(part) == 1 and text.__class__ is str:
+                if text:  # more of the same: what nearly all events are
+                    candidate.texts.append(text)
+                    self.events.append(PartDelta(index, candidate.number, text))
+            else:
                 self._take_part(index, candidate, part)
         if len(given) > 1 + ("index" in given):  # more than content
             self._take_rest(index, candidate, given)
@@ -340,10 +347,12 @@ class GeminiReader:
     def _take(self, data: bytes) -> None:
         if self._answers.is_over:
             return
-        value = load_exact(data)
+        # Only a call's arguments hold numbers that must keep all of their digits.
+        value = load_exact(data) if _CALL in data else load_object(data)
         if value is None:
             raise UpstreamMalformedError("an event of the stream is no JSON object")
         self._answers.take(value, data)
 
 
 _DATA: Final = b"data:"
+_CALL: Final = b'"functionCall"'
