@@ -12,7 +12,10 @@ from typing import Final
 
 from gateway.dialects import (
     anthropic_messages,
+    bedrock,
+    cohere,
     gemini,
+    ollama,
     openai_chat,
     openai_embeddings,
     openai_responses,
@@ -21,12 +24,15 @@ from gateway.dialects.hub import Codec
 from gateway.entities import Dialect
 
 _ROWS: Final[tuple[Codec, ...]] = (
-    anthropic_messages.CODEC,
-    openai_responses.CODEC,
     openai_chat.CHAT_CODEC,
     openai_chat.COMPLETIONS_CODEC,
     openai_embeddings.CODEC,
     gemini.CODEC,
+    openai_responses.CODEC,
+    anthropic_messages.CODEC,
+    bedrock.CODEC,
+    cohere.CODEC,
+    ollama.CODEC,
 )
 
 CODECS: Final[Mapping[Dialect, Codec]] = MappingProxyType({row.name: row for row in _ROWS})

@@ -220,7 +220,7 @@ def _translate(exchange: Exchange, job: Job, wiring: Wiring) -> bool:
         return False
     if job.translation is None:
         job.translation = Translation(
-            job.operation, job.route.name, exchange.head.query, job.body, stream=job.stream
+            job.operation, job.route.name, exchange.head.query, bytes(job.body), stream=job.stream
         )
     return job.translation.find_course(wiring) is not None
 

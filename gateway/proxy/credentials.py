@@ -141,9 +141,11 @@ class Wiring:
         """
         start = self.starts.get((operation, query, stream))
         if start is None:
-            origin, line = dump_start("POST", self._build_url(operation, query, stream=stream))
+            url = self._build_url(operation, query, stream=stream)
+            origin, line = dump_start(operation.method, url)
             start = (origin, line + self.headers)
-            if len(self.starts) < _KEPT_STARTS and len(query) <= _KEPT_QUERY:
+            room = len(self.starts) < _KEPT_STARTS and len(query) <= _KEPT_QUERY
+            if room and operation.is_lasting:
                 self.starts[operation, query, stream] = start
         return start
 

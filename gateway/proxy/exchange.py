@@ -102,7 +102,7 @@ class Job:
     route: EndpointRoute
     key: ClientKey
     limits: Limits
-    body: bytes = field(repr=False)
+    body: bytes | memoryview = field(repr=False)
     pieces: list[bytes | memoryview] = field(repr=False)
     stream: bool
     is_raw: bool = False

@@ -12,6 +12,7 @@ from typing import Final
 
 from gateway.dialects import dump_json, replace_named_model
 from gateway.entities import Purpose
+from gateway.errors import UpstreamConnectError
 from gateway.providers import BodyChange, find_body_change
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.exchange import Exchange, Job
@@ -41,7 +42,7 @@ def build_request(exchange: Exchange, job: Job, wiring: Wiring) -> Request:
     if head.trace:
         lines = lines.replace(_TRACE_SIGN.encode(), exchange.connection.trace)
     body = _build_body(job, wiring)
-    return dump_request(origin, wiring.lane, "POST", (start, lines), body)
+    return dump_request(origin, wiring.lane, job.operation.method, (start, lines), body)
 
 
 def build_lines(exchange: Exchange, plan: HeaderPlan) -> bytes:
@@ -67,6 +68,8 @@ def _keep_lines(head: Head, plan: HeaderPlan) -> bytes:
 
 def _build_body(job: Job, wiring: Wiring) -> tuple[bytes | memoryview, ...]:
     pieces = job.pieces
+    if job.operation.form and len(pieces) == 2:  # noqa: PLR2004  what stands around the name
+        return (pieces[0], _dump_plain(wiring.target.upstream_model), pieces[1])
     purpose = Purpose.COUNT if job.operation.metering is Metering.FREE else Purpose.CHAT
     change = find_body_change(wiring.provider, job.operation.dialect, purpose)
     if change is not None and pieces:
@@ -77,7 +80,14 @@ def _build_body(job: Job, wiring: Wiring) -> tuple[bytes | memoryview, ...]:
         return tuple(chain.from_iterable(zip(repeat(wiring.model), pieces)))[1:]
     if job.operation.action not in _NAMING_ACTIONS:
         return (job.body,)
-    return (replace_named_model(job.body, job.route.name, wiring.target.upstream_model),)
+    return (replace_named_model(bytes(job.body), job.route.name, wiring.target.upstream_model),)
+
+
+def _dump_plain(model: str) -> bytes:
+    """Return a model's name as the value of a form's field, which a line break would end."""
+    if "\r" in model or "\n" in model:
+        raise UpstreamConnectError("the provider's name of the model cannot stand in a form")
+    return model.encode()
 
 
 def _change_body(

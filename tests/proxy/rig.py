@@ -89,6 +89,7 @@ class Endpoint:
     usage_tracking: bool = True
     limits: EndpointLimits = NO_LIMITS
     resilience: Resilience = NO_RESILIENCE
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 class Clock:
@@ -174,7 +175,7 @@ def _build_endpoint(name: str, endpoint: Endpoint, secrets: list[SealedSecret]) 
         endpoint_id=EndpointId(f"e-{name}"),
         name=name,
         model_mappings=mappings,
-        tags={},
+        tags=endpoint.tags,
         routing_strategy=None,
         fallback_config=FallbackConfig(max_attempts=endpoint.max_fallbacks),
         usage_tracking=endpoint.usage_tracking,

@@ -26,10 +26,7 @@ EVENTS = (
 SOUND = b"\xff\xf3\x84\xc4 sound \x00"
 MESSAGES = [{"role": "user", "content": "hello"}]
 CLOSED = [  # what a provider's key could do besides calling a model
-    "v1/files",
-    "v1/files/file-1/content",
     "v1/fine_tuning/jobs",
-    "v1/batches",
     "v1/messages/batches",
     "v1/assistants",
     "v1/threads/thread_1/runs",

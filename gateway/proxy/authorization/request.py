@@ -65,6 +65,6 @@ def _parse(request: Request, head: bytes, begin: bytes) -> Outgoing:
     start, host = head.split(_LINE_END, 2)[:2]
     target = start.split(b" ", 2)[1].decode("ascii")
     path, _, query = target.partition("?")
-    body = begin + bytes(request.rest) if request.rest else begin
+    body = begin + b"".join(request.rest) if request.rest else begin
     name = host.partition(b": ")[2].decode("ascii")
     return Outgoing(request.method, name, path, query, body)
