@@ -11,12 +11,8 @@ from itertools import chain, repeat
 from typing import Final
 
 from gateway.dialects import dump_json, replace_named_model
-<<<<<<< HEAD
-from gateway.entities import Purpose
-from gateway.errors import UpstreamConnectError
-=======
 from gateway.entities import Dialect, Purpose
->>>>>>> wip-providers
+from gateway.errors import UpstreamConnectError
 from gateway.providers import BodyChange, find_body_change
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.exchange import Exchange, Job
@@ -72,20 +68,13 @@ def _keep_lines(head: Head, plan: HeaderPlan) -> bytes:
 
 def _build_body(job: Job, wiring: Wiring) -> tuple[bytes | memoryview, ...]:
     pieces = job.pieces
-<<<<<<< HEAD
     if job.operation.form and len(pieces) == 2:  # noqa: PLR2004  what stands around the name
         return (pieces[0], _dump_plain(wiring.target.upstream_model), pieces[1])
-    purpose = Purpose.COUNT if job.operation.metering is Metering.FREE else Purpose.CHAT
-    change = find_body_change(wiring.provider, job.operation.dialect, purpose)
-    if change is not None and pieces:
-        return _change_body(pieces, wiring.model, change)
-=======
     if job.operation.dialect is Dialect.ANTHROPIC_MESSAGES and pieces:
         purpose = Purpose.COUNT if job.operation.metering is Metering.FREE else Purpose.CHAT
         change = find_body_change(wiring.provider, job.operation.dialect, purpose)
         if change is not None:
             return _change_body(pieces, wiring.model, change)
->>>>>>> wip-providers
     if len(pieces) == 2:  # noqa: PLR2004  the usual body: one name, a piece on each side
         return (pieces[0], wiring.model, pieces[1])
     if pieces:
