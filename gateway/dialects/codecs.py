@@ -10,10 +10,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from gateway.dialects import openai_responses
+from gateway.dialects import (
+    openai_chat,
+    openai_embeddings,
+    openai_responses,
+)
 from gateway.dialects.hub import Codec
 from gateway.entities import Dialect
 
-_ROWS: Final[tuple[Codec, ...]] = (openai_responses.CODEC,)
+_ROWS: Final[tuple[Codec, ...]] = (
+    openai_chat.CHAT_CODEC,
+    openai_chat.COMPLETIONS_CODEC,
+    openai_embeddings.CODEC,
+    openai_responses.CODEC,
+)
 
 CODECS: Final[Mapping[Dialect, Codec]] = MappingProxyType({row.name: row for row in _ROWS})
