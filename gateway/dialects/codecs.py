@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from gateway.dialects import (
+    anthropic_messages,
     openai_chat,
     openai_embeddings,
     openai_responses,
@@ -23,6 +24,7 @@ _ROWS: Final[tuple[Codec, ...]] = (
     openai_chat.COMPLETIONS_CODEC,
     openai_embeddings.CODEC,
     openai_responses.CODEC,
+    anthropic_messages.CODEC,
 )
 
 CODECS: Final[Mapping[Dialect, Codec]] = MappingProxyType({row.name: row for row in _ROWS})

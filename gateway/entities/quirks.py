@@ -42,6 +42,7 @@ class Quirks:
         max_tokens_field: its name of the limit of the answer.
         default_max_tokens: where the dialect wants a limit and the client gave none.
         text_only_content: content must be a string, not a list of parts.
+        anthropic_version_in_body: Vertex wants the version of Anthropic's API there, no model.
     """
 
     unsupported: frozenset[str] = frozenset()
@@ -57,3 +58,4 @@ class Quirks:
     max_tokens_field: str = "max_tokens"
     default_max_tokens: int | None = None
     text_only_content: bool = False
+    anthropic_version_in_body: str | None = None

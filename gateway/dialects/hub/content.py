@@ -123,6 +123,7 @@ class ToolCall:
         custom: a call of OpenAI's custom tools, which take free text.
         signature: Gemini's thoughtSignature of the call, which has to come back with it.
         item_id: the id of the Responses item, besides the call's.
+        extra: fields without a name here, for the dialect that they came from.
     """
 
     id: str
@@ -133,6 +134,7 @@ class ToolCall:
     item_id: str | None = None
     cache: CacheMark | None = None
     at: str = field(default="", compare=False)
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Tool:
         strict: whether the arguments must follow the schema; None: not said.
         grammar: the `format` object of a CUSTOM tool.
         raw: the whole object of a HOSTED tool, on the wire of `family`.
+        extra: hints of a FUNCTION tool without a name here, on the wire of `family`.
         namespace, bare_name: where the client has put the tool into a namespace (Responses), what
             its flat `name` is made of; `raw` is the namespace's whole object then.
     """
@@ -66,6 +67,7 @@ class Tool:
     family: Family = Family.OTHER
     cache: CacheMark | None = None
     at: str = field(default="", compare=False)
+    extra: Mapping[str, Any] = field(default_factory=dict)
     namespace: str | None = None
     bare_name: str | None = None
 
@@ -81,10 +83,14 @@ class ToolMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ToolChoice:
-    """Which tools may or must be called; `names` of AUTO and REQUIRED are the allowed ones."""
+    """Which tools may or must be called; `names` of AUTO and REQUIRED are the allowed ones.
+
+    `strict`: calls are held to their tools' schemas (Gemini's mode VALIDATED); None: not said.
+    """
 
     mode: ToolMode
     names: tuple[str, ...] = ()
+    strict: bool | None = None
 
 
 class OutputKind(StrEnum):

@@ -165,6 +165,8 @@ def _dump_tool(tool: Tool, request: ChatRequest, losses: Losses) -> Mapping[str,
     if not _is_known(tool, request):
         losses.lose(Feature.HOSTED_TOOL, tool.at)
         return None
+    for name in tool.extra:
+        losses.lose(Feature.EXTRA, f"{tool.at}.{name}")
     if tool.kind is ToolKind.HOSTED:
         return tool.raw
     if tool.kind is ToolKind.CUSTOM:

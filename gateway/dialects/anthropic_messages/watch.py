@@ -1,4 +1,4 @@
-"""Anthropic Messages.
+"""Anthropic Messages as they pass: the watch of a stream, counts, errors.
 
 Source: Anthropic's API reference, "Streaming messages" and "Errors"; recordings. A
 stream ends with message_stop; pings and an error event may come at any time.
@@ -57,10 +57,10 @@ _GROWING: Final[Mapping[str, str]] = {
 
 def parse_usage(body: bytes) -> Usage | None:
     """Read the counts of a whole answer."""
-    return _build_usage(read_object(load_part(body, b"usage"), "usage"))
+    return build_usage(read_object(load_part(body, b"usage"), "usage"))
 
 
-def _build_usage(usage: Mapping[str, Any]) -> Usage | None:
+def build_usage(usage: Mapping[str, Any]) -> Usage | None:
     """Read a usage object; its input_tokens leave the cache out, ours do not."""
     if not usage:
         return None
@@ -74,6 +74,9 @@ def _build_usage(usage: Mapping[str, Any]) -> Usage | None:
         cache_read_tokens=read,
         cache_write_tokens=written,
         reasoning_tokens=read_count(details, "thinking_tokens"),
+        cache_write_1h_tokens=read_count(
+            read_object(usage, "cache_creation"), "ephemeral_1h_input_tokens"
+        ),
     )
 
 
@@ -95,7 +98,8 @@ def dump_error(error: LockgateError, request_id: str) -> bytes:
     return dump_json(_build_error(error, request_id))
 
 
-def _find_failure(value: Mapping[str, Any], data: bytes) -> StreamFailure | None:
+def find_failure(value: Mapping[str, Any], data: bytes) -> StreamFailure | None:
+    """Return the failure that an error object reports; None where it is none."""
     if value.get("type") != "error" and not ("type" not in value and value.get("error")):
         return None
     error = read_object(value, "error")
@@ -127,7 +131,7 @@ class MessagesWatch(SseWatch):
     @property
     def usage(self) -> Usage | None:
         """The counts so far; of a stream that was cut the output is estimated."""
-        usage = _build_usage(self._counts)
+        usage = build_usage(self._counts)
         if usage is None or self._is_final:
             return usage
         begun = max(usage.output_tokens or 0, estimate_tokens(self.output_chars))
@@ -147,7 +151,7 @@ class MessagesWatch(SseWatch):
         return kind not in ("ping", "message_delta")
 
     def _find_failure(self, value: dict[str, Any], data: bytes) -> StreamFailure | None:
-        return _find_failure(value, data)
+        return find_failure(value, data)
 
     def _see(self, value: dict[str, Any]) -> None:
         kind = value.get("type")
@@ -174,7 +178,7 @@ SPEC: Final = DialectSpec(
     watch=MessagesWatch,
     parse_usage=parse_usage,
     dump_error=dump_error,
-    find_error=build_error_finder(_find_failure),
+    find_error=build_error_finder(find_failure),
     count_output=build_text_counter(MessagesWatch.text),
     end_required=True,
 )

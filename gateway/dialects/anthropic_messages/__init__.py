@@ -1,0 +1,33 @@
+"""Anthropic Messages, translated and as it passes.
+
+Source: Anthropic's API reference; anthropic-sdk-python 2.12's types; recordings. A stream ends
+with message_stop; pings and an error event may come at any time.
+
+Rule: same dialect on both sides needs `SPEC` alone; whatever translates is in `CODEC`.
+"""
+
+from gateway.dialects.anthropic_messages.codec import CODEC
+from gateway.dialects.anthropic_messages.request_out import (
+    VERTEX_VERSION,
+    dump_vertex_request,
+    place_version,
+)
+from gateway.dialects.anthropic_messages.watch import (
+    SPEC,
+    VENDOR,
+    MessagesWatch,
+    dump_error,
+    parse_usage,
+)
+
+__all__ = [
+    "CODEC",
+    "SPEC",
+    "VENDOR",
+    "VERTEX_VERSION",
+    "MessagesWatch",
+    "dump_error",
+    "dump_vertex_request",
+    "parse_usage",
+    "place_version",
+]
