@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.dialects.hub import PartAdded, Tool, ToolCall, ToolKind
-from gateway.dialects.hub.carry import build_id, put_in_id
+from gateway.dialects.hub.carry import put_in_id
 from gateway.dialects.openai_responses.outlet import Outlet, build_frame
 from gateway.dialects.openai_responses.tools_in import TOOL_SEARCH
 from gateway.dialects.spec import load_object
@@ -58,11 +58,16 @@ class OpenCall:
             self._outlet.say_delta(self._frame[0], text, self._frame[1])
 
     def learn(self, more: PartAdded) -> None:
-        """Take in what comes late: a signature, the id, the name."""
+        """Take in what comes late: a signature, the id, the name.
+
+        What is said of an item stays so, SDKs hold on to it: after that it is too late.
+        """
+        if self._added:
+            return
         self._call_id = more.id or self._call_id
         self._signature = more.signature or self._signature
         self._name = more.name or self._name
-        if self._name and not self._added:
+        if self._name:
             self._add()
 
     def end(self) -> None:
@@ -96,8 +101,7 @@ class OpenCall:
         self._search = self._tool is not None and self._tool.raw.get("type") == TOOL_SEARCH
         prefix = "tsc_" if self._search else "ctc_" if self._custom else "fc_"
         self.place, self.id = self._outlet.open_item(prefix, self._part.item_id)
-        if not self._call_id:
-            self._call_id = build_id("call_", self._outlet.asked.request_id, self.place)
+        self._call_id = self._outlet.find_call_id(self._call_id, self.place)
         self._outlet.add_item(self.place, self._build(""))
         kind = "custom_tool_call_input" if self._custom else "function_call_arguments"
         where = {"item_id": self.id, "output_index": self.place}
