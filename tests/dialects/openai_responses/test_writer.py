@@ -230,10 +230,26 @@ def test_a_function_call_of_a_custom_tool_becomes_a_custom_call() -> None:
     assert (item["type"], item["input"]) == ("custom_tool_call", patch)
 
 
-def test_broken_arguments_of_a_custom_tool_are_its_input() -> None:
+def test_broken_arguments_of_a_custom_tool_are_its_input_up_to_where_they_break() -> None:
     asked = ask(tools=[{"type": "custom", "name": "apply_patch"}])
     answer = build_answer(ToolCall("call_1", "apply_patch", '{"input": "half'))
-    assert find_client().dump_answer(answer, asked)["output"][0]["input"] == '{"input": "half'
+    assert find_client().dump_answer(answer, asked)["output"][0]["input"] == "half"
+
+
+def test_a_custom_call_shows_its_input_as_it_is_written() -> None:
+    asked = ask(tools=[{"type": "custom", "name": "apply_patch"}])
+    pieces = ['{"inp', 'ut": "*** Be', "gin\\", 'nx"}']
+    events = write(
+        asked,
+        [
+            PartBegun(0, 0, ToolCall("c", "apply_patch", "")),
+            *(PartDelta(0, 0, piece) for piece in pieces),
+            PartEnded(0, 0),
+            Ended(),
+        ],
+    )
+    deltas = [one["delta"] for one in events if one["type"].endswith("input.delta")]
+    assert deltas == ["*** Be", "gin", "\nx"]
 
 
 def test_a_call_of_a_tool_in_a_namespace_says_the_namespace() -> None:
