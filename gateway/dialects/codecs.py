@@ -12,6 +12,10 @@ from typing import Final
 
 from gateway.dialects import (
     anthropic_messages,
+    bedrock,
+    cohere,
+    gemini,
+    ollama,
     openai_chat,
     openai_embeddings,
     openai_responses,
@@ -23,8 +27,12 @@ _ROWS: Final[tuple[Codec, ...]] = (
     openai_chat.CHAT_CODEC,
     openai_chat.COMPLETIONS_CODEC,
     openai_embeddings.CODEC,
+    gemini.CODEC,
     openai_responses.CODEC,
     anthropic_messages.CODEC,
+    bedrock.CODEC,
+    cohere.CODEC,
+    ollama.CODEC,
 )
 
 CODECS: Final[Mapping[Dialect, Codec]] = MappingProxyType({row.name: row for row in _ROWS})

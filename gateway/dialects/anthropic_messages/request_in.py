@@ -18,11 +18,13 @@ from gateway.dialects.hub import (
     ChatRequest,
     Family,
     Message,
+    Opaque,
     OutputFormat,
     OutputKind,
     Part,
     ReasoningConfig,
     Role,
+    Text,
     Tool,
     ToolChoice,
     ToolKind,
@@ -100,7 +102,21 @@ def parse_request(body: _Object, endpoint: str, stream: bool) -> ChatRequest:
 def _parse_system(body: _Object) -> Iterator[Message]:
     system = body.get("system")
     if system:
-        yield Message(Role.SYSTEM, parse_content(system, "system"), at="system")
+        parts = tuple(map(_mark_billing, parse_content(system, "system")))
+        yield Message(Role.SYSTEM, parts, at="system")
+
+
+# Claude Code writes it in front of its system prompt (seen from 2.1.36 on). It is told to nobody
+# but Anthropic, who takes it out: it changes with each request, and no other vendor's cache would
+# know a prompt again that begins with it.
+_BILLING: Final = "x-anthropic-billing-header:"
+
+
+def _mark_billing(part: Part) -> Part:
+    if not isinstance(part, Text) or not part.text.startswith(_BILLING) or "\n" in part.text:
+        return part
+    block = {"type": "text", "text": part.text}
+    return Opaque(Family.ANTHROPIC, "billing_header", block, part.at)
 
 
 def _parse_messages(body: _Object) -> Iterator[Message]:

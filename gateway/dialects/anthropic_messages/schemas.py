@@ -81,6 +81,8 @@ def fit_schema(schema: _Object) -> tuple[dict[str, Any], bool]:
             fitted[name] = value
     if _is_object(schema):
         fitted["additionalProperties"] = False
+        if schema.get("additionalProperties") is True or "properties" not in schema:
+            told["additionalProperties"] = True
     if told:
         fitted["description"] = _tell(fitted.get("description"), told)
     return fitted, is_told or bool(told)

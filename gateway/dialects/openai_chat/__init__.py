@@ -1,7 +1,7 @@
 """OpenAI Chat Completions and the older Completions: watched, read and written.
 
-    request_in, messages_in   a client's body -> hub      request_out, messages_out   hub -> provider
-    answer_in, reader         a provider's -> hub         answer_out, writer          hub -> client
+    client -> hub      request_in, messages_in      hub -> provider    request_out, messages_out
+    provider -> hub    answer_in, reader            hub -> client      answer_out, writer
 
 Rule: what compatible servers do otherwise is data (`Quirks`) on the way out, and read without
 asking whose it is on the way in.

@@ -18,6 +18,7 @@ from gateway.dialects.hub import (
     Counted,
     Ended,
     Event,
+    Finish,
     Message,
     PartBegun,
     PartDelta,
@@ -36,7 +37,8 @@ from gateway.errors import LockgateError
 
 Json = dict[str, Any]
 
-_REFUSED: Final = ("suffix", "echo", "best_of", "logprobs")
+# What only a model that continues a text can do, and the value that asks for nothing.
+_REFUSED: Final = {"suffix": "", "echo": False, "best_of": 1, "logprobs": None}
 
 
 def parse_request(body: Mapping[str, Any], model: str, stream: bool) -> ChatRequest:
@@ -45,8 +47,8 @@ def parse_request(body: Mapping[str, Any], model: str, stream: bool) -> ChatRequ
     Raises:
         MalformedRequestError: a field is not what it has to be, or continues a text.
     """
-    for name in _REFUSED:
-        if body.get(name) not in (None, False) and not (name == "best_of" and body[name] == 1):
+    for name, nothing in _REFUSED.items():
+        if body.get(name) is not None and body[name] != nothing:
             refuse(name, "left out: the endpoint's model answers, it does not continue a text")
     prompt = body.get("prompt")
     if isinstance(prompt, list):
@@ -69,13 +71,18 @@ def dump_answer(answer: ChatAnswer, asked: Asked) -> Json:
             "index": choice.index,
             "text": "".join(part.text for part in choice.parts if isinstance(part, Text | Refusal)),
             "logprobs": None,
-            "finish_reason": dump_finish(choice.finish),
+            "finish_reason": _dump_finish(choice.finish),
         }
         for choice in answer.choices
     ]
     head = _build_head(Begun(answer.id, answer.model, answer.created_s), asked)
     counts = {} if answer.usage is None else {"usage": dump_usage(answer.usage)}
     return head | {"choices": choices} | counts
+
+
+def _dump_finish(finish: Finish | None) -> str:
+    """Return why an answer ends: this format knows no calls of tools."""
+    return "stop" if finish is Finish.TOOL_CALLS else dump_finish(finish)
 
 
 def _build_head(event: Begun, asked: Asked) -> Json:
@@ -115,7 +122,7 @@ class CompletionsWriter:
                 self._shown.add((event.choice, event.number))
                 return self._dump(event.choice, event.part.text) if event.part.text else b""
         elif isinstance(event, ChoiceEnded):
-            return self._dump(event.choice, "", dump_finish(event.finish))
+            return self._dump(event.choice, "", _dump_finish(event.finish))
         elif isinstance(event, Counted):
             self._usage = event.usage
         elif isinstance(event, Begun):
@@ -126,7 +133,8 @@ class CompletionsWriter:
 
     def _dump(self, choice: int, text: str, reason: str | None = None) -> bytes:
         value = {"index": choice, "text": text, "logprobs": None, "finish_reason": reason}
-        return dump_line(self._head | {"choices": [value]})
+        counts = {"usage": None} if self._asked.request.include_usage else {}
+        return dump_line(self._head | {"choices": [value]} | counts)
 
     def _dump_end(self) -> bytes:
         counts = b""

@@ -1,0 +1,99 @@
+"""What the matrix asks for, in the words of no vendor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.dialects.hub import Feature
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+# A PNG of one pixel.
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkAAIAAAoAAv/lxKUAAAAASUVORK5CYII="
+)
+MARK = "marker-one"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of history; `calls` and `results` are (id, tool, text) each."""
+
+    role: str
+    text: str = ""
+    calls: tuple[tuple[str, str, str], ...] = ()
+    results: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request. `features`: what its target may lack."""
+
+    turns: tuple[Turn, ...] = (Turn("user", f"say {MARK}"),)
+    system: str | None = None
+    image: bool = False
+    tools: tuple[str, ...] = ()
+    forced: str | None = None
+    serial: bool = False
+    schema: bool = False
+    reasoning: bool = False
+    stop: str | None = None
+    max_tokens: int | None = None
+    fault: str | None = None
+    features: frozenset[Feature] = frozenset()
+
+
+_LONG = " ".join(f"say marker-{number}" for number in range(40))
+_CALLS = (("call_1", "get_weather", '{"city":"Rome"}'), ("call_2", "get_time", '{"city":"Rome"}'))
+_RESULTS = (("call_1", "get_weather", "sunny-17"), ("call_2", "get_time", "noon-12"))
+_HISTORY = (
+    Turn("user", "weather and time in Rome?"),
+    Turn("assistant", calls=_CALLS),
+    Turn("tool", results=_RESULTS),
+)
+_BOTH = ("get_weather", "get_time")
+
+ASKS: dict[str, Ask] = {
+    "text": Ask(),
+    "system": Ask(system="You are marker-two."),
+    "multi-turn": Ask(turns=(Turn("user", "hello"), Turn("assistant", "hi"), *Ask().turns)),
+    "tool": Ask(tools=_BOTH[:1], features=frozenset({Feature.TOOLS})),
+    "parallel tools": Ask(tools=_BOTH, features=frozenset({Feature.TOOLS})),
+    "tool result": Ask(turns=_HISTORY, tools=_BOTH, features=frozenset({Feature.TOOLS})),
+    "forced tool": Ask(
+        tools=_BOTH, forced="get_time", features=frozenset({Feature.TOOL_CHOICE_NAMED})
+    ),
+    "image": Ask(image=True, features=frozenset({Feature.IMAGE})),
+    "structured": Ask(schema=True, features=frozenset({Feature.JSON_SCHEMA})),
+    "reasoning": Ask(reasoning=True, max_tokens=4000, features=frozenset({Feature.REASONING})),
+    "stop sequence": Ask(stop="heard", features=frozenset({Feature.STOP})),
+    "length": Ask(turns=(Turn("user", _LONG),), max_tokens=16),
+    "refusal": Ask(turns=(Turn("user", "please-refuse"),)),
+    "error 400": Ask(fault="status=400"),
+    "error 401": Ask(fault="status=401"),
+    "error 404": Ask(fault="status=404"),
+    "error 429": Ask(fault="status=429"),
+    "error 500": Ask(fault="status=500"),
+    "error 529": Ask(fault="status=529"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a client has got: `finish` is stop, length, tool_calls or filtered."""
+
+    status: int
+    text: str = ""
+    calls: tuple[tuple[str, Any], ...] = ()
+    finish: str = ""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    thoughts: str = ""
+    refused: bool = False
+    error: dict[str, Any] | None = None
+    dropped: str = ""

@@ -1,0 +1,127 @@
+"""A whole gateway with an endpoint for each provider format, all behind one strict simulator."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from gateway.entities import Dialect
+from gateway.routing import HealthEvent, HealthTable
+from gateway.secret import Secret
+from gateway.server import start_server
+from gateway.settings import Address, Settings, parse_origin_pattern
+from gateway.simulator import RunningSimulator, start_simulator
+
+KEY = "sim-key-0123456789-of-the-provider"
+TOKEN = "admin-token-of-the-tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One endpoint: `{sim}` in its settings is the simulator's URL."""
+
+    name: str
+    dialect: Dialect
+    provider: str
+    model: str
+    config: dict[str, str]
+    secret: dict[str, str] = field(default_factory=lambda: {"api_key": KEY})
+
+
+UPSTREAMS = (
+    Upstream("openai", Dialect.OPENAI_CHAT, "openai", "gpt-4o", {"api_base": "{sim}/v1"}),
+    Upstream(
+        "responses",
+        Dialect.OPENAI_RESPONSES,
+        "openai",
+        "gpt-5",
+        {"api_base": "{sim}/v1", "api": "responses"},
+    ),
+    Upstream(
+        "anthropic",
+        Dialect.ANTHROPIC_MESSAGES,
+        "anthropic",
+        "claude-sonnet-4-6",
+        {"api_base": "{sim}"},
+    ),
+    Upstream("gemini", Dialect.GEMINI, "gemini", "gemini-3-flash-preview", {"api_base": "{sim}"}),
+    Upstream(
+        "bedrock",
+        Dialect.BEDROCK_CONVERSE,
+        "bedrock",
+        "anthropic.claude-sonnet-4-5-20250929-v1:0",
+        {"api_base": "{sim}", "region": "us-east-1"},
+    ),
+    Upstream("cohere", Dialect.COHERE_CHAT, "cohere", "command-a-03-2025", {"api_base": "{sim}"}),
+    Upstream("ollama", Dialect.OLLAMA_CHAT, "ollama", "qwen3:8b", {"api_base": "{sim}"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A running gateway: an endpoint for each of `UPSTREAMS`, under its name."""
+
+    url: str
+    key: str
+    sim: RunningSimulator
+    healths: HealthTable
+
+    def forget_failures(self) -> None:
+        """Let every target be asked again, as if it had been mended."""
+        for health in self.healths.list_blocked(0):
+            self.healths.hear(HealthEvent(health.key, "clear"), 0)
+
+
+@asynccontextmanager
+async def open_world(data: Path) -> AsyncIterator[World]:
+    """Start a simulator and a gateway in front of it, set up by the gateway's own REST."""
+    async with await start_simulator(key=KEY, name="sim") as sim:
+        settings = Settings(
+            data=data,
+            listen=Address("127.0.0.1", 0),
+            admin_token=Secret(TOKEN),
+            allowed_private_origins=(parse_origin_pattern(sim.url),),
+        )
+        server = await start_server(settings)
+        try:
+            key = await _set_up(server.admin_url, sim.url)
+            yield World(server.url, key, sim, server.gateway.healths)
+        finally:
+            await server.stop()
+
+
+async def _set_up(url: str, sim: str) -> str:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with aiohttp.ClientSession(f"{url}/api/v1/", headers=headers) as session:
+
+        async def create(path: str, body: dict[str, Any]) -> dict[str, Any]:
+            async with session.post(path, json=body) as response:
+                made: dict[str, Any] = await response.json()
+                assert response.status == 201, made
+                return made
+
+        for upstream in UPSTREAMS:
+            config = {name: value.format(sim=sim) for name, value in upstream.config.items()}
+            secret = {
+                "secret_name": upstream.name,
+                "provider": upstream.provider,
+                "secret_value": upstream.secret,
+                "auth_config": config,
+            }
+            made = await create("secrets", secret)
+            model = {
+                "name": upstream.name,
+                "provider": upstream.provider,
+                "model_name": upstream.model,
+                "secret_id": made["secret_id"],
+            }
+            made = await create("model-definitions", model)
+            mapping = {"model_definition_id": made["model_definition_id"]}
+            await create("endpoints", {"name": upstream.name, "model_mappings": [mapping]})
+        made = await create("api-keys", {"name": "app"})
+        return str(made["value"])
