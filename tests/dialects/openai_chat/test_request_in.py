@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from gateway.dialects.hub import (
     CacheMark,
     ChatRequest,
+    Destination,
     Document,
     Family,
     Image,
+    Losses,
     Media,
     Opaque,
     Reasoning,
@@ -24,8 +26,14 @@ from gateway.dialects.hub import (
 )
 from gateway.dialects.openai_chat.completions import parse_request as parse_completions
 from gateway.dialects.openai_chat.request_in import parse_request
-from gateway.errors import MalformedRequestError
+from gateway.dialects.openai_chat.request_out import LOSSES, dump_request
+from gateway.dialects.spec import dump_json
+from gateway.entities import Quirks, ToolIds
+from gateway.errors import MalformedRequestError, NotExpressibleError
 
+OWN = Quirks(developer_role=True)
+MISTRAL = Quirks(tool_ids=ToolIds.NINE, text_only_content=True, reasoning_request="")
+OPENROUTER = Quirks(reasoning_request="reasoning")
 HI = {"role": "user", "content": "Hi"}
 CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 
@@ -247,25 +255,28 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=4,
 )
-NAMES = st.sampled_from(
+NAMES_TEXT = (
     "role content type text image_url url file input_audio tool_calls id function name arguments"
     " custom reasoning_details reasoning thinking images audio refusal tool_call_id cache_control"
-    " format data signature summary index extra_content google".split()
+    " format data signature summary index extra_content google"
 )
-WORDS = st.sampled_from(
+NAMES = st.sampled_from(NAMES_TEXT.split())
+WORDS_TEXT = (
     "user assistant tool system function custom text image_url file thinking refusal"
-    " reasoning.text reasoning.summary reasoning.encrypted data:image/png;base64,AA".split()
+    " reasoning.text reasoning.summary reasoning.encrypted data:image/png;base64,AA"
 )
+WORDS = st.sampled_from(WORDS_TEXT.split())
 NESTED = st.recursive(
     JSON | WORDS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5),
     max_leaves=12,
 )
-FIELDS = st.sampled_from(
+FIELDS_TEXT = (
     "messages prompt stream stream_options tools functions tool_choice function_call stop n"
     " response_format reasoning_effort reasoning thinking logit_bias metadata modalities audio"
-    " temperature max_tokens user logprobs prediction".split()
+    " temperature max_tokens user logprobs prediction"
 )
+FIELDS = st.sampled_from(FIELDS_TEXT.split())
 
 
 @given(st.dictionaries(FIELDS, NESTED, max_size=5), st.lists(NESTED, max_size=3))
@@ -274,7 +285,12 @@ def test_anything_is_a_request_or_refused(body: dict[str, Any], messages: list[A
         for parse_one in (parse_request, parse_completions):
             try:
                 request = parse_one(one, "chat", False)
-            except MalformedRequestError as error:
-                assert error.field
-            else:
-                assert request.messages
+            except MalformedRequestError:
+                continue
+            assert request.messages
+            for quirks in (Quirks(), OWN, MISTRAL, OPENROUTER):
+                try:
+                    body = dump_request(request, Destination("o3", quirks), Losses("x", LOSSES))
+                except NotExpressibleError:
+                    continue
+                assert dump_json(body)
