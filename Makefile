@@ -1,7 +1,7 @@
 # Lockgate. `make help` lists what there is; each target does its own set-up.
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint types imports fmt bench bench-quick bench-peers \
-	soak soak-quick faults lock clean
+	soak soak-quick faults dialects agents .agents lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 PYTEST_ARGS ?= -n auto
+AGENTS := tests/agents
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,15 +54,36 @@ soak-quick: $(VENV)/.dev ## the same for 3 minutes
 faults: $(VENV)/.dev ## every fault of a provider in every form of answer, against what is promised
 	$(BIN)/python -m bench.faults --json .bench/faults.json
 
+dialects: $(VENV)/.dev ## the matrix: each client's format on each provider's, plain and streamed
+	$(BIN)/python -m tests.translation.matrix
+
+agents: $(VENV)/.dev .agents ## Claude Code, Codex, opencode, gemini-cli, llm and the Node SDKs on other vendors' models
+	$(BIN)/python -m pytest tests/agents $(PYTEST_ARGS)
+
+# Needs node and npm. Nothing of it runs while it is installed (--ignore-scripts).
+.agents: $(AGENTS)/node/node_modules/.done $(AGENTS)/.llm/.done
+
+$(AGENTS)/node/node_modules/.done: $(AGENTS)/node/package-lock.json
+	cd $(AGENTS)/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(AGENTS)/.llm/.done: $(AGENTS)/requirements.lock | $(VENV)/bin/python
+	$(PYTHON) -m venv $(AGENTS)/.llm
+	$(AGENTS)/.llm/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
 lock: ## renew requirements*.lock (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --upgrade pyproject.toml --group build -o requirements.lock
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header \
 		--python-version 3.11 --upgrade pyproject.toml --group dev -c requirements.lock \
 		-o requirements-dev.lock
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header \
+		--python-version 3.11 --upgrade $(AGENTS)/requirements.in -o $(AGENTS)/requirements.lock
+	cd $(AGENTS)/node && npm update --save --package-lock-only --omit-lockfile-registry-resolved
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(AGENTS)/.llm $(AGENTS)/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Lockgate needs Python 3.11 or newer; none was found on PATH." >&2; exit 1; }

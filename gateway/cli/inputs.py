@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,10 @@ import orjson
 
 from gateway.cli.options import read_secret_file
 from gateway.cli.refusal import Refused
+from gateway.providers import PROVIDERS
 from gateway.secret import Secret
+
+_API_KEY = "api_key"
 
 
 def parse_pairs(texts: Iterable[str], option: str) -> dict[str, str]:
@@ -55,7 +58,8 @@ def read_secret_value(
 ) -> dict[str, Secret]:
     """Read a credential's fields from a file, from stdin, or from hidden prompts.
 
-    A file or stdin holds the value of the one field, or a JSON object of several.
+    A file or stdin holds the value of the one field, or a JSON object of several. Without fields
+    nothing is read: the machine has the credential, or there is none.
 
     Raises:
         Refused: nothing to read from, or not what was announced.
@@ -66,12 +70,33 @@ def read_secret_value(
         return _split_fields(fields, read_secret_file(file, "value"))
     if from_stdin:
         return _split_fields(fields, read_stdin())
-    if not sys.stdin.isatty():
+    if fields and not sys.stdin.isatty():
         raise Refused("no value: give --value-file or --value-stdin, or run this on a terminal")
     return {
         field: Secret(click.prompt(f"Value of {field}", hide_input=True, err=True))
         for field in fields
     }
+
+
+def choose_fields(
+    given: Sequence[str],
+    provider: str | None,
+    settings: Mapping[str, Any] | None,
+    *,
+    has_text: bool,
+) -> tuple[str, ...]:
+    """Return the fields whose values are to be read: those given, else what is required.
+
+    Where nothing is, and there is a text to read (`has_text`), it is the one that is optional.
+    """
+    row = PROVIDERS.get(provider or "")
+    if given or row is None:
+        return tuple(given) or (_API_KEY,)
+    fields, _ = row.list_fields(row.get_mode(settings))
+    required = tuple(field.name for field in fields if field.required)
+    if required or not has_text:
+        return required
+    return tuple(field.name for field in fields[:1]) or (_API_KEY,)
 
 
 def read_stdin() -> str:

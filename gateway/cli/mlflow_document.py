@@ -132,16 +132,20 @@ def _build_secret(
     _check(_NAME, secret.name, "its name")
     if provider is None:
         raise NotMapped("it is of no provider, or used for several")
-    name, settings, rest = map_settings(provider, secret.auth_config)
-    if value is None or set(value) != {_FIELD}:
-        found = "no fields" if not value else f"the fields {', '.join(sorted(value))}"
-        raise NotMapped(f"its value has {found}, {name} here has {_FIELD}")
-    for setting in rest:
+    mapped = map_settings(provider, secret.auth_config)
+    fields = value or {}
+    if set(fields) != set(mapped.fields):
+        found = f"the fields {', '.join(sorted(fields))}" if fields else "no fields"
+        wanted = ", ".join(mapped.fields) or "none"
+        raise NotMapped(f"its value has {found}, {mapped.provider} takes {wanted}")
+    for setting in mapped.rest:
         draft.leave("setting", f"{secret.name}: {setting}", "Lockgate has no such setting")
-    entry: dict[str, Any] = {"secret_name": secret.name, "provider": name}
-    if settings is not None:
-        entry["auth_config"] = settings
-    return entry | {"secret_value": {name: {"value": part} for name, part in value.items()}}
+    entry: dict[str, Any] = {"secret_name": secret.name, "provider": mapped.provider}
+    if mapped.settings is not None:
+        entry["auth_config"] = mapped.settings
+    return entry | {
+        "secret_value": {mapped.fields[name]: {"value": part} for name, part in fields.items()}
+    }
 
 
 def _build_model(

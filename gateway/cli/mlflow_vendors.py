@@ -1,6 +1,7 @@
-"""What MLflow's providers are called here, and where they live.
+"""What MLflow's providers are called here, how they authenticate, and where they live.
 
-Source: MLflow 3.17, `mlflow/gateway/config.py` and `mlflow/gateway/providers/`.
+Source: MLflow 3.17, `mlflow/gateway/config.py`, `mlflow/utils/providers.py` and
+`mlflow/gateway/providers/`.
 
 Rule: a credential goes to no other place than MLflow sent it to.
 """
@@ -8,12 +9,20 @@ Rule: a credential goes to no other place than MLflow sent it to.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from gateway.errors import InvalidValueError
-from gateway.manifest.vendors import BASES, COMPATIBLE
+from gateway.manifest.vendors import KEYED
 from gateway.providers import check_auth_config
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """A way of authentication: its name here (None: the default), its fields as theirs -> ours."""
+
+    name: str | None = None
+    fields: Mapping[str, str] = field(default_factory=lambda: {"api_key": "api_key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,70 +34,132 @@ class Vendor:
         api_base: where it lives, where that has to be said.
         takes_base: MLflow sends to the secret's own `api_base`; else it does not look at it.
         base_end: what a base ends with there and not here: it is put behind it here.
+        modes: ways of authentication, by MLflow's name.
+        settings: those that mean the same here: theirs -> ours.
+        base_added: what is put behind a base that does not end with it.
     """
 
     provider: str
     api_base: str | None = None
     takes_base: bool = True
     base_end: str = ""
+    modes: Mapping[str, Mode] = field(default_factory=lambda: {"api_key": Mode()})
+    settings: Mapping[str, str] = field(default_factory=dict)
+    base_added: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What a credential of MLflow's becomes.
+
+    Attributes:
+        provider: its name here.
+        settings: the credential's.
+        rest: names of settings that are left out.
+        fields: of the value: theirs -> ours.
+    """
+
+    provider: str
+    settings: dict[str, Any] | None
+    rest: list[str]
+    fields: Mapping[str, str]
+
+
+_OPENAI_SETTINGS: Final = {"organization": "organization", "project": "project"}
+_KEYS: Final = {
+    "aws_access_key_id": "access_key_id",
+    "aws_secret_access_key": "secret_access_key",
+}
 VENDORS: Final[Mapping[str, Vendor]] = {
-    "openai": Vendor("openai"),
+    **{name: Vendor(provider) for name, provider in KEYED.items()},
+    "openai": Vendor("openai", settings=_OPENAI_SETTINGS),
     "anthropic": Vendor("anthropic", base_end="/v1"),
     "gemini": Vendor("gemini", takes_base=False),
-    "mistral": Vendor(COMPATIBLE, BASES["mistral"], takes_base=False),
-    "togetherai": Vendor(COMPATIBLE, BASES["together_ai"]),
-    "together_ai": Vendor(COMPATIBLE, BASES["together_ai"]),
-    "groq": Vendor(COMPATIBLE, BASES["groq"]),
-    "deepseek": Vendor(COMPATIBLE, BASES["deepseek"]),
-    "xai": Vendor(COMPATIBLE, BASES["xai"]),
-    "openrouter": Vendor(COMPATIBLE, BASES["openrouter"]),
-    "perplexity": Vendor(COMPATIBLE, BASES["perplexity"]),
-    "fireworks_ai": Vendor(COMPATIBLE, BASES["fireworks_ai"]),
-    "cerebras": Vendor(COMPATIBLE, BASES["cerebras"]),
-    "nvidia_nim": Vendor(COMPATIBLE, BASES["nvidia_nim"]),
+    "mistral": Vendor("mistral", takes_base=False),
+    "togetherai": Vendor("together"),
+    "cohere": Vendor("cohere", takes_base=False),
     # MLflow's own default of it: on MLflow's machine, which need not be this one.
-    "ollama": Vendor(COMPATIBLE, "http://localhost:11434/v1"),
+    "ollama": Vendor("ollama", "http://localhost:11434/v1"),
+    "azure": Vendor("azure", settings={"api_version": "api_version"}),
+    "bedrock": Vendor(
+        "bedrock",
+        takes_base=False,
+        modes={
+            "api_key": Mode(),
+            "access_keys": Mode("access_keys", _KEYS),
+            "default_chain": Mode("default_chain", {}),
+        },
+        settings={"aws_region_name": "region"},
+    ),
+    "vertex_ai": Vendor(
+        "vertex",
+        takes_base=False,
+        modes={
+            "service_account_json": Mode(None, {"vertex_credentials": "service_account"}),
+            "default_chain": Mode("default_chain", {}),
+        },
+        settings={"vertex_project": "project", "vertex_location": "location"},
+    ),
+    "databricks": Vendor(
+        "databricks", modes={"pat_token": Mode()}, base_added="/serving-endpoints"
+    ),
 }
-_KEPT: Final = ("organization", "project")  # settings that mean the same here
 _AZURE_TYPES: Final = ("azure", "azuread")
+# Settings of MLflow's that say with whose rights to act: without them it is another identity.
+_ROLES: Final = ("aws_role_name", "aws_session_name")
 
 
 class NotMapped(Exception):  # noqa: N818  an answer, not a failure
     """There is nothing here that this could become; the text says why."""
 
 
-def map_settings(
-    provider: str, auth_config: Mapping[str, Any]
-) -> tuple[str, dict[str, Any] | None, list[str]]:
-    """Return the provider's name here, the credential's settings, and which are left out.
+def map_settings(provider: str, auth_config: Mapping[str, Any]) -> Mapped:
+    """Return what a credential becomes here.
 
     Raises:
         NotMapped: no such provider here, or it is reached in another way.
     """
-    vendor = VENDORS.get(provider.lower())
+    name = provider.lower()
+    if name == "openai" and auth_config.get("api_type") in _AZURE_TYPES:
+        raise NotMapped("it is of openai with api_type azure: store it with the provider azure")
+    vendor = VENDORS.get(name)
     if vendor is None:
         raise NotMapped(f"Lockgate has no provider {provider!r}")
-    mode = auth_config.get("auth_mode") or "api_key"
-    if mode != "api_key":
-        raise NotMapped(f"Lockgate has no auth_mode {mode!r} of {provider}")
-    if auth_config.get("api_type") in _AZURE_TYPES:
-        raise NotMapped("Lockgate has no Azure OpenAI (api_type azure)")
-    given = {key: value for key, value in auth_config.items() if key != "auth_mode"}
-    settings: dict[str, Any] = {}
+    mode = _find_mode(vendor, provider, auth_config)
+    given = {
+        key: value for key, value in auth_config.items() if key != "auth_mode" and value is not None
+    }
+    if any(given.get(role) for role in _ROLES):
+        raise NotMapped("Lockgate takes on no other role of AWS (aws_role_name)")
+    settings: dict[str, Any] = {} if mode.name is None else {"auth_mode": mode.name}
+    base = _find_base(vendor, given)
+    if base is not None:
+        settings["api_base"] = base
+    for theirs, ours in vendor.settings.items():
+        if given.get(theirs):
+            settings[ours] = given.pop(theirs)
+    try:
+        check_auth_config(vendor.provider, settings)
+    except InvalidValueError as error:
+        raise NotMapped(f"{error.field} {error.detail}") from None
+    return Mapped(vendor.provider, settings or None, sorted(given), mode.fields)
+
+
+def _find_mode(vendor: Vendor, provider: str, auth_config: Mapping[str, Any]) -> Mode:
+    given = auth_config.get("auth_mode") or next(iter(vendor.modes))
+    mode = vendor.modes.get(str(given))
+    if mode is None:
+        raise NotMapped(f"Lockgate has no auth_mode {given!r} of {provider}")
+    return mode
+
+
+def _find_base(vendor: Vendor, given: dict[str, Any]) -> str | None:
+    """Take the base URL out of the settings, as it has to be here."""
     base = given.pop("api_base", None) if vendor.takes_base else None
     if base and not str(base).rstrip("/").endswith(vendor.base_end):
         raise NotMapped(
             f"its api_base does not end with {vendor.base_end}, which is put behind it here"
         )
-    if base or vendor.api_base:
-        settings["api_base"] = base or vendor.api_base
-    for name in _KEPT if vendor.provider in ("openai", COMPATIBLE) else ():
-        if given.get(name):
-            settings[name] = given.pop(name)
-    try:
-        check_auth_config(vendor.provider, settings)
-    except InvalidValueError as error:
-        raise NotMapped(f"{error.field} {error.detail}") from None
-    return vendor.provider, settings or None, sorted(key for key in given if given[key] is not None)
+    if base and not str(base).rstrip("/").endswith(vendor.base_added):
+        base = str(base).rstrip("/") + vendor.base_added
+    return base or vendor.api_base

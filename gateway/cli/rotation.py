@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from gateway.cli.client import Api
-from gateway.cli.inputs import read_secret_value
+from gateway.cli.inputs import choose_fields, read_secret_value
 from gateway.cli.moments import Moment, Span
 from gateway.cli.options import (
     confirm,
@@ -22,7 +22,7 @@ from gateway.cli.options import (
     with_yes,
 )
 from gateway.cli.output import dump_time
-from gateway.cli.resource import find_id, print_change, tell_change
+from gateway.cli.resource import find_id, get_entity, print_change, tell_change
 from gateway.cli.resources import SECRETS
 
 
@@ -60,8 +60,10 @@ def rotate(
     body: dict[str, Any] = {"expires_at": expires}
     if grace is not None:
         body["grace_ms"] = grace
-    secret_id = find_id(api, SECRETS, reference)
-    body["secret_value"] = read_secret_value(fields or ("api_key",), value_file, value_stdin)
+    known = get_entity(api, SECRETS, reference).body
+    secret_id, has_text = known["secret_id"], value_file is not None or value_stdin
+    wanted = choose_fields(fields, known["provider"], known["auth_config"], has_text=has_text)
+    body["secret_value"] = read_secret_value(wanted, value_file, value_stdin)
     path = f"{SECRETS.path}/{secret_id}/rotate"
     answer = api.call("POST", path, body=body, if_match=if_match)
     print_change(SECRETS, answer, f"rotated, {_tell_grace(answer.body)}", output)

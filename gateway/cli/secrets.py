@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from gateway.cli.client import Api
-from gateway.cli.inputs import parse_pairs, read_secret_value
+from gateway.cli.inputs import choose_fields, parse_pairs, read_secret_value
 from gateway.cli.moments import Moment
 from gateway.cli.options import with_api, with_if_match, with_limit, with_output, with_value
 from gateway.cli.output import print_rows
@@ -22,6 +22,7 @@ from gateway.cli.resources import SECRETS
 from gateway.cli.rotation import end_grace, rotate
 from gateway.cli.trial import test
 from gateway.cli.users import add_users
+from gateway.secret import Secret
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -97,7 +98,7 @@ def create(
         "provider": provider,
         "auth_config": auth_config or None,
         "expires_at": expires,
-        "secret_value": read_secret_value(fields or ("api_key",), value_file, value_stdin),
+        "secret_value": _read_value(fields, provider, auth_config, value_file, value_stdin),
     }
     print_change(SECRETS, api.call("POST", SECRETS.path, body=body), "created", output)
 
@@ -144,11 +145,26 @@ def update(
     if changed or unset:
         body["auth_config"] = _merge(current.body.get("auth_config"), changed, unset)
     if new_value or fields or value_file is not None or value_stdin:
-        body["secret_value"] = read_secret_value(fields or ("api_key",), value_file, value_stdin)
+        merged = {**current.body, **body}
+        body["secret_value"] = _read_value(
+            fields, merged.get("provider"), merged.get("auth_config"), value_file, value_stdin
+        )
     if expires is not None or never_expires:
         body["expires_at"] = expires
     answer = patch_entity(api, SECRETS, current.body["secret_id"], body, if_match or current.etag)
     print_change(SECRETS, answer, "updated", output)
+
+
+def _read_value(
+    given: tuple[str, ...],
+    provider: str | None,
+    settings: Mapping[str, Any] | None,
+    file: Path | None,
+    from_stdin: bool,
+) -> dict[str, Secret]:
+    has_text = file is not None or from_stdin
+    fields = choose_fields(given, provider, settings, has_text=has_text)
+    return read_secret_value(fields, file, from_stdin)
 
 
 def _parse_config(texts: tuple[str, ...]) -> dict[str, str]:

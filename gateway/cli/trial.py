@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from gateway.cli.client import Api
-from gateway.cli.inputs import read_secret_value
+from gateway.cli.inputs import choose_fields, parse_pairs, read_secret_value
 from gateway.cli.options import with_api, with_output, with_value
 from gateway.cli.output import print_json, print_line
 from gateway.cli.refusal import Refused
@@ -25,6 +25,13 @@ _WORKS = "works"
 @click.argument("reference", metavar="[NAME]", required=False)
 @click.option("--provider", help="Whose API is asked, where the secret has none of its own.")
 @click.option("--api-base", metavar="URL", help="Base URL of a value that is not stored.")
+@click.option(
+    "--set",
+    "config",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Setting of a value that is not stored (region=..., auth_mode=...); repeatable.",
+)
 @with_value
 @with_output
 @with_api
@@ -33,6 +40,7 @@ def test(
     reference: str | None,
     provider: str | None,
     api_base: str | None,
+    config: tuple[str, ...],
     fields: tuple[str, ...],
     value_file: Path | None,
     value_stdin: bool,
@@ -45,7 +53,7 @@ def test(
     """
     is_given = bool(fields) or value_file is not None or value_stdin
     if reference is not None:
-        if is_given or api_base is not None:
+        if is_given or config or api_base is not None:
             raise click.UsageError("a stored value is tried by NAME, another one without")
         path = f"{SECRETS.path}/{find_id(api, SECRETS, reference)}/test"
         body: dict[str, Any] = {"provider": provider}
@@ -53,10 +61,13 @@ def test(
         raise click.UsageError("give NAME, or --provider for a value that is not stored")
     else:
         path = f"{SECRETS.path}/test"
+        settings = parse_pairs(config, "--set") | ({"api_base": api_base} if api_base else {})
+        has_text = value_file is not None or value_stdin
+        wanted = choose_fields(fields, provider, settings, has_text=has_text)
         body = {
             "provider": provider,
-            "auth_config": {"api_base": api_base} if api_base else None,
-            "secret_value": read_secret_value(fields or ("api_key",), value_file, value_stdin),
+            "auth_config": settings or None,
+            "secret_value": read_secret_value(wanted, value_file, value_stdin),
         }
     _tell(api.call("POST", path, body=body).body, output)
 

@@ -18,7 +18,13 @@ from gateway.dialects import (
 from gateway.dialects.codecs import CODECS
 from gateway.dialects.estimate import estimate_tokens, estimate_usage
 from gateway.dialects.models import ModelEntry, dump_model, dump_models
-from gateway.dialects.request import cut_model, parse_body, parse_head, replace_named_model
+from gateway.dialects.request import (
+    cut_model,
+    parse_body,
+    parse_head,
+    parse_values,
+    replace_named_model,
+)
 from gateway.dialects.spec import (
     DialectSpec,
     RequestHead,
@@ -61,5 +67,6 @@ __all__ = [
     "estimate_usage",
     "parse_body",
     "parse_head",
+    "parse_values",
     "replace_named_model",
 ]

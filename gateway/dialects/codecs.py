@@ -10,22 +10,29 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from gateway.dialects import openai_chat, openai_embeddings
-from gateway.dialects.anthropic_messages.codec import CODEC as ANTHROPIC_MESSAGES
-from gateway.dialects.bedrock.codec import CODEC as BEDROCK_CONVERSE
+from gateway.dialects import (
+    anthropic_messages,
+    bedrock,
+    cohere,
+    gemini,
+    ollama,
+    openai_chat,
+    openai_embeddings,
+    openai_responses,
+)
 from gateway.dialects.hub import Codec
-from gateway.dialects.ollama.codec import CODEC as OLLAMA_CHAT
-from gateway.dialects.openai_responses.codec import CODEC as OPENAI_RESPONSES
 from gateway.entities import Dialect
 
 _ROWS: Final[tuple[Codec, ...]] = (
     openai_chat.CHAT_CODEC,
     openai_chat.COMPLETIONS_CODEC,
     openai_embeddings.CODEC,
-    ANTHROPIC_MESSAGES,
-    BEDROCK_CONVERSE,
-    OLLAMA_CHAT,
-    OPENAI_RESPONSES,
+    gemini.CODEC,
+    openai_responses.CODEC,
+    anthropic_messages.CODEC,
+    bedrock.CODEC,
+    cohere.CODEC,
+    ollama.CODEC,
 )
 
 CODECS: Final[Mapping[Dialect, Codec]] = MappingProxyType({row.name: row for row in _ROWS})

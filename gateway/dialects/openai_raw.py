@@ -25,4 +25,5 @@ SPEC: Final = DialectSpec(
     count_output=lambda _: 0,
     end_required=False,
     is_json=False,
+    is_framed=False,
 )

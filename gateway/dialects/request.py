@@ -31,6 +31,8 @@ _KEY_AND_COLON_ALONE: Final = b'"model":'
 _KEPT_NAMES: Final = 4096  # of endpoints, as clients send them
 _COUNTED_BYTES: Final = 16 << 10
 _COPIED_BYTES: Final = 64 << 10  # up to here a copy costs less than a second write
+_SEARCHED_BYTES: Final = 1 << 20  # a search takes some milliseconds; longer bodies are images
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")  # 2**63 has nineteen digits
 _KEY = re.compile(rb'"model"\s*:\s*')
 _ESCAPED_KEY = re.compile(
     rb'"(?:m|\\u006[dD])(?:o|\\u006[fF])(?:d|\\u0064)(?:e|\\u0065)(?:l|\\u006[cC])"\s*:\s*'
@@ -83,6 +85,18 @@ def parse_body(raw: bytes) -> dict[str, Any]:
     ) and _is_too_deep(body):
         raise MalformedRequestError(f"the body is nested deeper than {MAX_DEPTH}")
     return body
+
+
+def parse_values(raw: bytes) -> dict[str, Any]:
+    """Parse a body, found valid already, whose values are to be written out again.
+
+    Numbers of more than 64 bits keep all of their digits, unless the body is a very long one.
+    """
+    if len(raw) <= _SEARCHED_BYTES and _LONG_NUMBER.search(raw):
+        body = _parse_leniently(raw)
+        if isinstance(body, dict):
+            return body
+    return parse_body(raw)
 
 
 def cut_model(raw: bytes, name: str) -> list[bytes | memoryview]:

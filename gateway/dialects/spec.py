@@ -126,7 +126,8 @@ class DialectSpec:
     the bytes of its text, for an estimate then. `find_error` reads the error that a whole
     answer is although its status says 200, None where it is none: it costs a search of the
     first KiB. `end_required`: a stream that ends without its end marker was cut. `is_json`: a
-    whole answer that is no JSON is none.
+    whole answer that is no JSON is none. `is_framed`: a stream has events; else it may be sound,
+    into which nothing of ours can be put.
     """
 
     name: Dialect
@@ -138,6 +139,7 @@ class DialectSpec:
     count_output: Callable[[bytes], int]
     end_required: bool
     is_json: bool = True
+    is_framed: bool = True
 
 
 FailureFinder = Callable[[Mapping[str, Any], bytes], StreamFailure | None]

@@ -91,16 +91,22 @@ class UpstreamRedirectError(UpstreamError):
 
 
 class UpstreamReportedError(UpstreamError):
-    """The provider reported an error inside of an answer that began with 200.
+    """The provider reported an error inside of an answer that began with 200, or in other words.
 
-    The one class whose status is the instance's: the true status that the report stands for.
+    The one class whose status is the instance's: the true status that the report stands for. So
+    is its code where the provider speaks another dialect than the client: the class of failures
+    (docs/failures.md).
     """
 
     code = "upstream_error"
 
-    def __init__(self, detail: str, *, status: int, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, detail: str, *, status: int, code: str = "", retry_after_s: float | None = None
+    ) -> None:
         super().__init__(detail, retry_after_s=retry_after_s)
         self.status = status  # type: ignore[misc]  # shadows the class's 502 on purpose
+        if code:
+            self.code = code  # type: ignore[misc]
 
 
 class CredentialRejectedError(UpstreamError):

@@ -105,18 +105,22 @@ class Draft:
         wanted: str,
         provider: str,
         auth_config: Mapping[str, str],
-        variable: str | None,
+        fields: Mapping[str, Mapping[str, str] | None],
     ) -> str:
         """Add a secret unless there is the same; return its name.
 
-        `variable` holds its key; None is one that is named after the secret.
+        `fields` says where each field of its value is; None is a variable that is named after the
+        secret.
         """
         for name in self._candidates(wanted):
-            reference = {"env": variable or name_variable(name, "api_key")}
             secret: dict[str, Any] = {"secret_name": name, "provider": provider}
             if auth_config:
                 secret["auth_config"] = dict(auth_config)
-            secret["secret_value"] = {"api_key": reference}
+            if fields:
+                secret["secret_value"] = {
+                    field: dict(reference or {"env": name_variable(name, field)})
+                    for field, reference in fields.items()
+                }
             if self._secrets.setdefault(name, secret) == secret:
                 break
         return name

@@ -22,6 +22,7 @@ from gateway.manifest.shapes import (
     Whole,
 )
 from gateway.providers import PROVIDERS
+from gateway.providers.table import merge_fields
 from gateway.settings import MANAGED_SECTIONS, SPECS
 from gateway.yaml_nodes import Fault, Node
 
@@ -50,8 +51,7 @@ _LIMIT_MS: Final = Nullable(Whole(1, _DAY_MS))
 
 
 def _union(part: str, shape: Any) -> dict[str, Shape]:
-    rows = (field for row in PROVIDERS.values() for field in getattr(row, part))
-    return {field.name: shape(field.help) for field in rows}
+    return {name: shape(field.help) for name, field in merge_fields(part).items()}
 
 
 _SECRET: Final = Fields(

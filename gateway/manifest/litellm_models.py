@@ -5,23 +5,16 @@ Rule: a credential in clear becomes a reference to a variable; it is never repea
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
 from gateway.errors import InvalidValueError
 from gateway.manifest.draft import Draft
-from gateway.manifest.litellm_vendors import VENDORS, Vendor, split_model
-from gateway.manifest.references import name_variable
-from gateway.manifest.vendors import COMPATIBLE
-from gateway.providers.origin import parse_base_url
+from gateway.manifest.litellm_secrets import Place, Reader, add_secret, read_text
+from gateway.manifest.litellm_vendors import VENDORS, split_model
 from gateway.yaml_nodes import Node
 
-_ENVIRON: Final = "os.environ/"
-_OPENAI_HOST: Final = "api.openai.com"
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _USED: Final = frozenset(
     [
         "model",
@@ -60,18 +53,9 @@ class Deployment:
         return float(value)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """What reading one deployment needs."""
-
-    draft: Draft
-    environ: Mapping[str, str]
-    credentials: Mapping[str, Node]
-
-
 def add_models(draft: Draft, root: Node, environ: Mapping[str, str]) -> None:
     """Add secrets, model definitions and endpoints of a configuration's models."""
-    reader = _Reader(draft, environ, _index_credentials(draft, root))
+    reader = Reader(draft, environ, _index_credentials(draft, root))
     groups: dict[str, list[Deployment]] = {}
     for index, entry in enumerate(draft.list_items(root.get("model_list"), "model_list")):
         path = f"model_list[{index}]"
@@ -113,14 +97,14 @@ def _index_credentials(draft: Draft, root: Node) -> dict[str, Node]:
     return found
 
 
-def _add_deployment(reader: _Reader, group: str, params: Node, path: str) -> Deployment:
-    model = _read_text(params, "model")
+def _add_deployment(reader: Reader, group: str, params: Node, path: str) -> Deployment:
+    model = read_text(params, "model")
     if model is None:
         raise InvalidValueError("litellm_params names no model")
     if "*" in model or "*" in group:
         raise InvalidValueError("a wildcard; an endpoint names one model, write one for each")
     credential = _find_credential(reader, params)
-    custom = _read_text(params, "custom_llm_provider") or _read_text(
+    custom = read_text(params, "custom_llm_provider") or read_text(
         credential, "credential_info", "custom_llm_provider"
     )
     prefix, model_name = split_model(model, custom)
@@ -133,98 +117,31 @@ def _add_deployment(reader: _Reader, group: str, params: Node, path: str) -> Dep
         )
     if not model_name:
         raise InvalidValueError("litellm_params.model names no model")
-    secret = _add_secret(reader, vendor, prefix or "", params, credential, path)
+    values = credential.get("credential_values") or Node({}, params.line)
+    place = Place(prefix or "", params, values, path)
+    secret = add_secret(reader, vendor, place, read_text(credential, "credential_name"))
+    for begin in vendor.dropped:
+        model_name = model_name.removeprefix(begin)
     definition = reader.draft.add_definition(secret[0], model_name, secret[1])
     deployment = Deployment(definition, params, path, 0)
     deployment.order = int(deployment.find_number("order") or 0)
     for name, node in params.fields.items():
         if name in _NUMBERS and deployment.find_number(name) is None:
             reader.draft.note(node, f"{path}.{name}", "is not mapped: it is no number of 0 or more")
-        elif name not in _USED:
+        elif name not in _USED and name not in vendor.parameters:
             reason = _INSTEAD.get(name, "is not mapped: a body passes as the application sends it")
             reader.draft.note(node, f"{path}.{name}", reason)
     return deployment
 
 
-def _find_credential(reader: _Reader, params: Node) -> Node:
-    name = _read_text(params, "litellm_credential_name")
+def _find_credential(reader: Reader, params: Node) -> Node:
+    name = read_text(params, "litellm_credential_name")
     if name is None:
         return Node({}, params.line)
     found = reader.credentials.get(name)
     if found is None:
         raise InvalidValueError("its litellm_credential_name is not in credential_list")
     return found
-
-
-def _add_secret(
-    reader: _Reader, vendor: Vendor, prefix: str, params: Node, credential: Node, path: str
-) -> tuple[str, str]:
-    values = credential.get("credential_values") or Node({}, params.line)
-    base = _read_public(reader, "api_base", params, values) or _read_public(
-        reader, "base_url", params, values
-    )
-    provider, auth_config = _choose_provider(vendor, base)
-    organization = _read_public(reader, "organization", params, values)
-    if organization:
-        auth_config["organization"] = organization
-    key = params.get("api_key") or values.get("api_key")
-    variable = _find_variable(key, vendor)
-    wanted = _read_text(credential, "credential_name") or _name_secret(variable, prefix, base)
-    name = reader.draft.add_secret(wanted, provider, auth_config, variable)
-    if key is not None and variable is None:
-        reader.draft.note(
-            key,
-            f"{path}.api_key",
-            "stands in clear and is not taken over: put it into the variable "
-            f"{name_variable(name, 'api_key')}",
-        )
-    return provider, name
-
-
-def _choose_provider(vendor: Vendor, base: str | None) -> tuple[str, dict[str, str]]:
-    if base is None:
-        if vendor.provider == COMPATIBLE and vendor.base is None:
-            raise InvalidValueError("it needs an api_base")
-        return vendor.provider, {"api_base": vendor.base} if vendor.base else {}
-    if vendor.suffix and not base.rstrip("/").endswith(vendor.suffix):
-        parts = urlsplit(base)
-        base = f"{parts.scheme}://{parts.netloc}{vendor.suffix}"
-    try:
-        base = parse_base_url(base).url
-    except InvalidValueError:
-        raise InvalidValueError("its api_base is no base URL") from None
-    provider = vendor.provider
-    if provider == "openai" and urlsplit(base).hostname != _OPENAI_HOST:
-        provider = COMPATIBLE
-    return provider, {"api_base": base}
-
-
-def _read_public(reader: _Reader, name: str, *nodes: Node) -> str | None:
-    text = next((found for node in nodes if (found := _read_text(node, name))), None)
-    if text is None or not text.startswith(_ENVIRON):
-        return text
-    variable = text.removeprefix(_ENVIRON)
-    value = reader.environ.get(variable)
-    if not value:
-        raise InvalidValueError(
-            f"its {name} is in the variable {variable[:64]}, which is not set here; "
-            "set it and import again"
-        )
-    return value
-
-
-def _find_variable(key: Node | None, vendor: Vendor) -> str | None:
-    if key is None:
-        return vendor.variable  # where LiteLLM looks then
-    text = (key.text or "").removeprefix(_ENVIRON)
-    is_reference = (key.text or "").startswith(_ENVIRON) and _VARIABLE.fullmatch(text)
-    return text if is_reference and not text.startswith("LOCKGATE_") else None
-
-
-def _name_secret(variable: str | None, prefix: str, base: str | None) -> str:
-    if variable is not None:
-        return variable.lower().removesuffix("_key").removesuffix("_api").replace("_", "-")
-    return (urlsplit(base).hostname if base else None) or prefix
 
 
 def _take_timeout(draft: Draft, deployment: Deployment, group: str) -> None:
@@ -271,8 +188,3 @@ def _note_rest(draft: Draft, entry: Node, path: str) -> None:
     for name, node in entry.fields.items():
         if name not in ("model_name", "litellm_params"):
             draft.note(node, f"{path}.{name}", "has no counterpart")
-
-
-def _read_text(node: Node, *names: str) -> str | None:
-    found: Any = node.get(*names)
-    return None if found is None else found.text or None

@@ -16,7 +16,7 @@ from typing import Final
 from gateway.errors import InvalidValueError
 from gateway.manifest.draft import Draft
 from gateway.manifest.references import name_variable
-from gateway.manifest.vendors import BASES, COMPATIBLE
+from gateway.manifest.vendors import COMPATIBLE
 from gateway.providers.origin import parse_base_url
 from gateway.yaml_nodes import Fault, Node, build_error
 
@@ -29,23 +29,21 @@ class _Provider:
 
     provider: str
     key: str
-    base: str | None = None
     base_key: str | None = None
-    suffix: str = ""
 
 
 _PROVIDERS: Final[Mapping[str, _Provider]] = MappingProxyType(
     {
-        "openai": _Provider("openai", "openai_api_key", None, "openai_api_base"),
-        "anthropic": _Provider("anthropic", "anthropic_api_key", None, "anthropic_api_base"),
+        "openai": _Provider("openai", "openai_api_key", "openai_api_base"),
+        "anthropic": _Provider("anthropic", "anthropic_api_key", "anthropic_api_base"),
         "gemini": _Provider("gemini", "gemini_api_key"),
-        "mistral": _Provider(COMPATIBLE, "mistral_api_key", BASES["mistral"]),
-        "togetherai": _Provider(COMPATIBLE, "togetherai_api_key", BASES["together_ai"]),
+        "cohere": _Provider("cohere", "cohere_api_key"),
+        "mistral": _Provider("mistral", "mistral_api_key"),
+        "togetherai": _Provider("together", "togetherai_api_key"),
     }
 )
-_AZURE: Final = _Provider(
-    COMPATIBLE, "openai_api_key", None, "openai_api_base", suffix="/openai/v1"
-)
+_AZURE: Final = _Provider("azure", "openai_api_key", "openai_api_base")
+_ENTRA_TYPE: Final = "azuread"
 _AZURE_TYPES: Final = ("azure", "azuread")
 _USED: Final = frozenset(
     ["openai_organization", "openai_api_type", "openai_deployment_name", "openai_api_version"]
@@ -102,14 +100,20 @@ def _add_definition(draft: Draft, entry: Node, path: str) -> str:
     if model_name is None:
         raise InvalidValueError("it names no model")
     provider, auth_config = _choose_base(row, config)
+    version = _read(config, "openai_api_version")
+    if row is _AZURE and version is not None:
+        auth_config["api_version"] = version
     organization = _read(config, "openai_organization")
-    if organization is not None:
+    if organization is not None and row is not _AZURE:
         auth_config["organization"] = organization
+    if row is _AZURE and _ENTRA_TYPE in (provider_name, _read(config, "openai_api_type")):
+        reason = "its key was a token of Entra ID: give the resource's key, or use auth_mode entra"
+        draft.note(entry, f"{path}.model.provider", reason)
     secret_name = _add_secret(draft, row, provider, auth_config, config, f"{path}.model.config")
     for field, node in config.fields.items():
         if field not in (row.key, row.base_key) and field not in _USED:
             draft.note(node, f"{path}.model.config.{field}", _NONE)
-        elif field == "openai_api_version":
+        elif field == "openai_api_version" and row is not _AZURE:
             reason = "is not mapped: the API that is called has no such parameter"
             draft.note(node, f"{path}.model.config.{field}", reason)
     return draft.add_definition(provider, model_name, secret_name)
@@ -129,12 +133,9 @@ def _choose_base(row: _Provider, config: Node) -> tuple[str, dict[str, str]]:
     if base is None:
         if row is _AZURE:
             raise InvalidValueError("it has no openai_api_base")
-        return row.provider, {"api_base": row.base} if row.base else {}
+        return row.provider, {}
     if base.startswith("$"):
         raise InvalidValueError("its base URL is in a variable; write the URL into the file")
-    base = base.rstrip("/")
-    if row.suffix and not base.endswith(row.suffix):
-        base += row.suffix
     try:
         base = parse_base_url(base).url
     except InvalidValueError:
@@ -161,7 +162,8 @@ def _add_secret(
         if variable
         else row.key.removesuffix("_api_key")
     )
-    name = draft.add_secret(wanted, provider, auth_config, variable)
+    fields = {"api_key": {"env": variable} if variable else None}
+    name = draft.add_secret(wanted, provider, auth_config, fields)
     if variable is None:
         draft.note(
             key,

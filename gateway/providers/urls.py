@@ -12,10 +12,16 @@ from urllib.parse import quote
 from gateway.entities import Dialect
 from gateway.errors import DialectMismatchError, InvalidValueError
 from gateway.providers.origin import parse_base_url
-from gateway.providers.table import PROVIDERS, Provider
+from gateway.providers.provider import Layout, Provider
+from gateway.providers.table import PROVIDERS
 
-# Collections a Gemini model name may already begin with (AI API reference, "models").
-_GEMINI_COLLECTIONS: Final = ("models", "tunedModels")
+# What a base may end with already that a vendor's path begins with: people paste
+# https://api.anthropic.com/v1, and https://NAME.openai.azure.com/openai/v1.
+_VERSIONS: Final = ("/openai/v1", "/openai", "/v1", "/v1beta", "/v2")
+# Places of Google Cloud that are no region have hosts of their own.
+_GLOBAL: Final = "https://aiplatform.googleapis.com"
+_MULTI_REGION: Final = "https://aiplatform.{location}.rep.googleapis.com"
+_MULTI_REGIONS: Final = frozenset({"us", "eu"})
 
 
 def base_url(provider: str | None, auth_config: Mapping[str, Any] | None) -> str | None:
@@ -24,15 +30,44 @@ def base_url(provider: str | None, auth_config: Mapping[str, Any] | None) -> str
     None where neither is known.
 
     Raises:
-        InvalidValueError: `api_base` is no base URL; the field is ``auth_config.api_base``.
+        InvalidValueError: `api_base` is no base URL; the field is ``auth_config.api_base``. Or a
+            setting that is part of the vendor's host is missing or has no place in one.
     """
-    given = (auth_config or {}).get("api_base")
+    config = auth_config or {}
+    given = config.get("api_base")
     if given is not None:
         if not isinstance(given, str):
             raise InvalidValueError("must be a string", field="auth_config.api_base")
         return parse_base_url(given).url
     row = PROVIDERS.get(provider or "")
-    return None if row is None else row.base_url
+    if row is None or row.base_url is None or "{" not in row.base_url:
+        return None if row is None else row.base_url
+    return _fill(row, config)
+
+
+def _fill(row: Provider, config: Mapping[str, Any]) -> str:
+    """Put settings into a base URL. They are checked here too: stored ones may be older."""
+    template = row.base_url or ""
+    for field in row.config_fields:
+        sign = f"{{{field.name}}}"
+        if sign not in template:
+            continue
+        value = config.get(field.name) or field.default
+        if not isinstance(value, str) or not field.matches(value):
+            raise InvalidValueError(
+                "is required" if value is None else "is not of the form that it must have",
+                field=f"auth_config.{field.name}",
+            )
+        if row.layout is Layout.VERTEX:
+            template = _choose_google(template, value)
+        template = template.replace(sign, value)
+    return template
+
+
+def _choose_google(template: str, location: str) -> str:
+    if location == "global":
+        return _GLOBAL
+    return _MULTI_REGION if location in _MULTI_REGIONS else template
 
 
 def allowed_origin(provider: str | None, auth_config: Mapping[str, Any] | None) -> str:
@@ -56,28 +91,30 @@ def upstream_url(provider: Provider, base: str, dialect: Dialect, suffix: str) -
     """
     if dialect not in provider.dialects:
         raise DialectMismatchError(f"{provider.name} does not speak {dialect.value}")
-    return _join(base, suffix)
+    if base == provider.base_url:
+        base = dict(provider.other_bases).get(dialect, base)
+    return join_path(base, dict(provider.prefixes).get(dialect, "") + suffix)
 
 
-def trial_url(provider: Provider, base: str) -> str:
+def trial_url(provider: Provider, base: str, auth_config: Mapping[str, Any] | None) -> str:
     """Return where a GET tells whether a credential works: the provider's list of models."""
-    return _join(base, provider.trial_path)
+    version = (auth_config or {}).get("api_version")
+    if provider.layout is Layout.AZURE and version:  # resources of before the v1 API
+        return join_path(base, f"/openai/models?api-version={version}")
+    return join_path(base, provider.trial_path)
 
 
-def _join(base: str, suffix: str) -> str:
+def join_path(base: str, suffix: str) -> str:
+    """Join a base URL and a path, without saying an API version twice."""
     base = base.rstrip("/")
-    version = suffix[: suffix.find("/", 1)]
-    if version in ("/v1", "/v1beta") and base.endswith(version):
-        return base + suffix[len(version) :]
+    if suffix.startswith("/api/"):  # Ollama's own paths stand beside its /v1
+        return base.removesuffix("/v1") + suffix
+    for version in _VERSIONS:
+        if suffix.startswith(f"{version}/") and base.endswith(version):
+            return base + suffix[len(version) :]
     return base + suffix
 
 
-def gemini_suffix(version: str, model: str, action: str) -> str:
-    """Return the path of a Gemini call, the model's name percent-encoded.
-
-    ``models/x`` and ``tunedModels/x`` keep their collection; a bare name is of ``models``.
-    """
-    collection, slash, name = model.partition("/")
-    if not slash or collection not in _GEMINI_COLLECTIONS:
-        collection, name = "models", model
-    return f"/{version}/{collection}/{quote(name, safe='')}:{action}"
+def quote_model(model: str, safe: str = "") -> str:
+    """Return a model's name as one segment of a path."""
+    return quote(model, safe=safe)

@@ -14,6 +14,7 @@ import logging
 from typing import Final
 
 from gateway.dialects import StreamWatch
+from gateway.dialects.hub.progress import Progress
 from gateway.entities import SecretId
 from gateway.errors import (
     ClientGoneError,
@@ -25,6 +26,7 @@ from gateway.errors import (
     UpstreamStaleError,
 )
 from gateway.proxy.answer import build_buffered
+from gateway.proxy.authorization import authorize
 from gateway.proxy.booking import Attempt, book
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.deadline import now_s
@@ -33,7 +35,10 @@ from gateway.proxy.failure import Failure, fail_answer, fail_reported, fail_unre
 from gateway.proxy.outgoing import build_request
 from gateway.proxy.parts import ProxyParts
 from gateway.proxy.stream import Relay, is_stream
-from gateway.proxy.upstream import UpstreamAnswer, Upstreams
+from gateway.proxy.translated import take_whole
+from gateway.proxy.translation import outgoing
+from gateway.proxy.translation.relay import TranslatedRelay
+from gateway.proxy.upstream import Request, UpstreamAnswer, Upstreams
 from gateway.proxy.verdict import judge_whole
 from gateway.routing.health import Blame
 from gateway.routing.retry import OK, blame_error, classify_answer
@@ -134,8 +139,10 @@ class Caller:
 
     def _begin(self, exchange: Exchange, job: Job, wiring: Wiring, *, is_retry: bool) -> Attempt:
         exchange.attempts += 1
-        show(exchange, wiring)
         run = Attempt(exchange, job, wiring, self._parts.clock.now_ms(), now_s(), is_retry)
+        if job.translation is not None:
+            run.course = job.translation.find_course(wiring)
+        show(exchange, wiring, run.course)
         wiring.health.in_flight += 1  # last: from here on `_settle` gives it back
         return run
 
@@ -143,9 +150,12 @@ class Caller:
         outcome: Attempt | Failure | None = None
         try:
             run.wiring.check_origin()
-            request = build_request(run.exchange, run.job, run.wiring)
+            request = _build_request(run)
             asked_s = now_s()
             try:
+                if run.wiring.authorization is not None:
+                    until = run.job.limits.first_byte(asked_s)
+                    request = await authorize(request, run.wiring.authorization, until)
                 answer = run.answer = await self._upstreams.send(
                     request, run.job.limits, fresh=fresh
                 )
@@ -154,7 +164,7 @@ class Caller:
                 run.exchange.waited_s += came_s - asked_s
             run.status = answer.status
             run.first_byte_s = came_s - run.began_s
-            if run.job.stream and answer.status < _FIRST_REDIRECT and is_stream(run.job, answer):
+            if run.job.stream and answer.status < _FIRST_REDIRECT and _is_stream(run, answer):
                 outcome = await self._hold(run, answer)
             else:
                 outcome = await self._buffer(run, answer)
@@ -164,7 +174,7 @@ class Caller:
         except LockgateError as error:
             run.error_code, run.blame = error.code, blame_error(error)
             run.is_stale = isinstance(error, UpstreamStaleError)
-            outcome = Failure(run.wiring, error.next_target, error)
+            outcome = Failure(run.wiring, error.next_target, error, course=run.course)
         except BaseException:  # also one that is closed with the event loop
             run.error_code = InternalError.code  # a fault of ours is no success in the ledger
             raise
@@ -173,7 +183,9 @@ class Caller:
                 self._settle(run)
         return outcome
 
-    async def _send(self, run: Attempt, relay: Relay, watch: StreamWatch) -> None:
+    async def _send(
+        self, run: Attempt, relay: Relay | TranslatedRelay, watch: StreamWatch | Progress
+    ) -> None:
         if not run.wiring.health.is_clear:
             # A stream may take minutes: it has begun well.
             run.wiring.health.recover(now_s(), run.began_s)
@@ -197,6 +209,8 @@ class Caller:
         elif run.is_refusal:
             health.refuse(at_s, run.began_s)
         elif not run.is_stale:  # else a probe goes on over a fresh connection
+            if run.wiring.authorization is not None and run.is_credential_refused:
+                run.wiring.authorization.doubt()
             self._blame(run, run.error_code, at_s)
         book(run, self._parts)
 
@@ -226,16 +240,19 @@ class Caller:
             decision = classify_answer(run.wiring.target.provider, answer.status, body)
             if decision is not OK:
                 return fail_answer(run, answer, body, decision, self._parts.clock.now_ms())
-        failure = judge_whole(run, answer, body)
+        if run.course is not None:
+            failure = take_whole(run, run.course, answer, body)
+        else:
+            failure = judge_whole(run, answer, body)
         if failure is not None:
             return fail_reported(run, answer, failure, self._parts.clock.now_ms())
-        run.buffered = build_buffered(answer, body, run.wiring, run.started_at)
+        if run.course is None:
+            run.buffered = build_buffered(answer, body, run.wiring, run.started_at)
         return run
 
     async def _hold(self, run: Attempt, answer: UpstreamAnswer) -> Attempt | Failure:
         run.streamed = True
-        watch = run.exchange.spec.watch()
-        relay = Relay(run.exchange, run.wiring, answer, watch)
+        relay, watch = _build_relay(run, answer)
         asked_s = now_s()
         try:
             await relay.hold()
@@ -249,3 +266,24 @@ class Caller:
             return fail_reported(run, answer, watch.failure, self._parts.clock.now_ms())
         run.relay, run.watch = relay, watch
         return run
+
+
+def _build_request(run: Attempt) -> Request:
+    if run.course is None:
+        return build_request(run.exchange, run.job, run.wiring)
+    return outgoing.build_request(run.exchange, run.wiring, run.course)
+
+
+def _build_relay(
+    run: Attempt, answer: UpstreamAnswer
+) -> tuple[Relay | TranslatedRelay, StreamWatch | Progress]:
+    """Return what relays a stream, and what looks at it."""
+    if run.course is None:
+        watch = run.exchange.spec.watch()
+        return Relay(run.exchange, run.wiring, answer, watch), watch
+    relay = TranslatedRelay(run.exchange, run.job, run.wiring, run.course, answer)
+    return relay, relay.progress
+
+
+def _is_stream(run: Attempt, answer: UpstreamAnswer) -> bool:
+    return is_stream(run.job, answer, is_translated=run.course is not None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from gateway.entities import Dialect
+from gateway.entities import Dialect, Purpose
 from gateway.errors import (
     DialectMismatchError,
     LockgateError,
@@ -17,15 +17,18 @@ from gateway.errors import (
     OverloadedError,
     VaultIntegrityError,
 )
-from gateway.providers import PROVIDERS
+from gateway.providers import PROVIDERS, list_spoken
 from gateway.proxy.attempt import Caller
 from gateway.proxy.booking import Attempt
 from gateway.proxy.credentials import Wiring, Wirings
 from gateway.proxy.deadline import now_s
 from gateway.proxy.exchange import Exchange, Job
-from gateway.proxy.failure import Failure, conclude
+from gateway.proxy.failure import Failure, conclude, show
 from gateway.proxy.hedge import Hedges
 from gateway.proxy.parts import ProxyParts
+from gateway.proxy.translated import answer_estimate
+from gateway.proxy.translation import Translation
+from gateway.proxy.translation.target import find_upstream
 from gateway.proxy.upstream import Upstreams
 from gateway.routing.plan import plan
 from gateway.routing.snapshot import Target
@@ -53,7 +56,10 @@ class Attempts:
         """
         passed_over: list[Wiring] = []
         wirings = self._plan(exchange, job, passed_over)
-        wiring = next(wirings, None) or self._insist(exchange, job, passed_over)
+        first = next(wirings, None)
+        if first is None and _estimate(exchange, job):
+            return
+        wiring = first or self._insist(exchange, job, passed_over)
         tries = 0
         while True:
             outcome = await self._call(exchange, job, wiring, wirings, is_retry=tries > 0)
@@ -68,7 +74,8 @@ class Attempts:
             if following is None:
                 break
             wiring = following
-        conclude(exchange, outcome)
+        if not (outcome.next_target and _estimate(exchange, job)):
+            conclude(exchange, outcome)
 
     async def _call(
         self,
@@ -90,10 +97,15 @@ class Attempts:
         """Yield the targets in the order of their turns; note those that may not be asked now."""
         dialect, snapshot, name = exchange.spec.name, exchange.snapshot, job.route.name
         most = self._most_in_flight
+        rivals = Rivals() if job.operation.purpose is Purpose.EMBED else None
 
         def find(target: Target) -> Wiring | None:
             wiring = self._wirings.find(snapshot, name, target)
-            if wiring is None or dialect not in wiring.dialects:
+            if wiring is None or (
+                dialect not in wiring.dialects and not _translate(exchange, job, wiring)
+            ):
+                return None
+            if rivals is not None and not rivals.allow(target):
                 return None
             health = wiring.health
             # A refused one is probed seldom, and its former value has a budget of its own.
@@ -155,24 +167,83 @@ class Attempts:
 
     def _explain_no_target(self, exchange: Exchange, job: Job) -> LockgateError:
         dialect = exchange.dialect
-        names = sorted({target.provider for target in job.route.targets})
-        speaking = [
-            name for name in names if name in PROVIDERS and dialect in PROVIDERS[name].dialects
-        ]
+        refusal = None if job.translation is None else job.translation.refusal
+        if refusal is not None:
+            return refusal
+        speaking = [target for target in job.route.targets if _can_serve(exchange, job, target)]
         if not speaking:
+            names = sorted({target.provider for target in job.route.targets})
             known = sorted({word for name in names for word in _list_dialects(name)})
             return DialectMismatchError(
                 f"the endpoint {job.route.name!r} leads to {', '.join(names)}, which does not "
-                f"speak {dialect.value}; call it by a route of: {', '.join(known)}",
+                f"speak {dialect.value}, nor can it be translated; call it by a route of: "
+                f"{', '.join(known)}",
                 field="model",
             )
         if any(
-            target.provider in speaking
-            and self._wirings.find(exchange.snapshot, job.route.name, target) is None
-            for target in job.route.targets
+            self._wirings.find(exchange.snapshot, job.route.name, target) is None
+            for target in speaking
         ):
             return VaultIntegrityError("no target's credential opens")
         return NoTargetError("every target of the endpoint is out of service")
+
+
+class Rivals:
+    """Keeps the vectors of one endpoint comparable: those of two models never are.
+
+    The first target whose turn comes says which model it is, even if it cannot be asked now.
+    """
+
+    __slots__ = ("_model",)
+
+    def __init__(self) -> None:
+        self._model = ""
+
+    def allow(self, target: Target) -> bool:
+        """Tell whether a target may be asked after those before it.
+
+        One vendor's name of a model is another one's with a path before it:
+        ``openai/text-embedding-3-small``.
+        """
+        model = target.upstream_model.rpartition("/")[2].lower()
+        self._model = self._model or model
+        return model == self._model
+
+
+def _translate(exchange: Exchange, job: Job, wiring: Wiring) -> bool:
+    """Tell whether a target that does not speak the client's dialect can be asked in another.
+
+    Raises:
+        MalformedRequestError: the request is none of its dialect.
+    """
+    if job.is_raw:
+        return False
+    if job.translation is None:
+        job.translation = Translation(
+            job.operation, job.route.name, exchange.head.query, bytes(job.body), stream=job.stream
+        )
+    return job.translation.find_course(wiring) is not None
+
+
+def _can_serve(exchange: Exchange, job: Job, target: Target) -> bool:
+    """Tell whether a target can be asked at all, if its credential opens."""
+    row = PROVIDERS.get(target.provider)
+    if row is None:
+        return False
+    model, settings = target.upstream_model, exchange.snapshot.sealed[target.secret_id].auth_config
+    if exchange.dialect in list_spoken(row, model, settings):
+        return True
+    return not job.is_raw and find_upstream(job.operation, row, model, settings) is not None
+
+
+def _estimate(exchange: Exchange, job: Job) -> bool:
+    """Answer with an estimate if tokens are to be counted and a target was met that cannot."""
+    estimator = None if job.translation is None else job.translation.estimator
+    if estimator is None:
+        return False
+    show(exchange, estimator, None)
+    answer_estimate(exchange, job)
+    return True
 
 
 def _may_repeat(wiring: Wiring) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from gateway.dialects import StreamWatch, Usage, estimate_usage
+from gateway.dialects.hub.progress import Progress
 from gateway.entities import UsageRow
 from gateway.errors import CredentialRejectedError
 from gateway.proxy.answer import Buffered
@@ -17,6 +18,8 @@ from gateway.proxy.exchange import Exchange, Job
 from gateway.proxy.operations import Metering
 from gateway.proxy.parts import ProxyParts
 from gateway.proxy.stream import Relay
+from gateway.proxy.translation import Course
+from gateway.proxy.translation.relay import TranslatedRelay
 from gateway.proxy.upstream import UpstreamAnswer
 from gateway.routing.health import Blame
 
@@ -37,6 +40,7 @@ class Attempt:
         hint_s: how long the provider wants to be left alone.
         is_refusal: the target works, and does not want this request.
         is_stale: the connection had been kept, and was closed when it was used.
+        course: how it is asked in another dialect than the client's; None: in the same one.
     """
 
     # Defaults of the class, not of each object: one is made per call, and most stay as they are.
@@ -49,12 +53,13 @@ class Attempt:
     client_gone = False
     answer: UpstreamAnswer | None = None
     buffered: Buffered | None = None
-    relay: Relay | None = None
-    watch: StreamWatch | None = None
+    relay: Relay | TranslatedRelay | None = None
+    watch: StreamWatch | Progress | None = None
     blame = Blame.NONE
     hint_s: float | None = None
     is_refusal = False
     is_stale = False
+    course: Course | None = None
 
     def __init__(
         self,
@@ -107,7 +112,7 @@ def _build_row(attempt: Attempt, usage: Usage | None, duration_s: float) -> Usag
         target.provider,
         attempt.job.key.key_id,
         exchange.dialect,
-        exchange.dialect,
+        exchange.dialect if attempt.course is None else attempt.course.dialect,
         attempt.started_at,
         attempt.status,
         attempt.error_code,

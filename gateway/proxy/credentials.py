@@ -27,13 +27,15 @@ from gateway.providers import (
     allowed_origin,
     base_url,
     credential_headers,
-    gemini_suffix,
     get_provider,
     is_origin_allowed,
+    list_spoken,
     parse_origin,
+    relay_path,
     trial_url,
     upstream_url,
 )
+from gateway.proxy.authorization import Authorization, Authorizations
 from gateway.proxy.deadline import now_s
 from gateway.proxy.headers import HeaderPlan, build_target_lines, get_plan
 from gateway.proxy.operations import Operation
@@ -53,6 +55,8 @@ _KEPT_WIRINGS: Final = 50_000  # about 2 KB each, and made anew in 50 µs
 _KEPT_STARTS: Final = 64
 _KEPT_QUERY: Final = 128  # characters; SDKs send `beta=true` and `alt=sse`
 _IDENTITY: Final = ("Accept-Encoding", "identity")  # what passes unread must not be packed
+# What a signature or a token may stand in, for whichever provider: a client's would contradict it.
+_SHOWN: Final = frozenset({"x-amz-date", "x-amz-security-token", "x-amz-content-sha256"})
 _DEFAULTS: Final = (("Content-Type", "application/json"),)
 
 
@@ -67,12 +71,13 @@ class Wiring:
         base: URL that vendor paths are joined to.
         headers: our own header lines: credential, account, coding; each with its line end.
         plan: what they do to the client's headers.
-        needles: spellings of the credential, to be struck out of answers.
+        stored_needles: spellings of what is stored, to be struck out of answers; see `needles`.
         lane: whose connections its requests use: one origin, one credential.
         model: the upstream's model name as a JSON string.
         answer_lines: the header lines of an answer that say who gave it.
         health: whether it may be asked now, and how it has answered.
-        starts: request lines with Host and `headers`, by operation and query.
+        starts: request lines with Host and `headers`, by operation, query and stream.
+        authorization: shows the credential, where that is not a line of `headers`.
         previous, grace_until: the same with the former value of a rotated credential, and the
             millisecond from which on it is not used.
     """
@@ -85,17 +90,23 @@ class Wiring:
     base: str = field(repr=False)
     headers: bytes = field(repr=False)
     plan: HeaderPlan = field(repr=False)
-    needles: tuple[bytes, ...] = field(repr=False)
+    stored_needles: tuple[bytes, ...] = field(repr=False)
     is_origin_allowed: bool
     lane: str
     model: bytes
     answer_lines: bytes
     health: TargetHealth
-    starts: dict[tuple[Operation, str], tuple[Origin, bytes]] = field(
-        repr=False, default_factory=dict
-    )
+    starts: dict[tuple[object, ...], tuple[Origin, bytes]] = field(repr=False, default_factory=dict)
     previous: Wiring | None = field(repr=False, default=None)
     grace_until: int = 0
+    authorization: Authorization | None = field(repr=False, default=None)
+
+    @property
+    def needles(self) -> tuple[bytes, ...]:
+        """Spellings of the credential, and of the token made of it, to be struck out of answers."""
+        if self.authorization is None:
+            return self.stored_needles
+        return self.stored_needles + self.authorization.needles
 
     def take_turn(self, most: int) -> bool:
         """Tell whether it may be called now: fewer than `most` calls, and no block or a probe."""
@@ -118,26 +129,40 @@ class Wiring:
         if not self.is_origin_allowed:
             raise _refuse_origin()
 
-    def get_start(self, operation: Operation, query: str) -> tuple[Origin, bytes]:
+    def get_start(
+        self, operation: Operation, query: str, *, stream: bool = False
+    ) -> tuple[Origin, bytes]:
         """Return where a call goes, and its request line with Host and our own headers.
+
+        `stream`: whether the body asks for a stream; some providers have another path for it.
 
         Raises:
             UpstreamConnectError: the URL cannot be called.
         """
-        start = self.starts.get((operation, query))
+        start = self.starts.get((operation, query, stream))
         if start is None:
-            origin, line = dump_start("POST", self._build_url(operation, query))
+            url = self._build_url(operation, query, stream=stream)
+            origin, line = dump_start(operation.method, url)
             start = (origin, line + self.headers)
-            if len(self.starts) < _KEPT_STARTS and len(query) <= _KEPT_QUERY:
-                self.starts[operation, query] = start
+            room = len(self.starts) < _KEPT_STARTS and len(query) <= _KEPT_QUERY
+            if room and operation.is_lasting:
+                self.starts[operation, query, stream] = start
         return start
 
-    def _build_url(self, operation: Operation, query: str) -> str:
-        suffix = operation.suffix
-        if operation.action is not None:
-            suffix = gemini_suffix(suffix, self.target.upstream_model, operation.action)
-        url = upstream_url(self.provider, self.base, operation.dialect, suffix)
-        return f"{url}?{query}" if query else url
+    def _build_url(self, operation: Operation, query: str, *, stream: bool) -> str:
+        path = relay_path(
+            self.provider,
+            operation.dialect,
+            operation.suffix,
+            self.target.upstream_model,
+            operation.action,
+            stream=stream,
+            auth_config=self.sealed.auth_config,
+        )
+        url = upstream_url(self.provider, self.base, operation.dialect, path)
+        if not query:
+            return url
+        return f"{url}{'&' if '?' in url else '?'}{query}"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a Wiring holds a credential: it cannot be pickled or copied")
@@ -156,8 +181,10 @@ class Wirings:
         allowed: tuple[OriginPattern, ...],
         healths: HealthTable,
         ports: Container[int] = PUBLIC_PORTS,
+        authorizations: Authorizations | None = None,
     ) -> None:
         self._configs = configs
+        self._authorizations = authorizations
         self._healths = healths
         self._allowed = allowed
         self._ports = ports
@@ -186,6 +213,7 @@ class Wirings:
             wiring = build_wiring(
                 config, self._allowed, endpoint, target, sealed, health, self._ports
             )
+            self._authorize(wiring, config)
             self._add_previous(wiring, endpoint, origin)
         except VaultIntegrityError as error:
             self._report(target, sealed.secret_name, error.reason)
@@ -208,14 +236,26 @@ class Wirings:
             if config is None:
                 return
             health = self._healths.get(build_health_key(target, graced.sealed))
-            wiring.previous = build_wiring(
+            previous = build_wiring(
                 config, self._allowed, endpoint, target, graced.sealed, health, self._ports
             )
+            self._authorize(previous, config)
+            wiring.previous = previous
             wiring.grace_until = graced.grace_until
         except VaultIntegrityError as error:
             self._report_former(sealed, error.reason)
         except InvalidValueError as error:
             self._report_former(sealed, error.detail)
+
+    def _authorize(self, wiring: Wiring, config: GatewayModelConfig) -> None:
+        """Add what shows a credential that is fetched or signed with. Raises InvalidValueError."""
+        if self._authorizations is not None:
+            wiring.authorization = self._authorizations.find(
+                wiring.provider,
+                wiring.sealed,
+                _parse_fields(config.secret_value.reveal()),
+                config.auth_config,
+            )
 
     @staticmethod
     def _report_former(sealed: SealedSecret, reason: str) -> None:
@@ -225,6 +265,8 @@ class Wirings:
 
     def _drop(self, sealed: Mapping[SecretId, SealedSecret]) -> None:
         self._reported = set()
+        if self._authorizations is not None:
+            self._authorizations.forget(sealed)
         if len(self._ready) > _KEPT_WIRINGS:  # those of mappings that are gone are not told apart
             self._ready = {}
         self._ready = {
@@ -267,11 +309,13 @@ def build_wiring(
         sealed=sealed,
         endpoint=endpoint,
         provider=provider,
-        dialects=provider.dialects,
+        dialects=list_spoken(provider, target.upstream_model, config.auth_config),
         base=base,
         headers=_dump_ours(ours),
-        plan=get_plan(frozenset(name for name, _ in ours), _DEFAULTS + provider.default_headers),
-        needles=build_needles(fields.values()),
+        plan=get_plan(
+            _SHOWN | frozenset(name for name, _ in ours), _DEFAULTS + provider.default_headers
+        ),
+        stored_needles=build_needles(_list_sent(provider, fields)),
         is_origin_allowed=is_origin_allowed(origin, allowed, ports),
         lane=f"{origin} {target.secret_id}",
         model=dump_json(config.model_name),
@@ -285,12 +329,13 @@ def build_trial(
     value: Secret,
     auth_config: Mapping[str, Any] | None,
     allowed: tuple[OriginPattern, ...],
-    ports: Container[int] = PUBLIC_PORTS,
-) -> Request:
-    """Build the request that tells whether a credential works.
+    ports: Container[int],
+    authorizations: Authorizations,
+) -> tuple[Request, Authorization | None]:
+    """Build the request that tells whether a credential works, and what it needs to show that.
 
     Raises:
-        InvalidValueError: no base URL, no API key, or it cannot be sent.
+        InvalidValueError: no base URL, a field is missing, or it cannot be sent.
         UpstreamOriginError: the address is not one that the operator allows.
         VaultIntegrityError: the value is no JSON object of strings.
     """
@@ -300,10 +345,18 @@ def build_trial(
     origin = parse_origin(base)
     if not is_origin_allowed(origin, allowed, ports):
         raise _refuse_origin()
-    ours = credential_headers(provider, _parse_fields(value.reveal()), auth_config)
-    place, start = dump_start("GET", trial_url(provider, base))
+    fields = _parse_fields(value.reveal())
+    ours = credential_headers(provider, fields, auth_config)
+    place, start = dump_start("GET", trial_url(provider, base, auth_config))
     lines = _dump_ours((*ours, *provider.default_headers, ("Accept", "application/json")))
-    return dump_request(place, f"{origin} trial", "GET", (start, lines), ())
+    request = dump_request(place, f"{origin} trial", "GET", (start, lines), ())
+    return request, authorizations.build(provider, fields, auth_config or {})
+
+
+def _list_sent(provider: Provider, fields: Mapping[str, str]) -> list[str]:
+    """Return what of a credential could come back: a key file is never sent anywhere."""
+    files = {field.name for field in provider.secret_fields if field.multiline}
+    return [value for name, value in fields.items() if name not in files]
 
 
 def _refuse_origin() -> UpstreamOriginError:

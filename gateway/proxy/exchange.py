@@ -16,6 +16,7 @@ from gateway.proxy.deadline import Limits, now_s
 from gateway.proxy.front import ClientConnection, Head
 from gateway.proxy.headers import build_own_lines, build_target_lines
 from gateway.proxy.operations import Operation
+from gateway.proxy.translation import Translation
 from gateway.routing.snapshot import ClientKey, EndpointRoute, Snapshot
 
 # What an error may say in a header, by its name in `extra`.
@@ -93,15 +94,19 @@ class Job:
         query: raw, without the client's key.
         pieces: the body cut where its model's name stands; the target's goes in between. One
             piece passes as it is; none: the path names the model.
+        is_raw: it passes to a provider that has its very path, or nowhere.
+        translation: what is asked of targets that speak another dialect; None until one is met.
     """
 
     operation: Operation
     route: EndpointRoute
     key: ClientKey
     limits: Limits
-    body: bytes = field(repr=False)
+    body: bytes | memoryview = field(repr=False)
     pieces: list[bytes | memoryview] = field(repr=False)
     stream: bool
+    is_raw: bool = False
+    translation: Translation | None = field(repr=False, default=None)
 
 
 def open_exchange(

@@ -6,7 +6,7 @@ the target's health and for the loop over the targets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.dialects import StreamFailure
@@ -25,6 +25,9 @@ from gateway.proxy.booking import Attempt
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.scrub import scrub
+from gateway.proxy.translation import Course
+from gateway.proxy.translation.errors import build_reported, read_failure
+from gateway.proxy.translation.lines import build_lines
 from gateway.proxy.upstream import UpstreamAnswer
 from gateway.routing.health import Blame
 from gateway.routing.hints import find_hint, parse_retry_after
@@ -52,12 +55,15 @@ class Failure:
     error: LockgateError | None = None
     answer: Buffered | None = None
     retry_same: bool = False
+    course: Course | None = None
 
 
 def fail_answer(
     run: Attempt, answer: UpstreamAnswer, body: bytes, decision: Decision, now_ms: int
 ) -> Failure:
     """Judge an answer whose status is no success."""
+    if run.course is not None:
+        return fail_reported(run, answer, read_failure(run.course, answer, body), now_ms)
     next_target = _judge(run, decision, answer, body, now_ms)
     if decision.error is not None:
         delay_s = parse_retry_after(answer.headers, body, now_ms / 1000)
@@ -89,24 +95,45 @@ def fail_reported(
     decision = classify_answer(target.provider, status, failure.body)
     next_target = _judge(run, decision, answer, failure.body, now_ms)
     delay_s = parse_retry_after(answer.headers, failure.body, now_ms / 1000)
+    again = failure.status is not None and decision.retry_same
     words = scrub(failure.message.encode(errors="replace"), run.wiring.needles).decode()
     if decision.error is not None:
         error: UpstreamError = _build_error(decision, target, delay_s)
     elif failure.code == UpstreamMalformedError.code:
         error = UpstreamMalformedError(words)
+    elif run.course is not None:
+        reported = replace(failure, status=status)
+        shown = _translate(run, answer, reported, decision, delay_s)
+        return Failure(run.wiring, next_target, answer=shown, retry_same=again, course=run.course)
     else:
         words = words or "the provider reported an error"
         error = UpstreamReportedError(words, status=status, retry_after_s=delay_s)
     run.error_code = error.code
-    again = failure.status is not None and decision.retry_same
-    return Failure(run.wiring, next_target, error, retry_same=again)
+    return Failure(run.wiring, next_target, error, retry_same=again, course=run.course)
 
 
-def show(exchange: Exchange, wiring: Wiring) -> None:
-    """Note whose answer it is that the client gets."""
+def _translate(
+    run: Attempt,
+    answer: UpstreamAnswer,
+    failure: StreamFailure,
+    decision: Decision,
+    delay_s: float | None,
+) -> Buffered:
+    """Return the provider's error in the client's dialect, with what its headers say of limits."""
+    spec, needles = run.exchange.spec, run.wiring.needles
+    error = build_reported(failure, spec.vendor, decision.kind, needles, delay_s)
+    lines = build_lines(answer.head, needles, spec.vendor)
+    if delay_s is not None and "Retry-After" not in answer.headers:
+        lines += b"Retry-After: %d\r\n" % -int(-delay_s // 1)
+    return Buffered(error.status, lines, spec.dump_error(error, run.exchange.request_id))
+
+
+def show(exchange: Exchange, wiring: Wiring, course: Course | None) -> None:
+    """Note whose answer it is that the client gets, and what was left out for it."""
     exchange.model = wiring.target.model_definition_name
     exchange.provider = wiring.target.provider
-    exchange.answer_lines = wiring.answer_lines
+    lines = wiring.answer_lines
+    exchange.answer_lines = lines if course is None else lines + course.lines
 
 
 def conclude(exchange: Exchange, failure: Failure) -> None:
@@ -115,7 +142,7 @@ def conclude(exchange: Exchange, failure: Failure) -> None:
     Raises:
         LockgateError: it is our own to tell.
     """
-    show(exchange, failure.wiring)
+    show(exchange, failure.wiring, failure.course)
     if failure.answer is None:
         assert failure.error is not None, "a failure is an answer or an error"  # noqa: S101
         raise failure.error

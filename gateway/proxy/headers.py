@@ -101,16 +101,22 @@ class HeaderPlan:
     Attributes:
         replaced: names, in lower case, of headers of ours that take the place of the client's.
         defaults: headers that are added where the client sent none.
+        prefixes: what names of headers begin with, in lower case, that are none of the target's.
     """
 
     replaced: frozenset[str]
     defaults: tuple[tuple[str, str], ...]
+    prefixes: tuple[str, ...] = ()
 
 
 @lru_cache(_KEPT_PLANS)
-def get_plan(replaced: frozenset[str], defaults: tuple[tuple[str, str], ...]) -> HeaderPlan:
-    """Return the one plan of these names and defaults."""
-    return HeaderPlan(replaced, defaults)
+def get_plan(
+    replaced: frozenset[str],
+    defaults: tuple[tuple[str, str], ...],
+    prefixes: tuple[str, ...] = (),
+) -> HeaderPlan:
+    """Return the one plan of these names, defaults and prefixes."""
+    return HeaderPlan(replaced, defaults, prefixes)
 
 
 def build_request_headers(client: Iterable[tuple[str, str]], plan: HeaderPlan) -> HeaderList:
@@ -118,7 +124,7 @@ def build_request_headers(client: Iterable[tuple[str, str]], plan: HeaderPlan) -
 
     What the client's `Connection` header names is dropped as well (RFC 9110 section 7.6.1).
     """
-    dropped = plan.replaced
+    dropped, prefixes = plan.replaced, _REQUEST_DROPPED_PREFIXES + plan.prefixes
     for name, value in client:
         if name.lower() == "connection":
             dropped |= parse_connection(value)
@@ -128,7 +134,7 @@ def build_request_headers(client: Iterable[tuple[str, str]], plan: HeaderPlan) -
         # Readers of the CGI family take `X_Api_Key` for `X-Api-Key`.
         if (lower := name.lower().replace("_", "-")) not in _REQUEST_DROPPED
         and lower not in dropped
-        and not lower.startswith(_REQUEST_DROPPED_PREFIXES)
+        and not lower.startswith(prefixes)
         and _is_sendable(value)
     ]
     present = {name.lower() for name, _ in headers}

@@ -62,7 +62,7 @@ class Hedges:
                 exchange.waited_s = waited_s + now_s() - began_s
         if isinstance(outcome, Attempt):
             policy.note(now_s() - began_s)
-            show(exchange, outcome.wiring)
+            show(exchange, outcome.wiring, outcome.course)
         return outcome
 
     def _get_policy(self, endpoint: str) -> HedgePolicy:

@@ -69,6 +69,15 @@ def read_passed(
         stream = operation.streams
     if model is None:
         raise MalformedRequestError("the body has no model", field="model")
+    return narrow(endpoint, model), stream or operation.streams
+
+
+def narrow(endpoint: EndpointRoute, model: str) -> EndpointRoute:
+    """Return the endpoint's part that has a model of this name, the provider's.
+
+    Raises:
+        EndpointNotFoundError: it has none.
+    """
     narrowed = narrow_route(endpoint, model)
     if narrowed is None:
         raise EndpointNotFoundError(
@@ -76,4 +85,4 @@ def read_passed(
             f"{model[:_MAX_SHOWN]!r}",
             field="model",
         )
-    return narrowed, stream
+    return narrowed

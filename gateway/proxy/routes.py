@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from gateway.entities import Dialect
 from gateway.proxy.operations import CHAT, OPERATIONS, PASSED, PASSED_ACTIONS, Operation
+from gateway.proxy.stored import find_stored
 
 # Where models are listed; the dialect is None where the client's headers tell it.
 _LISTS: Final[tuple[tuple[str, Dialect | None], ...]] = (
@@ -44,6 +45,7 @@ class Service(Enum):
 
     CALL = auto()  # of a model
     INVOKE = auto()  # the same, as MLflow has it: only the path names the endpoint
+    STORE = auto()  # what the provider keeps: files and batches
     PASS = auto()  # the same, with the provider's own name of the model
     LIST = auto()  # the endpoints
     SHOW = auto()  # one endpoint
@@ -95,10 +97,22 @@ def _find_mlflow(method: str, path: str) -> Route | None:
         match = _PASSED.fullmatch(path)
         if match is None:
             return None
-        route = _find_passed(match["path"])
+        route = _find_stored(method, match["path"]) or _find_passed(match["path"])
+        if route.service in (Service.STORE, Service.REFUSE):
+            return route._replace(name=unquote(match["name"]))
     if method != "POST" and route.operation is not None:
         return Route(Service.REFUSE, dialect=route.dialect, allow="POST")
     return route._replace(name=unquote(match["name"]))
+
+
+def _find_stored(method: str, path: str) -> Route | None:
+    """Return what becomes of a provider's path to files and batches."""
+    found = find_stored(method, path)
+    if found is None:
+        return None
+    if isinstance(found, str):
+        return Route(Service.REFUSE, dialect=Dialect.OPENAI_RAW, allow=found)
+    return Route(Service.STORE, found, found.dialect)
 
 
 def _find_passed(path: str) -> Route:

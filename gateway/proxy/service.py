@@ -31,17 +31,21 @@ from gateway.proxy.admission import Admission
 from gateway.proxy.answer import guess_dialect
 from gateway.proxy.attempts import Attempts
 from gateway.proxy.auth import authenticate, get_endpoint
+from gateway.proxy.authorization import Authorizations
 from gateway.proxy.credentials import Wirings
 from gateway.proxy.deadline import now_s, parse_timeout
 from gateway.proxy.exchange import Exchange, Job, open_exchange
 from gateway.proxy.front import ClientConnection
+from gateway.proxy.front.upload import Raw, Upload
 from gateway.proxy.headers import KNOWN_REQUEST_HEADERS
 from gateway.proxy.limits import EndpointLimitTable
-from gateway.proxy.mlflow import read_invocation, read_passed
+from gateway.proxy.media import read_form
+from gateway.proxy.mlflow import narrow, read_invocation, read_passed
 from gateway.proxy.operations import Operation
 from gateway.proxy.packed import Unpacker, check_coding
 from gateway.proxy.parts import ProxyParts
 from gateway.proxy.routes import Route, Service
+from gateway.proxy.stored import check_lending
 from gateway.proxy.upstream import Upstreams
 from gateway.routing.snapshot import ClientKey, EndpointRoute
 from gateway.telemetry.logs import ACCESS_LOGGER
@@ -64,11 +68,13 @@ class DataPlane:
         self._unpacker = unpacker
         self._admission = admission
         settings = parts.settings
+        ports = PUBLIC_PORTS.union(settings.allowed_ports)
         wirings = Wirings(
             parts.configs,
             settings.allowed_private_origins,
             parts.healths,
-            PUBLIC_PORTS.union(settings.allowed_ports),
+            ports,
+            Authorizations(upstreams, settings.allowed_private_origins, parts.clock, ports),
         )
         self._attempts = Attempts(parts, upstreams, wirings)
         self._limits = EndpointLimitTable(parts.settings)
@@ -142,7 +148,12 @@ class DataPlane:
         self, exchange: Exchange, route: Route, operation: Operation, key: ClientKey
     ) -> None:
         known = None if route.name is None else self._reach(exchange, key, route.name)
+        if known is not None and route.service is Service.STORE:
+            check_lending(known)
         limit_bytes = self._check_head(exchange, known)
+        if operation.form:
+            await self._call_form(exchange, operation, (key, known), limit_bytes)
+            return
         if exchange.connection.has_body:  # small ones come with their heads
             body = exchange.connection.take_body(limit_bytes)
         else:
@@ -154,6 +165,52 @@ class DataPlane:
         else:
             job = self._build_named_job(exchange, route, operation, (key, known), body)
         await self._attempts.serve(exchange, job)
+
+    async def _call_form(
+        self,
+        exchange: Exchange,
+        operation: Operation,
+        reached: tuple[ClientKey, EndpointRoute | None],
+        limit_bytes: int,
+    ) -> None:
+        """Serve a form with files: it waits on the disk where it is large."""
+        upload = Upload()
+        asked_s = now_s()
+        whole_by_s = asked_s + self._parts.settings.total_timeout_ms / 1000
+        try:
+            raw = await exchange.connection.read_upload(limit_bytes, whole_by_s, upload)
+            exchange.waited_s += now_s() - asked_s
+            if exchange.head.coding not in _PLAIN:
+                coding = exchange.head.coding
+                raw = await self._unpacker.start(bytes(raw), coding, limit_bytes)
+            await self._attempts.serve(
+                exchange, self._build_form_job(exchange, operation, reached, raw)
+            )
+        finally:
+            upload.close()
+
+    def _build_form_job(
+        self,
+        exchange: Exchange,
+        operation: Operation,
+        reached: tuple[ClientKey, EndpointRoute | None],
+        raw: Raw,
+    ) -> Job:
+        """Build the job of a form: of one that is to be stored nothing is read."""
+        key, endpoint = reached
+        body = memoryview(raw)
+        pieces: list[bytes | memoryview] = [body]
+        stream = False
+        if operation.is_lasting or endpoint is None:
+            form = read_form(exchange.head, raw)
+            stream = form.stream
+            if endpoint is None:
+                endpoint, pieces = self._reach(exchange, key, form.model), form.cut()
+                self._limits.check_body(endpoint, len(raw))
+            else:
+                endpoint = narrow(endpoint, form.model)
+        limits = self._limits.build(endpoint, exchange.head.timeout_ms, exchange.started_s)
+        return Job(operation, endpoint, key, limits, body, pieces, stream)
 
     @staticmethod
     def _tell(exchange: Exchange, error: LockgateError) -> None:
@@ -210,6 +267,7 @@ class DataPlane:
         self._limits.check_body(endpoint, len(body))
         pieces = cut_model(body, model)
         limits = self._limits.build(endpoint, exchange.head.timeout_ms, exchange.started_s)
+        stream = stream or operation.streams
         return Job(operation, endpoint, key, limits, body, pieces, stream)
 
     def _build_named_job(
@@ -230,10 +288,13 @@ class DataPlane:
         elif route.service is Service.PASS:
             endpoint, stream = read_passed(endpoint, route.model, operation, body)
             pieces = [body]
+        elif route.service is Service.STORE:
+            pieces = [body]
         else:
             parse_body(body)  # refused here as in every dialect, before a provider is troubled
         limits = self._limits.build(endpoint, exchange.head.timeout_ms, exchange.started_s)
-        return Job(operation, endpoint, key, limits, body, pieces, stream)
+        is_raw = route.service is Service.PASS
+        return Job(operation, endpoint, key, limits, body, pieces, stream, is_raw)
 
     async def _read_body(self, exchange: Exchange, limit_bytes: int) -> bytes:
         asked_s = now_s()

@@ -24,7 +24,7 @@ from gateway.errors import (
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.exchange import Exchange, Job
 from gateway.proxy.headers import build_answer_lines
-from gateway.proxy.holds import HELD_BYTES, ElementHold, EventHold
+from gateway.proxy.holds import HELD_BYTES, ElementHold, EventHold, NoHold
 from gateway.proxy.scrub import StreamScrubber
 from gateway.proxy.upstream import UpstreamAnswer
 
@@ -34,13 +34,14 @@ _STREAM_TYPES: Final = frozenset((_SSE, _JSON, ""))
 _LINE_BYTES: Final = b"\r\n"
 
 
-def is_stream(job: Job, answer: UpstreamAnswer) -> bool:
+def is_stream(job: Job, answer: UpstreamAnswer, *, is_translated: bool) -> bool:
     """Tell whether the answer to a streamed request is to be relayed event by event.
 
     A streamed request that the provider answers with plain JSON is not; Gemini's stream
     without `alt=sse` is a JSON array, and is. Some servers name no type, or a wrong one.
+    A translated request never asks for the array.
     """
-    return answer.content_type != _JSON or job.operation.streams
+    return answer.content_type != _JSON or (job.operation.streams and not is_translated)
 
 
 class Relay:
@@ -56,6 +57,7 @@ class Relay:
         "_events",
         "_exchange",
         "_held",
+        "_is_framed",
         "_scrubber",
         "_watch",
         "_wiring",
@@ -71,7 +73,8 @@ class Relay:
         self._watch = watch
         self._held: list[bytes] = []
         self._ended = False
-        self._events = ElementHold() if answer.content_type == _JSON else EventHold()
+        self._is_framed = exchange.spec.is_framed or answer.content_type == _SSE
+        self._events = _build_hold(answer, is_framed=self._is_framed)
         self._scrubber = StreamScrubber(wiring.needles)
         self.error: LockgateError | None = None
 
@@ -106,7 +109,7 @@ class Relay:
 
     def _check_type(self) -> None:
         """Refuse what was never called a stream and has none of its events."""
-        if self._answer.content_type not in _STREAM_TYPES:
+        if self._is_framed and self._answer.content_type not in _STREAM_TYPES:
             raise UpstreamMalformedError("the provider's answer is no stream")
 
     async def send(self) -> None:
@@ -159,6 +162,9 @@ class Relay:
         """Bring the stream to its one end: the provider's own, or an error event."""
         watch, connection = self._watch, self._exchange.connection
         broken = self.error is not None
+        if not self._is_framed and broken:
+            connection.abort()  # a sentence at the end of sound would be noise: the cut tells
+            return
         if watch.finished or watch.late_failure:
             self.error = None  # what broke after the end, or after an error, broke nothing
         elif not broken and self._exchange.spec.end_required and not watch.complete:
@@ -174,3 +180,9 @@ class Relay:
             last = self._scrubber.feed(self._events.flush()) + self._scrubber.flush()
         connection.write(last)
         connection.finish(failed=self.error is not None)
+
+
+def _build_hold(answer: UpstreamAnswer, *, is_framed: bool) -> ElementHold | EventHold | NoHold:
+    if not is_framed:
+        return NoHold()
+    return ElementHold() if answer.content_type == _JSON else EventHold()

@@ -11,18 +11,21 @@ from typing import Any, Final
 
 import orjson
 
+from gateway.clock import SystemClock
 from gateway.entities import SealedSecret, Trial, TrialOutcome
 from gateway.errors import (
+    CredentialRejectedError,
     DeadlineExceededError,
     InvalidValueError,
     TooManyRequestsError,
     UpstreamError,
 )
-from gateway.ports import Opener
-from gateway.providers import PUBLIC_PORTS, allowed_origin, get_provider
+from gateway.ports import Clock, Opener
+from gateway.providers import PUBLIC_PORTS, Provider, allowed_origin, get_provider
+from gateway.proxy.authorization import Authorizations, authorize
 from gateway.proxy.credentials import build_trial
 from gateway.proxy.deadline import Limits, now_s
-from gateway.proxy.upstream import Request, Upstreams
+from gateway.proxy.upstream import Upstreams
 from gateway.routing.failure_classes import (
     BLOCKED,
     CREDENTIAL_REJECTED,
@@ -42,6 +45,17 @@ _BURST: Final = 10  # trials in a row: more than a page of secrets tested by han
 _EVERY_S: Final = 6.0  # then ten a minute: a scan of a thousand ports would take two hours
 _MOST_AT_ONCE: Final = 3
 _FIRST_OK, _FIRST_REDIRECT = 200, 300
+_EMPTY: Final = 2  # different characters of a credential without fields: a pair of braces
+# OpenAI's and Anthropic's (also OpenRouter's facts of a key), Gemini's and Cohere's, Vertex AI's,
+# Bedrock's, Databricks', Perplexity's.
+_LISTS: Final = (
+    "data",
+    "models",
+    "publisherModels",
+    "asyncInvokeSummaries",
+    "endpoints",
+    "requests",
+)
 
 _SENTENCES: Final = {
     TrialOutcome.WORKS: "the provider accepts the credential",
@@ -71,8 +85,9 @@ _OUTCOMES: Final = {
 class UpstreamTrials:
     """`gateway.ports.CredentialTrials` over connections of its own."""
 
-    def __init__(self, opener: Opener, settings: Settings) -> None:
+    def __init__(self, opener: Opener, settings: Settings, clock: Clock | None = None) -> None:
         self._opener = opener
+        self._clock = clock or SystemClock()
         self._allowed = settings.allowed_private_origins
         self._ports = PUBLIC_PORTS.union(settings.allowed_ports)
         self._left = float(_BURST)
@@ -112,10 +127,11 @@ class UpstreamTrials:
         status: int | None = None
         try:
             row = get_provider(provider)
-            request = build_trial(row, value, auth_config, self._allowed, self._ports)
-            status, body = await self._ask(request, began_s)
-            outcome = _judge(provider, status, body)
-            detail = _SENTENCES[outcome]
+            status, body = await self._ask(row, value, auth_config, began_s)
+            outcome = _judge(row, status, body)
+            detail = _describe(row, outcome, status, is_shown=value.count_distinct() > _EMPTY)
+        except CredentialRejectedError as error:  # whoever gives tokens has refused it
+            outcome, detail = TrialOutcome.REFUSED, error.detail
         except (UpstreamError, DeadlineExceededError) as error:
             outcome, detail = TrialOutcome.UNREACHABLE, error.detail
         except InvalidValueError as error:
@@ -125,11 +141,23 @@ class UpstreamTrials:
         latency_ms = (now_s() - began_s) * 1000
         return Trial(outcome=outcome, status=status, latency_ms=latency_ms, detail=detail)
 
-    async def _ask(self, request: Request, began_s: float) -> tuple[int, bytes]:
+    async def _ask(
+        self,
+        row: Provider,
+        value: Secret,
+        auth_config: Mapping[str, Any] | None,
+        began_s: float,
+    ) -> tuple[int, bytes]:
         limits = Limits(_LIMIT_S, _LIMIT_S, _LIMIT_S, began_s + _LIMIT_S)
         # Of its own: a connection of a credential that is tried must serve nobody else.
         upstreams = Upstreams(self._allowed, ports=self._ports)
         try:
+            authorizations = Authorizations(upstreams, self._allowed, self._clock, self._ports)
+            request, authorization = build_trial(
+                row, value, auth_config, self._allowed, self._ports, authorizations
+            )
+            if authorization is not None:
+                request = await authorize(request, authorization, limits.end)
             answer = await upstreams.send(request, limits, fresh=True)
             try:
                 return answer.status, await answer.read(_MAX_ANSWER_BYTES)
@@ -139,14 +167,25 @@ class UpstreamTrials:
             await upstreams.close()
 
 
-def _judge(provider: str, status: int, body: bytes) -> TrialOutcome:
+def _judge(row: Provider, status: int, body: bytes) -> TrialOutcome:
     if _FIRST_OK <= status < _FIRST_REDIRECT:
-        return TrialOutcome.WORKS if _lists_models(body) else TrialOutcome.UNKNOWN
-    return _OUTCOMES.get(classify_answer(provider, status, body).kind, TrialOutcome.UNKNOWN)
+        if row.trial_is_open or not _is_list(body):
+            return TrialOutcome.UNKNOWN
+        return TrialOutcome.WORKS
+    return _OUTCOMES.get(classify_answer(row.name, status, body).kind, TrialOutcome.UNKNOWN)
 
 
-def _lists_models(body: bytes) -> bool:
-    """Tell whether this is a list of models: OpenAI's and Anthropic's `data`, Gemini's `models`."""
+def _describe(row: Provider, outcome: TrialOutcome, status: int, *, is_shown: bool) -> str:
+    is_good = _FIRST_OK <= status < _FIRST_REDIRECT
+    if is_good and row.trial_is_open:
+        return "the provider is there; it lists its models to anybody, so the key is not proven"
+    if outcome is TrialOutcome.WORKS and row.is_self_hosted and not is_shown:
+        return "the server is there; it was shown no credential, as none is stored"
+    return _SENTENCES[outcome]
+
+
+def _is_list(body: bytes) -> bool:
+    """Tell whether this is what a provider lists: its models, or what else costs nothing."""
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -154,5 +193,5 @@ def _lists_models(body: bytes) -> bool:
     if isinstance(answer, list):  # some compatible servers leave the envelope out
         return True
     return isinstance(answer, dict) and any(
-        isinstance(answer.get(name), list) for name in ("data", "models")
+        isinstance(answer.get(name), list | dict) for name in _LISTS
     )

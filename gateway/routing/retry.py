@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from gateway.errors import LockgateError
-from gateway.routing.failure_classes import CLIENT_FAULT, OK, Decision
+from gateway.errors import CredentialRejectedError, LockgateError
+from gateway.routing.failure_classes import CLIENT_FAULT, CREDENTIAL_REJECTED, OK, Decision
 from gateway.routing.failure_rows import FAULTS, PAGE, ROWS, Row
 from gateway.routing.health import Blame
 from gateway.routing.hints import load_error
@@ -58,6 +58,8 @@ def find_row(provider: str, status: int, body: bytes) -> Row | None:
 
 def blame_error(error: LockgateError) -> Blame:
     """Tell what a call that ended in an error of ours says about the target."""
+    if type(error) is CredentialRejectedError:  # whoever gives tokens has refused it
+        return CREDENTIAL_REJECTED.blame
     fault = FAULTS.get(type(error))
     return Blame.NONE if fault is None else fault.blame
 

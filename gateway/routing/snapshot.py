@@ -64,7 +64,8 @@ class EndpointRoute:
 
     `primaries` hold those with a weight above 0; `cumulative` is the running sum of their
     shares and ends with 1. `drained` hold the PRIMARYs of weight 0. `fallbacks` are in order
-    and not yet cut to `max_fallbacks` (None: no cut).
+    and not yet cut to `max_fallbacks` (None: no cut). `lends_files`: its callers may use what the
+    provider has stored.
     """
 
     endpoint_id: EndpointId
@@ -79,12 +80,17 @@ class EndpointRoute:
     created_at: int
     fallback_on: tuple[str, ...] = ()
     hedge: bool = False
+    lends_files: bool = False
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """All targets, in no promised order."""
         return self.primaries + self.drained + self.fallbacks
 
+
+# The tag with which an administrator opens a provider's files and batches.
+_LENDING_TAG: Final = "lockgate.files"
+_LENT: Final = "shared"
 
 # How the endpoints of a configuration are sorted.
 creation_order: Callable[[EndpointRoute], tuple[int, str]] = attrgetter("created_at", "endpoint_id")
@@ -277,6 +283,7 @@ def build_route(
         created_at=endpoint.created_at,
         fallback_on=endpoint.resilience.fallback_on,
         hedge=endpoint.resilience.hedge,
+        lends_files=endpoint.tags.get(_LENDING_TAG) == _LENT,
     )
 
 

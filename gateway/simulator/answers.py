@@ -6,6 +6,7 @@ model and repeats every ``marker-...`` of the request; no token count is zero.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 from collections.abc import Iterator
@@ -13,6 +14,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from gateway.simulator.conversation import (
+    CACHE,
+    CITE,
+    LONG,
+    REFUSE,
+    Step,
+    Turn,
+    find_human,
+    find_progress,
+    list_results,
+)
 from gateway.simulator.exchange import Inquiry, Json, build_digest, dump_json
 from gateway.simulator.instances import build_instance
 
@@ -27,7 +39,19 @@ _MOST_CALLS = 2
 """Tools called at once when the request allows parallel calls."""
 _HOW_KEYS = frozenset({"stream", "stream_options", "model"})
 """What changes how an answer is sent, not what it says; the model counts without its fault."""
-_NO_TEXT_KEYS = frozenset({"type", "role", "data", "url", "mimeType", "mime_type", "id"})
+_NO_TEXT_KEYS = frozenset(
+    {"type", "role", "data", "url", "mimeType", "mime_type", "id", "bytes", "images"}
+    | {"signature", "thoughtSignature", "encrypted_content", "image_url", "file_data"}
+)
+_LONG_WORDS = 64
+_RESULT_LIMIT = 2000
+"""Characters of each tool's result that are repeated: more than an agent's test looks for."""
+CACHE_READ_TOKENS = 11
+CACHE_WRITE_TOKENS = 7
+"""What a prompt with ``please-cache`` reads from and writes to the cache; part of the input."""
+REASONING_TOKENS = 16
+"""What an answer with a thought spends on it, beside its other output."""
+THOUGHT = "The user wants an answer, so I will give one."
 
 
 class Finish(StrEnum):
@@ -37,6 +61,9 @@ class Finish(StrEnum):
     LENGTH = "length"
     TOOL_CALLS = "tool_calls"
     REFUSED = "refused"
+    DECLINED = "declined"
+    """The model declines by itself; ``REFUSED`` is a filter's doing."""
+    STOP_SEQUENCE = "stop_sequence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +74,21 @@ class Tool:
     schema: Json
 
 
+class Choice(StrEnum):
+    """Whether tools may be called."""
+
+    AUTO = "auto"
+    NONE = "none"
+    REQUIRED = "required"
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a request asks, without its wire format.
 
     ``prompt`` is every JSON value that counts as input, ``said`` the last words of the user,
-    ``tools`` those that shall be called now. ``wants_json`` holds also when there is a ``schema``.
+    ``tools`` all that are offered, ``named`` the one that must be called. ``wants_json`` holds
+    also when there is a ``schema``; ``thinks`` asks for a thought before the answer.
     """
 
     prompt: Any
@@ -61,6 +97,13 @@ class Question:
     wants_json: bool = False
     schema: Json | None = None
     max_tokens: int | None = None
+    turns: tuple[Turn, ...] = ()
+    choice: Choice = Choice.AUTO
+    named: str | None = None
+    parallel: bool = True
+    stops: tuple[str, ...] = ()
+    thinks: bool = False
+    cites: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +121,11 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model says; ``pieces`` joined are ``text``, ``key`` makes its ids."""
+    """What the model says; ``pieces`` joined are ``text``, ``key`` makes its ids.
+
+    ``input_tokens`` is all of the input, cached or not; ``output_tokens`` is without
+    ``reasoning_tokens``. ``stop`` is the sequence that the text was cut at.
+    """
 
     key: str
     text: str
@@ -87,6 +134,22 @@ class Answer:
     finish: Finish
     input_tokens: int
     output_tokens: int
+    thought: str = ""
+    reasoning_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    stop: str | None = None
+    cites: bool = False
+
+    @property
+    def spent_tokens(self) -> int:
+        """All of the output, thought included."""
+        return self.output_tokens + self.reasoning_tokens
+
+    @property
+    def fresh_tokens(self) -> int:
+        """The input that was neither read from nor written to a cache."""
+        return self.input_tokens - self.cache_read_tokens - self.cache_write_tokens
 
 
 def count_tokens(node: Any) -> int:
@@ -113,43 +176,109 @@ def find_markers(node: Any) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def choose_tools(tools: tuple[Tool, ...], *, named: str | None, parallel: bool) -> tuple[Tool, ...]:
-    """Choose the tools to call: the named one, or the first (two, where parallel is allowed)."""
-    if named is not None:
-        return tuple(tool for tool in tools if tool.name == named)
-    return tools[: _MOST_CALLS if parallel else 1]
-
-
 def build_answer(inquiry: Inquiry, question: Question, *, choice: int = 0) -> Answer:
     """Build what the model says to a question; ``choice`` tells alternatives apart."""
     asked = {name: value for name, value in inquiry.body.items() if name not in _HOW_KEYS}
     key = build_digest(inquiry.simulator, inquiry.model, asked, choice)
-    input_tokens = count_tokens(question.prompt)
-    calls = _build_calls(question, key)
-    if calls and not inquiry.fault.refuse:
+    answer = _build_spoken(inquiry, question, key, choice)
+    calls = () if _is_refused(inquiry, question) else _build_calls(question, key)
+    if calls:
         spent = sum(count_tokens([call.name, call.dump_arguments()]) for call in calls)
-        return Answer(key, "", (), calls, Finish.TOOL_CALLS, input_tokens, spent)
+        answer = dataclasses.replace(
+            answer,
+            text="",
+            pieces=(),
+            calls=calls,
+            finish=Finish.TOOL_CALLS,
+            output_tokens=spent,
+            stop=None,
+        )
+    return answer
+
+
+def _is_refused(inquiry: Inquiry, question: Question) -> bool:
+    return inquiry.fault.refuse or REFUSE in question.said
+
+
+def _build_spoken(inquiry: Inquiry, question: Question, key: str, choice: int) -> Answer:
+    """Build the answer in words, with all that is counted beside them."""
     text = _build_text(inquiry, question, choice)
     if not question.wants_json:
         text = _pad(text, inquiry)
+    text, stop = _cut(text, question.stops)
     text, finish = _limit(text, question.max_tokens)
-    if inquiry.fault.refuse:
-        finish = Finish.REFUSED
-    pieces = _split(text, inquiry)
-    return Answer(key, text, pieces, (), finish, input_tokens, count_tokens(text))
+    if finish is Finish.STOP and stop is not None:
+        finish = Finish.STOP_SEQUENCE
+    if _is_refused(inquiry, question):
+        finish = Finish.REFUSED if inquiry.fault.refuse else Finish.DECLINED
+    cached = any(CACHE in one for one in iterate_text(question.prompt))
+    read, written = (CACHE_READ_TOKENS, CACHE_WRITE_TOKENS) if cached else (0, 0)
+    return Answer(
+        key=key,
+        text=text,
+        pieces=_split(text, inquiry),
+        calls=(),
+        finish=finish,
+        input_tokens=count_tokens(question.prompt) + read + written,
+        output_tokens=count_tokens(text),
+        thought=THOUGHT if question.thinks else "",
+        reasoning_tokens=REASONING_TOKENS if question.thinks else 0,
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+        stop=stop if finish is Finish.STOP_SEQUENCE else None,
+        cites=question.cites or CITE in question.said,
+    )
 
 
 def _build_calls(question: Question, key: str) -> tuple[ToolCall, ...]:
     markers = " ".join(find_markers(question.prompt))
     hint = markers or "value"
+    calls = _choose_calls(question)
     return tuple(
         ToolCall(
             key=build_digest(key, index)[:24],
             name=tool.name,
-            arguments=_mark(build_instance(tool.schema, hint=hint), markers),
+            arguments=_mark(build_instance(tool.schema, hint=hint), markers)
+            if arguments is None
+            else arguments,
         )
-        for index, tool in enumerate(question.tools)
+        for index, (tool, arguments) in enumerate(calls)
     )
+
+
+def _choose_calls(question: Question) -> list[tuple[Tool, Json | None]]:
+    """Choose the tools to call now; arguments are None where the model makes them up.
+
+    A script goes first. Otherwise the named tool, or the first two; behind a tool's result only
+    a request that requires a call gets one, of the last tool not called yet, so that loops end.
+    """
+    if question.choice is Choice.NONE or not question.tools:
+        return []
+    most = _MOST_CALLS if question.parallel else 1
+    progress = find_progress(question.turns)
+    if progress is not None and (progress.following or question.choice is Choice.AUTO):
+        following = (_find_scripted(question.tools, step) for step in progress.following)
+        found = [one for one in following if one is not None]
+        return found if question.parallel else found[:1]
+    if question.named is not None:
+        return [(tool, None) for tool in question.tools if tool.name == question.named]
+    if not list_results(question.turns, find_human(question.turns)):
+        return [(tool, None) for tool in question.tools[:most]]
+    return [(tool, None) for tool in _list_uncalled(question)[-1:]]
+
+
+def _list_uncalled(question: Question) -> list[Tool]:
+    if question.choice is not Choice.REQUIRED:
+        return []
+    since = find_human(question.turns)
+    called = {name for turn in question.turns[since + 1 :] for name in turn.calls}
+    return [tool for tool in question.tools if tool.name not in called]
+
+
+def _find_scripted(tools: tuple[Tool, ...], step: Step) -> tuple[Tool, Json | None] | None:
+    wanted = step.tool.lower()
+    found = (tool for tool in tools if tool.name.lower() == wanted)
+    return next(((tool, step.arguments) for tool in found), None)
 
 
 def _mark(arguments: Any, markers: str) -> Json:
@@ -164,7 +293,7 @@ def _mark(arguments: Any, markers: str) -> Json:
 
 
 def _build_text(inquiry: Inquiry, question: Question, choice: int) -> str:
-    if inquiry.fault.refuse:
+    if _is_refused(inquiry, question):
         return "I cannot help with that."
     markers = find_markers(question.prompt)
     said = question.said[:_SAID_LIMIT]
@@ -182,8 +311,30 @@ def _build_text(inquiry: Inquiry, question: Question, choice: int) -> str:
     words = [f"Hello from {inquiry.simulator}: model {inquiry.model}", *markers]
     if choice:
         words.append(f"(choice {choice})")
-    words.append(f"heard {count_tokens(question.prompt)} tokens. You said: {said}")
+    words.append(f"heard {count_tokens(question.prompt)} tokens.")
+    words += _list_noticed(question)
+    words.append(f"You said: {said}")
+    if LONG in question.said:
+        words += [f"word-{number}" for number in range(_LONG_WORDS)]
     return " ".join(words).rstrip()
+
+
+def _list_noticed(question: Question) -> list[str]:
+    """List the sentences that repeat media and the results of tools: what is lost is missed."""
+    human = find_human(question.turns)
+    seen = [one for turn in question.turns[max(human, 0) :] for one in turn.seen]
+    results = [one[:_RESULT_LIMIT] for one in list_results(question.turns, human)]
+    words = [f"I saw {', '.join(seen)}."] if seen else []
+    return [*words, f"The tools said: {'; '.join(results)}."] if results else words
+
+
+def _cut(text: str, stops: tuple[str, ...]) -> tuple[str, str | None]:
+    """Cut a text before the first stop sequence in it."""
+    found = [(text.index(stop), stop) for stop in stops if stop and stop in text]
+    if not found:
+        return text, None
+    at, stop = min(found)
+    return text[:at], stop
 
 
 def _pad(text: str, inquiry: Inquiry) -> str:

@@ -8,19 +8,9 @@ start), then message_delta with the cumulative usage, then message_stop.
 
 from __future__ import annotations
 
-import base64
-from typing import Any
-
-from gateway.simulator.answers import (
-    Answer,
-    Finish,
-    Question,
-    Tool,
-    build_answer,
-    choose_tools,
-    count_tokens,
-)
+from gateway.simulator.answers import Answer, Finish, build_answer, count_tokens
 from gateway.simulator.anthropic import VENDOR
+from gateway.simulator.anthropic_question import build_question
 from gateway.simulator.exchange import (
     UNKNOWN_MODEL_PREFIX,
     Inquiry,
@@ -29,7 +19,8 @@ from gateway.simulator.exchange import (
     Reply,
     dump_json,
 )
-from gateway.simulator.openai_chat import find_said, split_arguments
+from gateway.simulator.openai_chat import split_arguments
+from gateway.simulator.seals import build_seal
 
 _SSE = "text/event-stream; charset=utf-8"
 _STOPS = {
@@ -37,13 +28,16 @@ _STOPS = {
     Finish.LENGTH: "max_tokens",
     Finish.TOOL_CALLS: "tool_use",
     Finish.REFUSED: "refusal",
+    Finish.DECLINED: "refusal",
+    Finish.STOP_SEQUENCE: "stop_sequence",
 }
 _REQUIRED: dict[str, tuple[type, str]] = {
     "model": (str, "a valid string"),
     "messages": (list, "a valid list"),
     "max_tokens": (int, "a valid integer"),
 }
-_THOUGHT = "The user wants an answer, so I will give one."
+SEAL = "claude"
+"""Whose thoughts these are: Anthropic's own, Bedrock's and Vertex's signatures are the same."""
 
 
 def answer_messages(inquiry: Inquiry) -> Reply | Problem:
@@ -51,15 +45,13 @@ def answer_messages(inquiry: Inquiry) -> Reply | Problem:
     problem = _find_problem(inquiry, _REQUIRED)
     if problem is not None:
         return problem
-    answer = build_answer(inquiry, _build_question(inquiry.body))
+    answer = build_answer(inquiry, build_question(inquiry.body))
     if inquiry.body.get("stream"):
         return Reply(_build_stream(inquiry, answer), content_type=_SSE, streamed=True)
-    message = _build_message(inquiry, answer) | {
-        "content": _build_blocks(inquiry, answer),
-        "stop_reason": _STOPS[answer.finish],
-    }
+    blocks = _build_blocks(answer)
+    message = _build_message(inquiry, answer) | {"content": blocks, **_build_stop(answer)}
     if not inquiry.fault.no_usage:
-        message["usage"] = _build_usage(answer, answer.output_tokens)
+        message["usage"] = _build_usage(answer, answer.spent_tokens)
     return Reply((dump_json(message),))
 
 
@@ -69,7 +61,7 @@ def answer_token_count(inquiry: Inquiry) -> Reply | Problem:
     problem = _find_problem(inquiry, required)
     if problem is not None:
         return problem
-    counted = count_tokens(_build_question(inquiry.body).prompt)
+    counted = count_tokens(build_question(inquiry.body).prompt)
     return Reply((dump_json({"input_tokens": counted}),))
 
 
@@ -89,40 +81,6 @@ def _find_problem(inquiry: Inquiry, required: dict[str, tuple[type, str]]) -> Pr
     return None
 
 
-def _build_question(body: Json) -> Question:
-    messages = body["messages"]
-    output = (body.get("output_config") or {}).get("format") or body.get("output_format") or {}
-    limit = body.get("max_tokens")
-    return Question(
-        prompt=[body.get("system") or "", messages, body.get("tools") or []],
-        said=find_said(messages),
-        tools=_find_tools(body, messages[-1]),
-        wants_json=output.get("type") == "json_schema",
-        schema=output.get("schema"),
-        max_tokens=limit if isinstance(limit, int) else None,
-    )
-
-
-def _find_tools(body: Json, last: Any) -> tuple[Tool, ...]:
-    """Choose the tools to call now: none if forbidden or if their result was just given."""
-    choice = body.get("tool_choice") or {}
-    if choice.get("type") == "none" or _has_tool_result(last):
-        return ()
-    tools = tuple(
-        Tool(str(tool.get("name")), tool["input_schema"])
-        for tool in body.get("tools") or []
-        if isinstance(tool.get("input_schema"), dict)
-    )
-    named = choice.get("name") if choice.get("type") == "tool" else None
-    return choose_tools(tools, named=named, parallel=not choice.get("disable_parallel_tool_use"))
-
-
-def _has_tool_result(message: Any) -> bool:
-    content = message.get("content") if isinstance(message, dict) else None
-    blocks = content if isinstance(content, list) else []
-    return any(isinstance(one, dict) and one.get("type") == "tool_result" for one in blocks)
-
-
 def _build_message(inquiry: Inquiry, answer: Answer) -> Json:
     return {
         "model": inquiry.model,
@@ -136,25 +94,34 @@ def _build_message(inquiry: Inquiry, answer: Answer) -> Json:
     }
 
 
+def _build_stop(answer: Answer) -> Json:
+    """Build why a message ends; of a refusal the details are told."""
+    details = None
+    if answer.finish is Finish.DECLINED:
+        details = {"type": "refusal", "category": None, "explanation": answer.text}
+    reason = _STOPS[answer.finish]
+    return {"stop_reason": reason, "stop_sequence": answer.stop, "stop_details": details}
+
+
 def _build_usage(answer: Answer, output_tokens: int) -> Json:
+    written = answer.cache_write_tokens
     return {
-        "input_tokens": answer.input_tokens,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
-        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+        "input_tokens": answer.fresh_tokens,
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": answer.cache_read_tokens,
+        "cache_creation": {"ephemeral_5m_input_tokens": written, "ephemeral_1h_input_tokens": 0},
         "output_tokens": output_tokens,
         "service_tier": "standard",
         "inference_geo": "global",
     }
 
 
-def _build_blocks(inquiry: Inquiry, answer: Answer) -> list[Json]:
+def _build_blocks(answer: Answer) -> list[Json]:
     """Build the finished content: thinking if asked for, then tool calls or text."""
     blocks: list[Json] = []
-    thinking = inquiry.body.get("thinking") or {}
-    if thinking.get("type") in {"enabled", "adaptive"}:
-        signature = base64.b64encode(answer.key.encode()).decode()
-        blocks.append({"type": "thinking", "thinking": _THOUGHT, "signature": signature})
+    if answer.thought:
+        signature = build_seal(SEAL, answer.key, answer.thought)
+        blocks.append({"type": "thinking", "thinking": answer.thought, "signature": signature})
     blocks += [
         {
             "type": "tool_use",
@@ -165,21 +132,32 @@ def _build_blocks(inquiry: Inquiry, answer: Answer) -> list[Json]:
         for call in answer.calls
     ]
     if not answer.calls:
-        blocks.append({"type": "text", "text": answer.text})
+        text: Json = {"type": "text", "text": answer.text}
+        blocks.append(text | {"citations": [_CITATION]} if answer.cites else text)
     return blocks
+
+
+_CITATION: Json = {
+    "type": "char_location",
+    "cited_text": "The source.",
+    "document_index": 0,
+    "document_title": "The source",
+    "start_char_index": 0,
+    "end_char_index": 11,
+}
+"""What an answer cites when asked to."""
 
 
 def _build_stream(inquiry: Inquiry, answer: Answer) -> tuple[bytes, ...]:
     message = _build_message(inquiry, answer)
-    stop = {"stop_reason": _STOPS[answer.finish], "stop_sequence": None, "stop_details": None}
-    end: Json = {"type": "message_delta", "delta": stop}
+    end: Json = {"type": "message_delta", "delta": _build_stop(answer)}
     if not inquiry.fault.no_usage:
         message["usage"] = _build_usage(answer, 1)
-        spent = _build_usage(answer, answer.output_tokens)
+        spent = _build_usage(answer, answer.spent_tokens)
         counted = (name for name in spent if name.endswith("_tokens"))
         end["usage"] = {name: spent[name] for name in counted}
     events: list[Json] = [{"type": "message_start", "message": message}]
-    for index, block in enumerate(_build_blocks(inquiry, answer)):
+    for index, block in enumerate(_build_blocks(answer)):
         events += _build_block_events(index, block, answer)
     events.insert(2, {"type": "ping"})
     events += [end, {"type": "message_stop"}]
@@ -195,9 +173,11 @@ def _build_block_events(index: int, block: Json, answer: Answer) -> list[Json]:
     ]
 
 
-def _stream_text(_block: Json, answer: Answer) -> tuple[Json, list[Json]]:
-    deltas = [{"type": "text_delta", "text": piece} for piece in answer.pieces]
-    return {"type": "text", "text": ""}, deltas
+def _stream_text(block: Json, answer: Answer) -> tuple[Json, list[Json]]:
+    deltas: list[Json] = [{"type": "text_delta", "text": piece} for piece in answer.pieces]
+    noted = block.get("citations", [])
+    deltas += [{"type": "citations_delta", "citation": one} for one in noted]
+    return {"type": "text", "text": ""} | ({"citations": []} if noted else {}), deltas
 
 
 def _stream_thinking(block: Json, _answer: Answer) -> tuple[Json, list[Json]]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 from aiohttp import web
@@ -62,6 +63,11 @@ async def record_call(request: web.Request) -> ReceivedCall:
         at=time.monotonic(),
         peer_port=peer[1] if peer else 0,
     )
+
+
+def find_form(call: ReceivedCall) -> Json:
+    """Find the fields of a form."""
+    return dict(parse_qsl(call.body.decode("utf-8", "replace")))
 
 
 def find_body(call: ReceivedCall) -> Json | None:

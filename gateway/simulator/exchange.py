@@ -53,6 +53,8 @@ class Problem:
     message: str
     code: str | None = None
     param: str | None = None
+    details: tuple[Json, ...] = ()
+    """What a vendor lists beside the sentence (Mistral's validation errors)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,12 @@ class Vendor:
     retry_hint_in_body: bool = False
     content_type: str = "application/json"
     """Of its error bodies."""
+    build_problem_headers: Callable[[Problem], dict[str, str]] | None = None
+    """The headers that only an error has."""
+    takes_tokens: bool = False
+    """Whether a token of the simulator's own token endpoints is as right as the key."""
+    keyless: bool = False
+    """Whether no credential is ever asked for."""
 
     def build_problem(self, name: str, /, **facts: str) -> Problem:
         """Fill a named problem's sentence with the facts it mentions."""
@@ -110,6 +118,10 @@ class Surface:
     """The error body, its problem and its number in the stream to one event."""
     errors_in_array: bool = False
     """Whether an error body stands in a JSON array, as in Gemini's streams without SSE."""
+    check: Callable[[Inquiry], Problem | None] | None = None
+    """Finds what the real provider refuses; not asked by a lenient simulator."""
+    form: bool = False
+    """Whether the body is a form (RFC 6749) instead of JSON."""
 
 
 def dump_json(value: object, *, pretty: bool = False) -> bytes:

@@ -9,21 +9,13 @@ no end marker; a tool call arrives whole and ends with STOP.
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
-from gateway.simulator.answers import (
-    Answer,
-    Finish,
-    Question,
-    Tool,
-    build_answer,
-    choose_tools,
-    count_tokens,
-    iterate_text,
-)
+from gateway.simulator.answers import Answer, Finish, build_answer, count_tokens, iterate_text
 from gateway.simulator.exchange import Inquiry, Json, Problem, Reply, dump_json
 from gateway.simulator.gemini import JSON, VENDOR, find_model_problem
+from gateway.simulator.gemini_question import build_question, find
+from gateway.simulator.seals import build_seal
 from gateway.simulator.vectors import build_vector
 
 _STOPS = {
@@ -31,9 +23,10 @@ _STOPS = {
     Finish.LENGTH: "MAX_TOKENS",
     Finish.TOOL_CALLS: "STOP",
     Finish.REFUSED: "SAFETY",
+    Finish.DECLINED: "SAFETY",
+    Finish.STOP_SEQUENCE: "STOP",
 }
-_THOUGHT_TOKENS = 12
-"""Thought tokens of a request that includes thoughts; they are not candidate tokens."""
+SEAL = "gemini"
 _DIMENSIONS = 3072
 
 
@@ -46,32 +39,19 @@ def answer_action(inquiry: Inquiry) -> Reply | Problem:
     problem = find_model_problem(inquiry)
     if problem is not None:
         return problem
-    if not _find(inquiry.body, required):
+    if not find(inquiry.body, required):
         return VENDOR.build_problem("missing", name=required)
     return answer(inquiry)
 
 
-def _find(node: Any, name: str) -> Any:
-    """Find a field under its camelCase or its snake_case name; None if it is absent."""
-    if not isinstance(node, dict):
-        return None
-    snake = "".join(f"_{char.lower()}" if char.isupper() else char for char in name)
-    return node.get(name, node.get(snake))
-
-
-def _list_contents(body: Json) -> list[Any]:
-    contents = body.get("contents")
-    return contents if isinstance(contents, list) else [contents]
-
-
 def _answer_generate(inquiry: Inquiry) -> Reply:
-    answer = build_answer(inquiry, _build_question(inquiry.body))
-    response = _build_response(inquiry, answer, _build_parts(inquiry, answer), answer.output_tokens)
+    answer = build_answer(inquiry, build_question(inquiry.body))
+    response = _build_response(inquiry, answer, _build_parts(answer), answer.output_tokens)
     return Reply((dump_json(_end(response, answer), pretty=True),), content_type=JSON)
 
 
 def _answer_stream(inquiry: Inquiry) -> Reply:
-    answer = build_answer(inquiry, _build_question(inquiry.body))
+    answer = build_answer(inquiry, build_question(inquiry.body))
     responses = _build_responses(inquiry, answer)
     if inquiry.query.get("alt") == "sse":
         frames = tuple(b"data: " + dump_json(one) + b"\r\n\r\n" for one in responses)
@@ -82,7 +62,7 @@ def _answer_stream(inquiry: Inquiry) -> Reply:
 
 
 def _answer_count(inquiry: Inquiry) -> Reply:
-    counted = count_tokens([inquiry.body.get("contents"), _find(inquiry.body, "systemInstruction")])
+    counted = count_tokens([inquiry.body.get("contents"), find(inquiry.body, "systemInstruction")])
     details = [{"modality": "TEXT", "tokenCount": counted}]
     answer = {"totalTokens": counted, "promptTokensDetails": details}
     return Reply((dump_json(answer, pretty=True),), content_type=JSON)
@@ -99,86 +79,39 @@ def _answer_batch_embed(inquiry: Inquiry) -> Reply:
 
 
 def _build_embedding(inquiry: Inquiry, request: Any) -> Json:
-    content = _find(request, "content")
-    text = " ".join(iterate_text(_find(content, "parts")))
-    wanted = _find(request, "outputDimensionality")
+    content = find(request, "content")
+    text = " ".join(iterate_text(find(content, "parts")))
+    wanted = find(request, "outputDimensionality")
     size = max(1, min(wanted, _DIMENSIONS)) if isinstance(wanted, int) else _DIMENSIONS
     return {"values": build_vector(inquiry.simulator, inquiry.model, text, size)}
 
 
-def _build_question(body: Json) -> Question:
-    contents = _list_contents(body)
-    config = _find(body, "generationConfig") or {}
-    schema = _find(config, "responseJsonSchema") or _find(config, "responseSchema")
-    mime_type = _find(config, "responseMimeType")
-    limit = _find(config, "maxOutputTokens")
-    return Question(
-        prompt=[_find(body, "systemInstruction"), contents, body.get("tools") or []],
-        said=_find_said(contents),
-        tools=_find_tools(body, contents[-1]),
-        wants_json=mime_type == "application/json",
-        schema=schema,
-        max_tokens=limit if isinstance(limit, int) else None,
-    )
-
-
-def _list_parts(content: Any) -> list[Any]:
-    parts = _find(content, "parts")
-    return parts if isinstance(parts, list) else [parts]
-
-
-def _find_said(contents: list[Any]) -> str:
-    for content in reversed(contents):
-        if isinstance(content, dict) and content.get("role", "user") == "user":
-            texts = (_find(part, "text") for part in _list_parts(content))
-            return " ".join(text for text in texts if isinstance(text, str))
-    return ""
-
-
-def _find_tools(body: Json, last: Any) -> tuple[Tool, ...]:
-    """Choose the tools to call now: none if forbidden or if their result was just given."""
-    calling = _find(_find(body, "toolConfig"), "functionCallingConfig") or {}
-    given = any(_find(part, "functionResponse") for part in _list_parts(last))
-    if calling.get("mode") == "NONE" or given:
-        return ()
-    declared = [
-        one for tool in body.get("tools") or [] for one in _find(tool, "functionDeclarations") or []
-    ]
-    allowed = _find(calling, "allowedFunctionNames") or []
-    tools = tuple(
-        Tool(one["name"], _find(one, "parametersJsonSchema") or one.get("parameters") or {})
-        for one in declared
-        if not allowed or one["name"] in allowed
-    )
-    return choose_tools(tools, named=None, parallel=True)
-
-
-def _wants_thoughts(body: Json) -> bool:
-    config = _find(_find(body, "generationConfig"), "thinkingConfig")
-    return bool(_find(config, "includeThoughts"))
-
-
-def _build_parts(inquiry: Inquiry, answer: Answer) -> list[Json]:
+def _build_parts(answer: Answer) -> list[Json]:
     """Build the finished parts: a thought if asked for, then tool calls or text."""
     parts: list[Json] = []
-    if _wants_thoughts(inquiry.body):
-        parts.append({"text": "The user wants an answer.", "thought": True})
-    signature = base64.b64encode(answer.key.encode()).decode()
+    if answer.thought:
+        parts.append({"text": answer.thought, "thought": True})
+    signature = build_seal(SEAL, answer.key)
     parts += [
         {
             "functionCall": {"name": call.name, "args": call.arguments},
-            "thoughtSignature": signature,
+            **({} if index else {"thoughtSignature": signature}),
         }
-        for call in answer.calls
+        for index, call in enumerate(answer.calls)
     ]
+    if answer.finish is Finish.DECLINED:
+        return []
     return parts if answer.calls else [*parts, {"text": answer.text}]
 
 
 def _build_responses(inquiry: Inquiry, answer: Answer) -> list[Json]:
     """Build the events of a stream; usage grows with the text, the last one says why it ends."""
-    finished = _build_parts(inquiry, answer)
+    finished = _build_parts(answer)
     groups = [finished] if answer.calls else [[part] for part in finished[:-1]]
-    groups += [[{"text": piece}] for piece in answer.pieces]
+    if answer.finish is Finish.DECLINED:
+        groups = [[]]
+    elif not answer.calls:
+        groups += [[{"text": piece}] for piece in answer.pieces]
     spent, responses = 0, []
     for group in groups:
         spent += count_tokens(group)
@@ -191,7 +124,7 @@ def _build_responses(inquiry: Inquiry, answer: Answer) -> list[Json]:
 def _build_response(inquiry: Inquiry, answer: Answer, parts: list[Json], spent: int) -> Json:
     response: Json = {
         "candidates": [{"content": {"parts": parts, "role": "model"}, "index": 0}],
-        "usageMetadata": _build_usage(inquiry, answer, spent),
+        "usageMetadata": _build_usage(answer, spent),
         "modelVersion": inquiry.model,
         "responseId": answer.key[:23],
     }
@@ -212,8 +145,8 @@ def _end(response: Json, answer: Answer) -> Json:
     return response
 
 
-def _build_usage(inquiry: Inquiry, answer: Answer, spent: int) -> Json:
-    thoughts = _THOUGHT_TOKENS if _wants_thoughts(inquiry.body) else 0
+def _build_usage(answer: Answer, spent: int) -> Json:
+    thoughts = answer.reasoning_tokens
     usage: Json = {
         "promptTokenCount": answer.input_tokens,
         "candidatesTokenCount": spent,
@@ -221,6 +154,8 @@ def _build_usage(inquiry: Inquiry, answer: Answer, spent: int) -> Json:
         "promptTokensDetails": [{"modality": "TEXT", "tokenCount": answer.input_tokens}],
         "serviceTier": "standard",
     }
+    if answer.cache_read_tokens:
+        usage["cachedContentTokenCount"] = answer.cache_read_tokens
     return usage | {"thoughtsTokenCount": thoughts} if thoughts else usage
 
 

@@ -104,7 +104,9 @@ def find_credential(headers: Mapping[str, str], _query: Mapping[str, str]) -> st
 
 
 def dump_problem(problem: Problem, _request_id: str, _retry_s: float | None) -> bytes:
-    """Write OpenAI's error body."""
+    """Write OpenAI's error body; a list of details stands alone, as Mistral writes it."""
+    if problem.details:
+        return dump_json({"detail": list(problem.details)})
     return dump_json({"error": build_error(problem)}, pretty=True)
 
 

@@ -8,18 +8,10 @@ every choice.
 
 from __future__ import annotations
 
-from typing import Any
-
-from gateway.simulator.answers import (
-    Answer,
-    Finish,
-    Question,
-    Tool,
-    build_answer,
-    choose_tools,
-)
+from gateway.simulator.answers import Answer, Finish, build_answer
 from gateway.simulator.exchange import CREATED_AT, Inquiry, Json, Problem, Reply, dump_json
 from gateway.simulator.openai import SSE, dump_chunk, find_problem
+from gateway.simulator.openai_chat_question import build_question
 
 DONE = b"data: [DONE]\n\n"
 
@@ -29,9 +21,9 @@ _FINISHES = {
     Finish.LENGTH: "length",
     Finish.TOOL_CALLS: "tool_calls",
     Finish.REFUSED: "content_filter",
+    Finish.DECLINED: "stop",
+    Finish.STOP_SEQUENCE: "stop",
 }
-_REASONING_TOKENS = 16
-"""Reasoning tokens of a request that names an effort; they count as completion tokens."""
 _OBFUSCATION = "aZ4kQ9mT2xLw7Rb"
 _MOST_CHOICES = 128
 _ARGUMENT_PIECE = 8
@@ -43,7 +35,7 @@ def answer_chat(inquiry: Inquiry) -> Reply | Problem:
     problem = find_problem(inquiry, _REQUIRED)
     if problem is not None:
         return problem
-    question = _build_question(inquiry.body)
+    question = build_question(inquiry.body)
     count = inquiry.body.get("n")
     choices = max(1, min(count, _MOST_CHOICES)) if isinstance(count, int) else 1
     answers = [build_answer(inquiry, question, choice=index) for index in range(choices)]
@@ -52,66 +44,26 @@ def answer_chat(inquiry: Inquiry) -> Reply | Problem:
     return Reply((dump_json(_build_completion(inquiry, answers), pretty=True),))
 
 
-def find_said(messages: list[Any]) -> str:
-    """Find the text of the last user message, also in content parts."""
-    for message in reversed(messages):
-        if isinstance(message, dict) and message.get("role") == "user":
-            return find_content_text(message.get("content"))
-    return ""
-
-
-def find_content_text(content: Any) -> str:
-    """Join the text of a message's content, a string or a list of parts."""
-    if isinstance(content, str):
-        return content
-    parts = content if isinstance(content, list) else []
-    return " ".join(
-        str(part["text"]) for part in parts if isinstance(part, dict) and part.get("text")
-    )
-
-
 def split_arguments(text: str) -> list[str]:
     """Split the arguments of a tool call into the pieces of its events."""
     return [text[at : at + _ARGUMENT_PIECE] for at in range(0, len(text), _ARGUMENT_PIECE)]
 
 
-def _build_question(body: Json) -> Question:
-    messages = body["messages"]
-    response_format = body.get("response_format") or {}
-    schema = (response_format.get("json_schema") or {}).get("schema")
-    limit = body.get("max_completion_tokens") or body.get("max_tokens")
-    return Question(
-        prompt=[messages, body.get("tools") or []],
-        said=find_said(messages),
-        tools=_find_tools(body, messages),
-        wants_json=response_format.get("type") in {"json_object", "json_schema"},
-        schema=schema,
-        max_tokens=limit if isinstance(limit, int) else None,
-    )
-
-
-def _find_tools(body: Json, messages: list[Any]) -> tuple[Tool, ...]:
-    """Choose the tools to call now: none if forbidden or if their result was just given."""
-    last = messages[-1]
-    choice = body.get("tool_choice")
-    if choice == "none" or (isinstance(last, dict) and last.get("role") == "tool"):
-        return ()
-    functions = [tool.get("function") or {} for tool in body.get("tools") or []]
-    tools = tuple(Tool(str(one.get("name")), one.get("parameters") or {}) for one in functions)
-    named = (choice.get("function") or {}).get("name") if isinstance(choice, dict) else None
-    return choose_tools(tools, named=named, parallel=body.get("parallel_tool_calls") is not False)
-
-
-def build_usage(inquiry: Inquiry, answers: list[Answer]) -> Json:
+def build_usage(answers: list[Answer]) -> Json:
     """Build the usage of chat and text completions; reasoning is part of the completion."""
-    reasoning = _REASONING_TOKENS if inquiry.body.get("reasoning_effort") else 0
+    reasoning = answers[0].reasoning_tokens
     prompt = answers[0].input_tokens
     completion = sum(answer.output_tokens for answer in answers) + reasoning
+    written = answers[0].cache_write_tokens
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens_details": {
+            "cached_tokens": answers[0].cache_read_tokens,
+            "audio_tokens": 0,
+            **({"cache_write_tokens": written} if written else {}),
+        },
         "completion_tokens_details": {
             "reasoning_tokens": reasoning,
             "audio_tokens": 0,
@@ -130,16 +82,17 @@ def _build_completion(inquiry: Inquiry, answers: list[Answer]) -> Json:
         "choices": [_build_choice(index, answer) for index, answer in enumerate(answers)],
     }
     if not inquiry.fault.no_usage:
-        completion["usage"] = build_usage(inquiry, answers)
+        completion["usage"] = build_usage(answers)
     return completion | {"service_tier": "default", "system_fingerprint": "fp_simulated"}
 
 
 def _build_choice(index: int, answer: Answer) -> Json:
+    declined = answer.finish is Finish.DECLINED
     message: Json = {
         "role": "assistant",
-        "content": None if answer.calls else answer.text,
-        "refusal": None,
-        "annotations": [],
+        "content": None if answer.calls or declined else answer.text,
+        "refusal": answer.text if declined else None,
+        "annotations": _build_annotations(answer),
     }
     if answer.calls:
         message["tool_calls"] = [
@@ -156,6 +109,15 @@ def _build_choice(index: int, answer: Answer) -> Json:
         "logprobs": None,
         "finish_reason": _FINISHES[answer.finish],
     }
+
+
+def _build_annotations(answer: Answer) -> list[Json]:
+    """Build the citation of the first words, if the answer has one."""
+    if not answer.cites or not answer.text:
+        return []
+    place = {"start_index": 0, "end_index": min(len(answer.text), 5)}
+    cited = {**place, "title": "The source", "url": "https://source.example/page"}
+    return [{"type": "url_citation", "url_citation": cited}]
 
 
 def _build_stream(inquiry: Inquiry, answers: list[Answer]) -> tuple[bytes, ...]:
@@ -177,7 +139,7 @@ def _build_stream(inquiry: Inquiry, answers: list[Answer]) -> tuple[bytes, ...]:
     ]
     if with_usage:
         chunks = [chunk | {"usage": None} for chunk in chunks]
-        chunks.append(head | {"choices": [], "usage": build_usage(inquiry, answers)})
+        chunks.append(head | {"choices": [], "usage": build_usage(answers)})
     if obfuscated:
         chunks = [
             chunk | {"obfuscation": _OBFUSCATION[: 1 + number % len(_OBFUSCATION)]}
@@ -189,7 +151,10 @@ def _build_stream(inquiry: Inquiry, answers: list[Answer]) -> tuple[bytes, ...]:
 def _build_chunk_choices(index: int, answer: Answer) -> list[Json]:
     content = None if answer.calls else ""
     deltas: list[Json] = [{"role": "assistant", "content": content, "refusal": None}]
-    deltas += [{"content": piece} for piece in answer.pieces]
+    said = "refusal" if answer.finish is Finish.DECLINED else "content"
+    deltas += [{said: piece} for piece in answer.pieces]
+    if answer.cites and answer.text:
+        deltas.append({"annotations": _build_annotations(answer)})
     deltas += [{"tool_calls": [delta]} for delta in _build_call_deltas(answer)]
     choices: list[Json] = [
         {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}

@@ -13,10 +13,18 @@ from gateway.simulator.answers import Answer, Finish, Question, build_answer
 from gateway.simulator.exchange import CREATED_AT, Inquiry, Json, Problem, Reply, dump_json
 from gateway.simulator.openai import SSE, dump_chunk, find_problem
 from gateway.simulator.openai_chat import DONE, build_usage
+from gateway.simulator.openai_chat_question import list_stops
 
 _REQUIRED = {"prompt": ((str, list), "a string or an array")}
 _DEFAULT_MAX_TOKENS = 16
 """The default of ``max_tokens`` in the specification of this route."""
+_FINISHES = {
+    Finish.STOP: "stop",
+    Finish.STOP_SEQUENCE: "stop",
+    Finish.DECLINED: "stop",
+    Finish.LENGTH: "length",
+    Finish.REFUSED: "content_filter",
+}
 
 
 def answer_completion(inquiry: Inquiry) -> Reply | Problem:
@@ -36,7 +44,7 @@ def answer_completion(inquiry: Inquiry) -> Reply | Problem:
         ]
     }
     if not inquiry.fault.no_usage:
-        completion["usage"] = _build_usage(inquiry, answers)
+        completion["usage"] = _build_usage(answers)
     return Reply((dump_json(completion, pretty=True),))
 
 
@@ -54,7 +62,8 @@ def _is_tokens(prompt: list[Any]) -> bool:
 def _build_question(body: Json, prompt: str) -> Question:
     limit = body.get("max_tokens")
     tokens = limit if isinstance(limit, int) else _DEFAULT_MAX_TOKENS
-    return Question(prompt=prompt, said=prompt, max_tokens=tokens)
+    stops = list_stops(body.get("stop"))
+    return Question(prompt=prompt, said=prompt, max_tokens=tokens, stops=stops)
 
 
 def _build_head(inquiry: Inquiry, answers: list[Answer]) -> Json:
@@ -67,14 +76,12 @@ def _build_head(inquiry: Inquiry, answers: list[Answer]) -> Json:
 
 
 def _build_choice(index: int, text: str, finish: Finish | None) -> Json:
-    reason = None if finish is None else finish.value
-    if finish is Finish.REFUSED:
-        reason = "content_filter"
+    reason = None if finish is None else _FINISHES[finish]
     return {"text": text, "index": index, "logprobs": None, "finish_reason": reason}
 
 
-def _build_usage(inquiry: Inquiry, answers: list[Answer]) -> Json:
-    usage = build_usage(inquiry, answers)
+def _build_usage(answers: list[Answer]) -> Json:
+    usage = build_usage(answers)
     return {name: usage[name] for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
 
 
@@ -90,5 +97,5 @@ def _build_stream(inquiry: Inquiry, answers: list[Answer]) -> tuple[bytes, ...]:
     options = inquiry.body.get("stream_options") or {}
     if options.get("include_usage") and not inquiry.fault.no_usage:
         chunks = [chunk | {"usage": None} for chunk in chunks]
-        chunks.append(head | {"choices": [], "usage": _build_usage(inquiry, answers)})
+        chunks.append(head | {"choices": [], "usage": _build_usage(answers)})
     return (*map(dump_chunk, chunks), DONE)

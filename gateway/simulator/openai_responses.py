@@ -9,15 +9,15 @@ holds what the events built; ``sequence_number`` counts from zero without a gap;
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from gateway.simulator.answers import Answer, Finish, Question, Tool, build_answer, choose_tools
+from gateway.simulator.answers import Answer, Finish, ToolCall, build_answer
 from gateway.simulator.exchange import CREATED_AT, Inquiry, Json, Problem, Reply, dump_json
 from gateway.simulator.openai import SSE, find_problem
-from gateway.simulator.openai_chat import find_said, split_arguments
+from gateway.simulator.openai_chat import split_arguments
+from gateway.simulator.openai_responses_question import build_question, list_custom_tools
+from gateway.simulator.seals import build_seal
 
 _REQUIRED = {"input": ((str, list), "a string or an array of items")}
-_REASONING_TOKENS = 16
 _SUMMARY = "I read the request and answer it."
 
 _ECHOED: Json = {
@@ -50,7 +50,7 @@ def answer_response(inquiry: Inquiry) -> Reply | Problem:
     problem = find_problem(inquiry, _REQUIRED)
     if problem is not None:
         return problem
-    answer = build_answer(inquiry, _build_question(inquiry.body))
+    answer = build_answer(inquiry, build_question(inquiry.body))
     if inquiry.body.get("stream"):
         frames = tuple(
             dump_event({"type": kind, "sequence_number": number, **facts})
@@ -69,36 +69,6 @@ def dump_error_event(_body: bytes, problem: Problem, number: int) -> bytes:
     """Write an error as an event of the stream."""
     facts = {"code": problem.code or problem.kind, "message": problem.message}
     return dump_event({"type": "error", "sequence_number": number, **facts, "param": problem.param})
-
-
-def _build_question(body: Json) -> Question:
-    given = body["input"]
-    items = [{"role": "user", "content": given}] if isinstance(given, str) else given
-    shape = (body.get("text") or {}).get("format") or {}
-    limit = body.get("max_output_tokens")
-    return Question(
-        prompt=[body.get("instructions") or "", items, body.get("tools") or []],
-        said=find_said(items),
-        tools=_find_tools(body, items[-1]),
-        wants_json=shape.get("type") in {"json_object", "json_schema"},
-        schema=shape.get("schema"),
-        max_tokens=limit if isinstance(limit, int) else None,
-    )
-
-
-def _find_tools(body: Json, last: Any) -> tuple[Tool, ...]:
-    """Choose the tools to call now: none if forbidden or if their result was just given."""
-    choice = body.get("tool_choice")
-    given = isinstance(last, dict) and last.get("type") == "function_call_output"
-    if choice == "none" or given:
-        return ()
-    tools = tuple(
-        Tool(str(tool.get("name")), tool.get("parameters") or {})
-        for tool in body.get("tools") or []
-        if tool.get("type") == "function"
-    )
-    named = choice.get("name") if isinstance(choice, dict) else None
-    return choose_tools(tools, named=named, parallel=body.get("parallel_tool_calls") is not False)
 
 
 def _build_head(inquiry: Inquiry, answer: Answer) -> Json:
@@ -134,52 +104,74 @@ def _build_finished(inquiry: Inquiry, answer: Answer) -> Json:
         "output": _build_items(inquiry, answer),
     }
     if not inquiry.fault.no_usage:
-        finished["usage"] = _build_usage(inquiry, answer)
+        finished["usage"] = _build_usage(answer)
     return finished
 
 
-def _build_usage(inquiry: Inquiry, answer: Answer) -> Json:
-    reasoning = _REASONING_TOKENS if inquiry.body.get("reasoning") else 0
-    spent = answer.output_tokens + reasoning
+def _build_usage(answer: Answer) -> Json:
+    written = answer.cache_write_tokens
     return {
         "input_tokens": answer.input_tokens,
-        "input_tokens_details": {"cached_tokens": 0},
-        "output_tokens": spent,
-        "output_tokens_details": {"reasoning_tokens": reasoning},
-        "total_tokens": answer.input_tokens + spent,
+        "input_tokens_details": {
+            "cached_tokens": answer.cache_read_tokens,
+            **({"cache_write_tokens": written} if written else {}),
+        },
+        "output_tokens": answer.spent_tokens,
+        "output_tokens_details": {"reasoning_tokens": answer.reasoning_tokens},
+        "total_tokens": answer.input_tokens + answer.spent_tokens,
     }
 
 
 def _build_items(inquiry: Inquiry, answer: Answer) -> list[Json]:
     """Build the finished output items: reasoning if asked for, then tool calls or a message."""
     items: list[Json] = []
-    reasoning = inquiry.body.get("reasoning")
-    if reasoning:
-        told = [{"type": "summary_text", "text": _SUMMARY}] if reasoning.get("summary") else []
-        items.append({"id": f"rs_{answer.key[:48]}", "type": "reasoning", "summary": told})
-    items += [
-        {
-            "id": f"fc_{call.key}",
-            "type": "function_call",
-            "status": "completed",
-            "arguments": call.dump_arguments(),
-            "call_id": f"call_{call.key}",
-            "name": call.name,
-        }
-        for call in answer.calls
-    ]
+    if answer.thought:
+        items.append(_build_reasoning(inquiry.body, answer))
+    custom = list_custom_tools(inquiry.body)
+    items += [_build_call(call, custom=call.name in custom) for call in answer.calls]
     return items if answer.calls else [*items, _build_message(answer)]
 
 
+def _build_reasoning(body: Json, answer: Answer) -> Json:
+    summary = (body.get("reasoning") or {}).get("summary")
+    told = [{"type": "summary_text", "text": _SUMMARY}] if summary else []
+    item: Json = {"id": f"rs_{answer.key[:48]}", "type": "reasoning", "summary": told}
+    if "reasoning.encrypted_content" in (body.get("include") or []):
+        item["encrypted_content"] = build_seal("openai", answer.key)
+    return item
+
+
+def _build_call(call: ToolCall, *, custom: bool) -> Json:
+    item: Json = {"status": "completed", "call_id": f"call_{call.key}", "name": call.name}
+    if custom:
+        text = str(call.arguments.get("input", call.dump_arguments()))
+        return {"id": f"ctc_{call.key}", "type": "custom_tool_call", "input": text, **item}
+    arguments = call.dump_arguments()
+    return {"id": f"fc_{call.key}", "type": "function_call", "arguments": arguments, **item}
+
+
 def _build_message(answer: Answer) -> Json:
-    part = {"type": "output_text", "annotations": [], "logprobs": [], "text": answer.text}
+    part: Json = {"type": "refusal", "refusal": answer.text}
+    if answer.finish is not Finish.DECLINED:
+        notes = _build_annotations(answer)
+        part = {"type": "output_text", "annotations": notes, "logprobs": [], "text": answer.text}
+    cut = answer.finish in {Finish.LENGTH, Finish.REFUSED}
     return {
         "id": f"msg_{answer.key[:48]}",
         "type": "message",
-        "status": "completed" if answer.finish is Finish.STOP else "incomplete",
+        "status": "incomplete" if cut else "completed",
         "content": [part],
         "role": "assistant",
     }
+
+
+def _build_annotations(answer: Answer) -> list[Json]:
+    """Build the citation of the first words, if the answer has one."""
+    if not answer.cites or not answer.text:
+        return []
+    place = {"start_index": 0, "end_index": min(len(answer.text), 5)}
+    source = {"title": "The source", "url": "https://source.example/page"}
+    return [{"type": "url_citation", **place, **source}]
 
 
 _Event = tuple[str, Json]
@@ -203,13 +195,20 @@ def _iterate_events(inquiry: Inquiry, answer: Answer) -> Iterator[_Event]:
 def _list_message_events(item: Json, answer: Answer) -> tuple[Json, list[_Event]]:
     part = item["content"][0]
     place = {"content_index": 0}
-    events: list[_Event] = [("response.content_part.added", {**place, "part": part | {"text": ""}})]
+    kind = part["type"]
+    key = "refusal" if kind == "refusal" else "text"
+    extra: Json = {} if kind == "refusal" else {"logprobs": []}
+    started = part | {key: ""} | ({} if kind == "refusal" else {"annotations": []})
+    events: list[_Event] = [("response.content_part.added", {**place, "part": started})]
     events += [
-        ("response.output_text.delta", {**place, "delta": piece, "logprobs": []})
-        for piece in answer.pieces
+        (f"response.{kind}.delta", {**place, "delta": piece, **extra}) for piece in answer.pieces
     ]
     events += [
-        ("response.output_text.done", {**place, "text": part["text"], "logprobs": []}),
+        ("response.output_text.annotation.added", {**place, "annotation_index": n, "annotation": a})
+        for n, a in enumerate(part.get("annotations", []))
+    ]
+    events += [
+        (f"response.{kind}.done", {**place, key: part[key], **extra}),
         ("response.content_part.done", {**place, "part": part}),
     ]
     return item | {"status": "in_progress", "content": []}, events
@@ -222,6 +221,15 @@ def _list_call_events(item: Json, _answer: Answer) -> tuple[Json, list[_Event]]:
     ]
     events.append((f"{stem}.done", {"arguments": item["arguments"], "name": item["name"]}))
     return item | {"status": "in_progress", "arguments": ""}, events
+
+
+def _list_custom_events(item: Json, _answer: Answer) -> tuple[Json, list[_Event]]:
+    stem = "response.custom_tool_call_input"
+    events: list[_Event] = [
+        (f"{stem}.delta", {"delta": piece}) for piece in split_arguments(item["input"])
+    ]
+    events.append((f"{stem}.done", {"input": item["input"]}))
+    return item | {"status": "in_progress", "input": ""}, events
 
 
 def _list_reasoning_events(item: Json, _answer: Answer) -> tuple[Json, list[_Event]]:
@@ -241,6 +249,7 @@ def _list_reasoning_events(item: Json, _answer: Answer) -> tuple[Json, list[_Eve
 _ITEM_EVENTS = {
     "message": _list_message_events,
     "function_call": _list_call_events,
+    "custom_tool_call": _list_custom_events,
     "reasoning": _list_reasoning_events,
 }
 """Item type to what makes its start and the events between its start and its end."""

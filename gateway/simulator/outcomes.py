@@ -11,10 +11,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.simulator.calls import ReceivedCall, find_body
+from gateway.simulator import bedrock
+from gateway.simulator.calls import ReceivedCall, find_body, find_form
 from gateway.simulator.exchange import Inquiry, Problem, Reply, Vendor
 from gateway.simulator.faults import HEALTHY, Fault, dump_seconds
 from gateway.simulator.routes import Match
+from gateway.simulator.sigv4 import KeyPair, Signed, find_flaw, is_signed
+from gateway.simulator.tokens import is_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +38,30 @@ class Answerer:
     call: ReceivedCall
     headers: Mapping[str, str]
     request_id: str
+    strict: bool = False
 
-    def find_key_problem(self, key: str | None) -> Problem | None:
-        """Find out whether the credential is missing or wrong; without a key all are right."""
+    def find_key_problem(self, key: str | None, pair: KeyPair | None = None) -> Problem | None:
+        """Find out whether the credential is missing or wrong; without a key all are right.
+
+        A signed request is verified if there is a key pair, and let in if there is none.
+        """
+        if is_signed(self.headers):
+            return None if pair is None else self._find_signature_problem(pair)
         given = self._find_credential()
-        if key is None or given == key:
+        if key is None or given == key or self.vendor.keyless:
+            return None
+        if self.vendor.takes_tokens and is_token(given):
             return None
         if given is None:
             return self.vendor.build_problem("no-key")
         return self.vendor.build_problem("bad-key", key=_mask(given))
+
+    def _find_signature_problem(self, pair: KeyPair) -> Problem | None:
+        call = self.call
+        flaw = find_flaw(Signed(call.method, call.raw_path, self.headers, call.body), pair)
+        if flaw is None:
+            return None
+        return bedrock.VENDOR.build_problem({"key": "bad-key"}.get(flaw, flaw))
 
     def build_refusal(self, problem: Problem) -> Outcome:
         """Build the outcome of a call that no fault shapes."""
@@ -65,13 +83,15 @@ class Answerer:
         if isinstance(answered, Problem):
             return self.build_problem_outcome(answered, fault, serial)
         event = self._dump_event(planned or self._build_overload(), fault, len(answered.frames))
-        headers = self.vendor.build_headers(self.request_id, serial)
+        headers = self.vendor.build_headers(self.request_id, serial) | dict(answered.headers)
         return Outcome(dataclasses.replace(answered, headers=headers), fault, event)
 
     def build_problem_outcome(self, problem: Problem, fault: Fault, serial: int) -> Outcome:
         """Build a vendor's error, with the retry hint and the echo that the fault asks for."""
         headers = self.vendor.build_headers(self.request_id, serial)
         headers |= _build_retry_headers(self.vendor, fault) | self._build_echo(fault)
+        if self.vendor.build_problem_headers is not None:
+            headers |= self.vendor.build_problem_headers(problem)
         body = self._dump(problem, fault)
         if self.match is not None and self.match.surface.errors_in_array:
             body = b"[" + body + b"]"
@@ -83,7 +103,8 @@ class Answerer:
             return self.vendor.build_problem(
                 "no-route", method=self.call.method, path=self.call.path
             )
-        body = find_body(self.call)
+        surface = self.match.surface
+        body = find_form(self.call) if surface.form else find_body(self.call)
         if body is None:
             return self.vendor.build_problem("bad-json")
         inquiry = Inquiry(
@@ -97,7 +118,8 @@ class Answerer:
             headers=self.headers,
         )
         try:
-            return self.match.surface.answer(inquiry)
+            refused = surface.check(inquiry) if self.strict and surface.check else None
+            return refused or surface.answer(inquiry)
         except (AttributeError, KeyError, TypeError, ValueError):
             # A list where an object belongs, deep in the body: the vendors say 400 as well.
             return self.vendor.build_status_problem(400)
@@ -119,7 +141,7 @@ class Answerer:
         return problem
 
     def _build_overload(self) -> Problem:
-        return self.vendor.build_status_problem(529 if self.vendor.name == "anthropic" else 503)
+        return self.vendor.build_status_problem(529 if "anthropic" in self.vendor.name else 503)
 
     def _build_redirect(self, fault: Fault, serial: int) -> Outcome:
         headers = self.vendor.build_headers(self.request_id, serial) | self._build_echo(fault)

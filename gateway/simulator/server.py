@@ -26,6 +26,7 @@ from gateway.simulator.faults import (
 )
 from gateway.simulator.outcomes import Answerer, Outcome
 from gateway.simulator.routes import Match, find_match, find_vendor
+from gateway.simulator.sigv4 import KeyPair
 
 _MOST_BODY_BYTES = 64 * 1024 * 1024
 """Larger than any gateway lets through, so that the limit met is the gateway's."""
@@ -34,12 +35,21 @@ _MOST_BODY_BYTES = 64 * 1024 * 1024
 class Simulator:
     """The state of one simulated provider and its request handler."""
 
-    def __init__(self, *, name: str = "sim", key: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        name: str = "sim",
+        key: str | None = None,
+        key_pair: KeyPair | None = None,
+        strict: bool = True,
+    ) -> None:
         self.name = name
         self.calls: list[ReceivedCall] = []
         self.plan = FaultPlan()
         self.stopping = asyncio.Event()
         self.key = key
+        self.key_pair = key_pair
+        self.strict = strict
         self._serial = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -70,15 +80,14 @@ class Simulator:
         headers = {name.lower(): value for name, value in call.headers.items()}
         match = find_match(call.method, call.path, headers, call.query)
         vendor = match.surface.vendor if match else find_vendor(call.path, headers, call.query)
-        answerer = Answerer(
-            vendor, match, call, headers, f"req_{build_digest(self.name, serial)[:24]}"
-        )
+        request_id = f"req_{build_digest(self.name, serial)[:24]}"
+        answerer = Answerer(vendor, match, call, headers, request_id, self.strict)
         try:
             model, asked = parse_model(_find_model(match, call))
             asked = build_merged_fault(asked, parse_fault(headers.get(FAULT_HEADER, "")))
         except MalformedRequestError as error:
             return answerer.build_refusal(vendor.build_problem("bad-fault", detail=error.detail))
-        refused = answerer.find_key_problem(self.key)
+        refused = answerer.find_key_problem(self.key, self.key_pair)
         if refused is not None:
             return answerer.build_refusal(refused)
         fault = build_merged_fault(asked, self.plan.decide(model))
@@ -160,8 +169,10 @@ async def start_simulator(
     key: str | None = None,
     name: str = "sim",
     tls: ssl.SSLContext | None = None,
+    strict: bool = True,
+    key_pair: tuple[str, str] | None = None,
 ) -> RunningSimulator:
-    """Start a provider that speaks the formats of OpenAI, Anthropic and Gemini at once.
+    """Start a provider that speaks the formats of all vendors at once.
 
     Args:
         host: the address to listen on.
@@ -169,11 +180,15 @@ async def start_simulator(
         key: the only credential that is right; None accepts any and none.
         name: what its answers call it.
         tls: serve HTTPS with this context.
+        strict: refuse what the real providers refuse.
+        key_pair: AWS access key and secret that signed requests must be signed with; None lets
+            every signature in.
 
     Raises:
         OSError: the port is taken.
     """
-    simulator = Simulator(name=name, key=key)
+    pair = None if key_pair is None else KeyPair(*key_pair)
+    simulator = Simulator(name=name, key=key, key_pair=pair, strict=strict)
     app = build_simulator_app(simulator)
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
     await runner.setup()

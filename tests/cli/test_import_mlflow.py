@@ -74,7 +74,7 @@ def test_a_gateway_moves_in_one_command(
     assert {row["name"]: row["provider"] for row in models} == {
         "mini": "openai",
         "sonnet": "anthropic",
-        "llama": "openai_compatible",
+        "llama": "groq",
     }
     chat, quiet = sorted(endpoints, key=lambda row: str(row["name"]))
     shares = {row["model_definition"]["name"]: row["share"] for row in chat["model_mappings"]}
@@ -141,7 +141,7 @@ def test_what_is_here_under_the_same_name_is_not_overwritten(
     assert result.exit_code == 0
     groq = lockgate.json("secrets", "get", "groq")
     assert (groq["provider"], groq["masked_values"]) == (
-        "openai_compatible",
+        "groq",
         {"api_key": "not...-987"},
     )
 

@@ -99,8 +99,7 @@ def test_a_whole_gateway(tmp_path: Path) -> None:
             {"secret_name": "claude", "provider": "anthropic", "secret_value": GIVEN},
             {
                 "secret_name": "groq",
-                "provider": "openai_compatible",
-                "auth_config": {"api_base": "https://api.groq.com/openai/v1"},
+                "provider": "groq",
                 "secret_value": GIVEN,
             },
         ],
@@ -119,7 +118,7 @@ def test_a_whole_gateway(tmp_path: Path) -> None:
             },
             {
                 "name": "llama",
-                "provider": "openai_compatible",
+                "provider": "groq",
                 "model_name": "llama-3.3-70b",
                 "secret_name": "groq",
             },
@@ -178,12 +177,26 @@ def test_a_whole_gateway(tmp_path: Path) -> None:
             {"api_base": "https://llm.corp.example.com/a/v1"},
         ),
         ("gemini", {}, "gemini", None),
-        ("mistral", {}, "openai_compatible", {"api_base": "https://api.mistral.ai/v1"}),
-        ("xai", {}, "openai_compatible", {"api_base": "https://api.x.ai/v1"}),
+        ("mistral", {}, "mistral", None),
+        ("xai", {}, "xai", None),
+        ("together_ai", {}, "together", None),
+        (
+            "azure",
+            {"api_base": "https://x.openai.azure.com", "api_version": "2024-10-21"},
+            "azure",
+            {"api_base": "https://x.openai.azure.com", "api_version": "2024-10-21"},
+        ),
+        ("bedrock", {"aws_region_name": "us-east-1"}, "bedrock", {"region": "us-east-1"}),
+        (
+            "databricks",
+            {"api_base": "https://dbc.cloud.databricks.com/"},
+            "databricks",
+            {"api_base": "https://dbc.cloud.databricks.com/serving-endpoints"},
+        ),
         (
             "groq",
             {"api_base": "https://groq.corp.example.com/v1"},
-            "openai_compatible",
+            "groq",
             {"api_base": "https://groq.corp.example.com/v1"},
         ),
     ],
@@ -200,12 +213,15 @@ def test_providers_and_settings_are_mapped(
 @pytest.mark.parametrize(
     ("provider", "config", "told"),
     [
-        ("bedrock", {"auth_mode": "access_keys"}, "no provider 'bedrock'"),
-        ("azure", {"api_base": "https://x.openai.azure.com"}, "no provider 'azure'"),
-        ("vertex_ai", {}, "no provider 'vertex_ai'"),
-        ("databricks", {}, "no provider 'databricks'"),
+        ("bedrock", {"auth_mode": "access_keys"}, "auth_config.region is required"),
+        ("bedrock", {"auth_mode": "iam_role"}, "no auth_mode 'iam_role'"),
+        ("bedrock", {"aws_role_name": "arn:aws:iam::1:role/x"}, "no other role of AWS"),
+        ("azure", {}, "auth_config.api_base is required"),
+        ("vertex_ai", {}, "auth_config.project is required"),
+        ("databricks", {}, "auth_config.api_base is required"),
+        ("sagemaker", {}, "no provider 'sagemaker'"),
         ("openai", {"auth_mode": "oauth"}, "no auth_mode 'oauth'"),
-        ("openai", {"api_type": "azure"}, "no Azure OpenAI"),
+        ("openai", {"api_type": "azure"}, "the provider azure"),
         ("openai", {"api_base": "nonsense"}, "auth_config.api_base must"),
         ("anthropic", {"api_base": "https://llm.corp.example.com/a"}, "does not end with /v1"),
         (None, {}, "of no provider"),
@@ -217,6 +233,45 @@ def test_a_secret_that_cannot_be_used_here_is_told(
     draft = build(secret(provider=provider, config=config))
     assert draft.secrets == []
     assert told in reasons(draft)["secret s"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "config", "value", "settings", "fields"),
+    [
+        (
+            "bedrock",
+            {"auth_mode": "access_keys", "aws_region_name": "eu-west-1"},
+            {"aws_access_key_id": Secret("a"), "aws_secret_access_key": Secret("b")},
+            {"auth_mode": "access_keys", "region": "eu-west-1"},
+            {"access_key_id", "secret_access_key"},
+        ),
+        (
+            "vertex_ai",
+            {"vertex_project": "proj-1", "vertex_location": "europe-west4"},
+            {"vertex_credentials": Secret("{}")},
+            {"project": "proj-1", "location": "europe-west4"},
+            {"service_account"},
+        ),
+        (
+            "vertex_ai",
+            {"auth_mode": "default_chain", "vertex_project": "proj-1"},
+            None,
+            {"auth_mode": "default_chain", "project": "proj-1"},
+            set(),
+        ),
+    ],
+)
+def test_ways_of_authentication_move_with_their_fields(
+    provider: str,
+    config: Mapping[str, Any],
+    value: Mapping[str, Secret] | None,
+    settings: Mapping[str, str],
+    fields: set[str],
+) -> None:
+    draft = build(secret(provider=provider, config=config), values={"s-s": value})
+    (entry,) = draft.secrets
+    assert entry["auth_config"] == settings
+    assert set(entry["secret_value"]) == fields
 
 
 def test_a_credential_goes_only_where_mlflow_sent_it() -> None:
@@ -243,9 +298,7 @@ def test_a_value_of_other_fields_is_told(value: Mapping[str, Secret] | None) -> 
 
 
 def test_a_secret_without_a_provider_takes_the_one_it_is_used_for() -> None:
-    assert build(secret(provider=None), model(provider="groq")).secrets[0]["provider"] == (
-        "openai_compatible"
-    )
+    assert build(secret(provider=None), model(provider="groq")).secrets[0]["provider"] == "groq"
     draft = build(secret(provider=None), model("a", "groq"), model("b", "openai"))
     assert "used for several" in reasons(draft)["secret s"]
 
@@ -255,13 +308,13 @@ def test_a_secret_without_a_provider_takes_the_one_it_is_used_for() -> None:
 
 def test_what_hangs_on_a_lost_secret_is_told_to_the_last_binding() -> None:
     draft = build(
-        secret(provider="bedrock"),
-        model(provider="bedrock"),
+        secret(provider="sagemaker"),
+        model(provider="sagemaker"),
         endpoint(tags={"team": "x"}),
         MlflowBinding("e-e", "scorer", "r1", None),
     )
     assert reasons(draft) == {
-        "secret s": "Lockgate has no provider 'bedrock'",
+        "secret s": "Lockgate has no provider 'sagemaker'",
         "model_definition m": "its secret 's' does not move",
         "mapping e: m": "its model definition does not move",
         "endpoint e": "no PRIMARY with a weight above 0 is left",

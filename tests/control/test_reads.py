@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.entities import UsageRow
+from gateway.providers import PROVIDERS
 from gateway.routing import Target, plan
 
 
@@ -103,12 +104,30 @@ async def test_status_tells_what_is_served_and_what_is_stored(control: Any) -> N
 
 async def test_providers_tell_what_a_secret_needs(control: Any) -> None:
     rows = {row["name"]: row for row in (await control.get("/providers")).json["items"]}
-    assert set(rows) == {"openai", "anthropic", "gemini", "openai_compatible"}
+    assert set(rows) == set(PROVIDERS)
     assert rows["openai"]["base_url"] == "https://api.openai.com/v1"
     required = [
         row["name"] for row in rows["openai_compatible"]["config_fields"] if row["required"]
     ]
     assert required == ["api_base"]
+
+
+async def test_providers_tell_what_each_way_of_authentication_needs(control: Any) -> None:
+    rows = {row["name"]: row for row in (await control.get("/providers")).json["items"]}
+    modes = {mode["name"]: mode for mode in rows["bedrock"]["auth"]}
+    assert (
+        rows["bedrock"]["auth_modes"] == list(modes) == ["api_key", "access_keys", "default_chain"]
+    )
+    assert modes["access_keys"]["required"] == [
+        "secret_value.access_key_id",
+        "secret_value.secret_access_key",
+        "auth_config.region",
+    ]
+    assert modes["default_chain"]["secret_fields"] == []
+    fields = {field["name"]: field for field in rows["bedrock"]["secret_fields"]}
+    assert fields["session_token"]["modes"] == ["access_keys"]
+    assert rows["ollama"]["self_hosted"]
+    assert not rows["openai"]["self_hosted"]
 
 
 async def test_explain_gives_the_order_that_the_plan_has(control: Any) -> None:

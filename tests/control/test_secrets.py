@@ -297,3 +297,92 @@ async def test_names_filter_and_find(control: Any) -> None:
     assert [row["secret_name"] for row in found] == ["b"]
     found = (await control.get("/secrets", params={"provider": "openai"})).json["items"]
     assert [row["secret_name"] for row in found] == ["a"]
+
+
+# --- ways of authentication -----------------------------------------------------------------
+
+REGION = {"region": "us-east-1"}
+AWS = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "canary-secret-access-key-0001"}
+
+
+async def test_a_credential_that_the_machine_has_is_stored_without_a_value(control: Any) -> None:
+    config = {**REGION, "auth_mode": "default_chain"}
+    body = {"secret_name": "aws", "provider": "bedrock", "auth_config": config}
+    made = await control.call("POST", "/secrets", body)
+    assert made.status == 201
+    assert made.json["masked_values"] == {}
+    assert made.json["auth_config"] == config
+
+
+@pytest.mark.parametrize(
+    ("provider", "value", "config", "field"),
+    [
+        ("bedrock", {}, {"auth_mode": "default_chain"}, "auth_config.region"),
+        ("bedrock", {}, REGION, "secret_value.api_key"),
+        ("bedrock", AWS, REGION, "secret_value.access_key_id"),
+        ("bedrock", {**AWS, "api_key": "x"}, {**REGION, "auth_mode": "access_keys"}, None),
+        ("bedrock", {"api_key": "x"}, {"region": "us-east-1.evil.example"}, "auth_config.region"),
+        (
+            "bedrock",
+            {},
+            {**REGION, "auth_mode": "default_chain", "api_base": "https://evil.example.com"},
+            "auth_config.api_base",
+        ),
+        ("vertex", {"service_account": "no JSON"}, {"project": "p1"}, None),
+        ("azure", {"client_secret": "s"}, {"auth_mode": "entra"}, "auth_config.api_base"),
+    ],
+)
+async def test_what_a_way_of_authentication_needs_is_named(
+    control: Any,
+    provider: str,
+    value: dict[str, str],
+    config: dict[str, str],
+    field: str | None,
+) -> None:
+    body = {
+        "secret_name": "s",
+        "provider": provider,
+        "secret_value": value,
+        "auth_config": config,
+    }
+    reply = await control.call("POST", "/secrets", body)
+    assert reply.status == 422
+    fallback = {"bedrock": "secret_value.api_key", "vertex": "secret_value.service_account"}
+    assert reply.json["field"] == (field or fallback[provider])
+
+
+async def test_another_region_or_way_of_authentication_needs_the_credential_again(
+    control: Any,
+) -> None:
+    config = {**REGION, "auth_mode": "access_keys"}
+    body = {
+        "secret_name": "aws",
+        "provider": "bedrock",
+        "secret_value": AWS,
+        "auth_config": config,
+    }
+    made = (await control.call("POST", "/secrets", body)).json
+    path = f"/secrets/{made['secret_id']}"
+    moved = await control.call("PATCH", path, {"auth_config": {**config, "region": "eu-west-1"}})
+    assert (moved.status, moved.json["code"]) == (409, "credential_rebind_required")
+    other = await control.call("PATCH", path, {"auth_config": REGION})
+    assert (other.status, other.json["field"]) == (422, "secret_value.access_key_id")
+    again = {"auth_config": REGION, "secret_value": {"api_key": "canary-api-key-0001"}}
+    assert (await control.call("PATCH", path, again)).status == 200
+
+
+async def test_a_secret_of_no_provider_serves_none_that_wants_more_than_a_key(
+    control: Any,
+) -> None:
+    secret = await control.add_secret("shared", provider=None)
+    config = {"project": "proj-1"}
+    path = f"/secrets/{secret['secret_id']}"
+    await control.call("PATCH", path, {"auth_config": config})
+    body = {
+        "name": "gemini",
+        "provider": "vertex",
+        "model_name": "gemini-2.5-pro",
+        "secret_id": secret["secret_id"],
+    }
+    reply = await control.call("POST", "/model-definitions", body)
+    assert (reply.status, reply.json["field"]) == (422, "secret_id")

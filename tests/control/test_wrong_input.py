@@ -27,7 +27,7 @@ JSON = {"Content-Type": "application/json"}
         ({"secret_name": None}, "invalid_value", "secret_name"),
         ({"provider": "opnai"}, "invalid_value", "provider"),
         ({"secret_value": CANARY}, "invalid_value", "secret_value"),
-        ({"secret_value": {}}, "invalid_value", "secret_value"),
+        ({"secret_value": {}}, "invalid_value", "secret_value.api_key"),
         ({"secret_value": {"api_key": 5}}, "invalid_value", "secret_value.api_key"),
         ({"secret_value": {"api_key": ""}}, "invalid_value", "secret_value.api_key"),
         ({"secret_value": {"api_key": "a\r\nb"}}, "invalid_value", "secret_value.api_key"),
@@ -50,7 +50,7 @@ async def test_a_wrong_field_is_named_and_its_value_is_not_repeated(
 
 async def test_a_missing_field_is_named(control: Any) -> None:
     reply = await control.call("POST", "/secrets", {"secret_name": "s"})
-    assert (reply.status, reply.json["field"]) == (422, "secret_value")
+    assert (reply.status, reply.json["field"]) == (422, "secret_value.api_key")
     assert reply.json["detail"] == "is required"
 
 

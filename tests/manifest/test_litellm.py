@@ -83,15 +83,17 @@ def test_entries_of_one_name_share_the_traffic_by_weight() -> None:
     assert draft.notes == []
 
 
-def test_limits_become_weights_and_azure_an_openai_compatible_server() -> None:
+def test_limits_become_weights_and_azure_keeps_its_api_version() -> None:
     draft = load("balance_rpm.yaml")
     assert show(draft) == {"chat": [("chat-eu", 600), ("chat-us", 1800)]}
-    assert [row["auth_config"]["api_base"] for row in draft.build()["secrets"]] == [
-        "https://eu.example.openai.azure.com/openai/v1",
-        "https://us.example.openai.azure.com/openai/v1",
+    assert [(row["provider"], row["auth_config"]) for row in draft.build()["secrets"]] == [
+        (
+            "azure",
+            {"api_base": "https://eu.example.openai.azure.com", "api_version": "2024-10-21"},
+        ),
+        ("azure", {"api_base": "https://us.example.openai.azure.com"}),
     ]
     assert set(notes(draft)) == {
-        "model_list[0].litellm_params.api_version",
         "model_list[0].litellm_params.rpm",
         "model_list[1].litellm_params.rpm",
         "router_settings.routing_strategy",
@@ -190,15 +192,65 @@ def test_servers_of_ones_own_and_a_base_url_in_a_variable() -> None:
     bases = {row["auth_config"]["api_base"] for row in document["secrets"]}
     assert bases == {
         "http://0.0.0.0:4000/v1",
-        "http://localhost:11434/v1",
+        "http://localhost:11434",
         "https://vllm.example/v1",
     }
 
 
 def test_vendors_with_a_known_base_url_and_those_without() -> None:
     draft = load("vendors.yaml")
-    assert set(show(draft)) == {"deepseek", "mistral"}
-    assert set(notes(draft)) == {"model_list[2] (bedrock)", "model_list[3] (vertex)"}
+    assert set(show(draft)) == {"deepseek", "mistral", "bedrock", "vertex"}
+    assert notes(draft) == {}
+    assert {
+        row["provider"]: (row.get("auth_config"), row.get("secret_value"))
+        for row in draft.build()["secrets"]
+    } == {
+        "deepseek": (None, {"api_key": {"env": "DEEPSEEK_API_KEY"}}),
+        "mistral": (None, {"api_key": {"env": "MISTRAL_API_KEY"}}),
+        "bedrock": ({"auth_mode": "default_chain", "region": "us-east-1"}, None),
+        "vertex": (
+            {"auth_mode": "default_chain", "project": "proj-1", "location": "europe-west4"},
+            None,
+        ),
+    }
+
+
+def test_credentials_of_clouds_move_with_their_fields() -> None:
+    draft = load("clouds.yaml")
+    assert {row["secret_name"]: row for row in draft.build()["secrets"]} == {
+        "bedrock": {
+            "secret_name": "bedrock",
+            "provider": "bedrock",
+            "auth_config": {"auth_mode": "access_keys", "region": "eu-west-1"},
+            "secret_value": {
+                "access_key_id": {"env": "AWS_KEY_ID"},
+                "secret_access_key": {"env": "AWS_SECRET"},
+            },
+        },
+        "vertex_ai": {
+            "secret_name": "vertex_ai",
+            "provider": "vertex",
+            "auth_config": {"project": "proj-1", "location": "us-central1"},
+            "secret_value": {"service_account": {"file": "/etc/keys/vertex.json"}},
+        },
+        "one.openai.azure.com": {
+            "secret_name": "one.openai.azure.com",
+            "provider": "azure",
+            "auth_config": {
+                "api_base": "https://one.openai.azure.com",
+                "auth_mode": "entra",
+                "tenant_id": "tenant-1",
+                "client_id": "client-1",
+            },
+            "secret_value": {"client_secret": {"env": "AZURE_SECRET"}},
+        },
+    }
+    assert {row["model_name"] for row in draft.build()["model_definitions"]} == {
+        "anthropic.claude-sonnet-4",
+        "gemini-2.5-pro",
+        "chat",
+    }
+    assert set(notes(draft)) == {"model_list[3] (nowhere)"}
 
 
 def test_an_order_is_a_chain_of_fallbacks_and_every_other_key_is_told() -> None:

@@ -35,7 +35,7 @@ def test_endpoints_and_a_split() -> None:
     assert mapped["azure"] == [{"model_definition": "chat-eu"}]
     assert [(row["secret_name"], row["provider"]) for row in document["secrets"]] == [
         ("anthropic", "anthropic"),
-        ("azure-openai", "openai_compatible"),
+        ("azure-openai", "azure"),
         ("gemini", "gemini"),
         ("openai", "openai"),
     ]
@@ -45,7 +45,7 @@ def test_what_is_not_mapped_is_told_without_its_value() -> None:
     found = {note.path: note.dump("chat.yaml") for note in load("chat.yaml").notes}
     assert set(found) == {
         "endpoints[0].limit",
-        "endpoints[2].model.config.openai_api_version",
+        "endpoints[2].model.provider",
         "endpoints[3].model.config.gemini_api_key",
         "endpoints[4]",
     }

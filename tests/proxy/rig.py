@@ -71,6 +71,7 @@ class Model:
     name: str = ""
     same_as: int | None = None  # the model definition of another mapping of the endpoint
     more_config: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, str] | None = None  # of the credential, instead of `key`
     former: str | None = None  # the key before it, good until `grace_until`
     grace_until: int = NOW_MS + 1000
 
@@ -88,6 +89,7 @@ class Endpoint:
     usage_tracking: bool = True
     limits: EndpointLimits = NO_LIMITS
     resilience: Resilience = NO_RESILIENCE
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 class Clock:
@@ -173,7 +175,7 @@ def _build_endpoint(name: str, endpoint: Endpoint, secrets: list[SealedSecret]) 
         endpoint_id=EndpointId(f"e-{name}"),
         name=name,
         model_mappings=mappings,
-        tags={},
+        tags=endpoint.tags,
         routing_strategy=None,
         fallback_config=FallbackConfig(max_attempts=endpoint.max_fallbacks),
         usage_tracking=endpoint.usage_tracking,
@@ -196,7 +198,9 @@ def _build_mapping(
         auth_config={"api_base": model.api_base, **model.more_config},
         secret_version=1,
         kek_term=1,
-        record=BROKEN if model.key is None else orjson.dumps({"api_key": model.key}),
+        record=BROKEN
+        if model.key is None
+        else orjson.dumps(model.fields or {"api_key": model.key}),
     )
     if model.former is not None:
         record = orjson.dumps({"api_key": model.former})

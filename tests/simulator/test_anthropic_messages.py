@@ -61,11 +61,16 @@ async def test_tools_and_thinking_stream_to_the_plain_answer(
 async def test_after_a_tool_result_the_model_speaks(
     anthropic_sdk: anthropic.AsyncAnthropic,
 ) -> None:
+    call = {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {}}
     result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "rain"}
     answer = await anthropic_sdk.messages.create(
         model=MODEL,
         max_tokens=99,
-        messages=[*ASKED, {"role": "user", "content": [result]}],
+        messages=[
+            *ASKED,
+            {"role": "assistant", "content": [call]},
+            {"role": "user", "content": [result]},
+        ],
         tools=[WEATHER],
     )
     assert answer.content[0].type == "text"

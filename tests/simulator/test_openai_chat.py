@@ -28,6 +28,15 @@ TIME = {
 }
 
 
+CALLED = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [
+        {"id": "call_1", "type": "function", "function": {"name": "get_time", "arguments": "{}"}}
+    ],
+}
+
+
 async def test_an_answer_names_simulator_model_and_marker(openai_sdk: openai.AsyncOpenAI) -> None:
     answer = await openai_sdk.chat.completions.create(model="gpt-4o-mini", messages=ASKED)
     text = answer.choices[0].message.content
@@ -108,7 +117,7 @@ async def test_a_named_tool_is_the_one_called(openai_sdk: openai.AsyncOpenAI) ->
 async def test_after_a_tool_result_the_model_speaks(openai_sdk: openai.AsyncOpenAI) -> None:
     answer = await openai_sdk.chat.completions.create(
         model="gpt-4o",
-        messages=[*ASKED, {"role": "tool", "tool_call_id": "call_1", "content": "12:00"}],
+        messages=[*ASKED, CALLED, {"role": "tool", "tool_call_id": "call_1", "content": "12:00"}],
         tools=[TIME],
     )
     assert answer.choices[0].message.content.startswith("Hello from sim-a")
@@ -140,7 +149,9 @@ async def test_choices_length_json_and_schema(openai_sdk: openai.AsyncOpenAI) ->
     assert short.choices[0].finish_reason == "length"
     assert short.usage.completion_tokens == 3
     loose = await chat.create(
-        model="gpt-4o", messages=ASKED, response_format={"type": "json_object"}
+        model="gpt-4o",
+        messages=[{"role": "system", "content": "Answer in JSON."}, *ASKED],
+        response_format={"type": "json_object"},
     )
     assert json.loads(loose.choices[0].message.content)["markers"] == ["marker-7f3"]
     schema = {"type": "object", "properties": {"ok": {"type": "boolean"}}}

@@ -69,19 +69,20 @@ async def test_reasoning_and_tool_calls_stream_to_the_plain_answer(
 
 
 async def test_after_a_tool_result_the_model_speaks(openai_sdk: openai.AsyncOpenAI) -> None:
+    called = {"type": "function_call", "call_id": "call_1", "name": "get_weather"}
     given = {"type": "function_call_output", "call_id": "call_1", "output": "rain"}
-    answer = await openai_sdk.responses.create(
-        model="gpt-5", input=[{"role": "user", "content": ASKED}, given], tools=[WEATHER]
-    )
+    items = [{"role": "user", "content": ASKED}, called | {"arguments": "{}"}, given]
+    answer = await openai_sdk.responses.create(model="gpt-5", input=items, tools=[WEATHER])
     assert answer.output_text.startswith("Hello")
 
 
 async def test_a_short_limit_is_incomplete(openai_sdk: openai.AsyncOpenAI) -> None:
-    answer = await openai_sdk.responses.create(model="gpt-5", input=ASKED, max_output_tokens=3)
+    said = f"{ASKED} please-long"
+    answer = await openai_sdk.responses.create(model="gpt-5", input=said, max_output_tokens=16)
     assert answer.status == "incomplete"
     assert answer.incomplete_details.reason == "max_output_tokens"
     stream = await openai_sdk.responses.create(
-        model="gpt-5", input=ASKED, max_output_tokens=3, stream=True
+        model="gpt-5", input=said, max_output_tokens=16, stream=True
     )
     assert [event async for event in stream][-1].type == "response.incomplete"
 

@@ -34,8 +34,8 @@ SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 CHAT: dict[str, Any] = {
     "model": "gpt-4o",
     "messages": [{"role": "user", "content": "Hello there"}],
-    "stream_options": {"include_usage": True},
 }
+CHAT_STREAMED: dict[str, Any] = CHAT | {"stream": True, "stream_options": {"include_usage": True}}
 CHAT_TOOLS = {"tools": [{"type": "function", "function": {"name": "f", "parameters": SCHEMA}}]}
 RESPONSE: dict[str, Any] = {"model": "gpt-5", "input": "Hello there"}
 RESPONSE_TOOLS = {"tools": [{"type": "function", "name": "f", "parameters": SCHEMA}]}
@@ -56,7 +56,7 @@ PLAIN = {
     "gemini": (f"{GEMINI}:generateContent", CONTENT, CONTENT_TOOLS),
 }
 STREAMED = {
-    "openai_chat": ("/v1/chat/completions", CHAT | {"stream": True}, CHAT_TOOLS),
+    "openai_chat": ("/v1/chat/completions", CHAT_STREAMED, CHAT_TOOLS),
     "openai_responses": ("/v1/responses", RESPONSE | {"stream": True}, RESPONSE_TOOLS),
     "anthropic": ("/v1/messages", MESSAGE | {"stream": True}, MESSAGE_TOOLS),
     "gemini": (f"{GEMINI}:streamGenerateContent?alt=sse", CONTENT, CONTENT_TOOLS),

@@ -48,6 +48,7 @@ class Ask:
     features: frozenset[Feature] = frozenset()
 
 
+_LONG = " ".join(f"say marker-{number}" for number in range(40))
 _CALLS = (("call_1", "get_weather", '{"city":"Rome"}'), ("call_2", "get_time", '{"city":"Rome"}'))
 _RESULTS = (("call_1", "get_weather", "sunny-17"), ("call_2", "get_time", "noon-12"))
 _HISTORY = (
@@ -71,7 +72,7 @@ ASKS: dict[str, Ask] = {
     "structured": Ask(schema=True, features=frozenset({Feature.JSON_SCHEMA})),
     "reasoning": Ask(reasoning=True, max_tokens=4000, features=frozenset({Feature.REASONING})),
     "stop sequence": Ask(stop="heard", features=frozenset({Feature.STOP})),
-    "length": Ask(max_tokens=16),
+    "length": Ask(turns=(Turn("user", _LONG),), max_tokens=16),
     "refusal": Ask(turns=(Turn("user", "please-refuse"),)),
     "error 400": Ask(fault="status=400"),
     "error 401": Ask(fault="status=401"),

@@ -25,6 +25,7 @@ import aiohttp
 
 from gateway.dialects import CODECS
 from gateway.dialects.hub import Loss
+from gateway.entities import Dialect
 from tests.translation.asks import ASKS, MARK, Ask, Seen
 from tests.translation.client import Client
 from tests.translation.clients import CLIENTS
@@ -52,9 +53,10 @@ async def fill(world: World, session: aiohttp.ClientSession, cell: Cell) -> Cell
         return replace(cell, mark="n/a")
     try:
         seen = await send(world, session, cell, ask)
-        mark = judge(cell, ask, seen)
+        sent = find_sent(world)
+        mark = judge(cell, ask, seen, sent)
         if seen.error is None:
-            check_counts(cell, seen, await find_counts(world, session, cell))
+            check_counts(cell, seen, await find_counts(world, session, sent))
     except (AssertionError, KeyError, IndexError, TypeError, ValueError, StopIteration) as error:
         return replace(cell, mark="FAIL", note=f"{type(error).__name__}: {error}"[:400])
     return replace(cell, mark=mark, note=seen.dropped)
@@ -80,12 +82,36 @@ async def send(world: World, session: aiohttp.ClientSession, cell: Cell, ask: As
         return replace(client.read(200, text, stream=cell.stream), dropped=dropped)
 
 
-def judge(cell: Cell, ask: Ask, seen: Seen) -> str:
+# Where each format is asked for.
+_PATHS: Final = (
+    ("/chat/completions", Dialect.OPENAI_CHAT),
+    ("/completions", Dialect.OPENAI_COMPLETIONS),
+    ("/responses", Dialect.OPENAI_RESPONSES),
+    ("/messages", Dialect.ANTHROPIC_MESSAGES),
+    ("enerateContent", Dialect.GEMINI),
+    ("/model/", Dialect.BEDROCK_CONVERSE),
+    ("/v2/chat", Dialect.COHERE_CHAT),
+    ("/api/chat", Dialect.OLLAMA_CHAT),
+)
+
+
+def find_sent(world: World) -> Dialect | None:
+    """Return the format in which the provider was asked; None where it was not."""
+    if not world.sim.calls:
+        return None
+    path = world.sim.calls[-1].path
+    return next(dialect for part, dialect in _PATHS if part in path)
+
+
+def judge(cell: Cell, ask: Ask, seen: Seen, sent: Dialect | None) -> str:
     """Return a cell's mark; fails where it is neither right nor refused by a rule."""
     expected = _ERRORS.fullmatch(cell.task)
     if expected is not None:
         check_error(cell, int(expected[1]), seen)
         return "ok"
+    if seen.error is not None and sent is cell.client.dialect:
+        assert seen.status == 400, seen  # it passed unread: what its provider refuses is refused
+        return "r"
     if seen.error is not None:
         losses = CODECS[cell.upstream.dialect].upstream
         assert losses is not None
@@ -178,6 +204,7 @@ _CHECKS = {
 
 _COUNTS: Final = {
     "openai_chat": (("prompt_tokens",), ("completion_tokens",)),
+    "openai_completions": (("prompt_tokens",), ("completion_tokens",)),
     "openai_responses": (("input_tokens",), ("output_tokens",)),
     "anthropic_messages": (
         ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"),
@@ -196,7 +223,9 @@ _COUNTS: Final = {
 }
 
 
-async def find_counts(world: World, session: aiohttp.ClientSession, cell: Cell) -> tuple[int, int]:
+async def find_counts(
+    world: World, session: aiohttp.ClientSession, sent: Dialect | None
+) -> tuple[int, int]:
     """Return input and output tokens as the provider sent them: it is asked the same once more."""
     call = world.sim.calls[-1]
     async with session.post(
@@ -204,7 +233,8 @@ async def find_counts(world: World, session: aiohttp.ClientSession, cell: Cell) 
     ) as response:
         assert response.status == 200
         raw = await response.read()
-    inputs, outputs = _COUNTS[cell.upstream.dialect.value]
+    assert sent is not None
+    inputs, outputs = _COUNTS[sent.value]
     return sum(_find_last(raw, name) for name in inputs), sum(
         _find_last(raw, name) for name in outputs
     )

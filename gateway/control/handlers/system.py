@@ -12,8 +12,7 @@ from gateway.control.handlers import answers
 from gateway.entities import WARN_MS, ExpiringSecret
 from gateway.errors import DatabaseDamagedError, StoreUnavailableError
 from gateway.ports import Store
-from gateway.providers import PROVIDERS
-from gateway.providers.table import Field, Provider
+from gateway.providers import PROVIDERS, AuthMode, Field, Provider
 
 _EXPIRING_SHOWN = 100
 
@@ -110,18 +109,37 @@ async def list_providers(_: Call) -> Answer:
 
 
 def _represent(row: Provider) -> dict[str, Any]:
+    modes = list(row.auth_modes)
     return {
         "name": row.name,
         "title": row.title,
         "dialects": sorted(dialect.value for dialect in row.dialects),
         "base_url": row.base_url,
-        "secret_fields": [_represent_field(field) for field in row.secret_fields],
-        "config_fields": [_represent_field(field) for field in row.config_fields],
-        "auth_modes": list(row.auth_modes),
+        "secret_fields": [_represent_field(field, modes) for field in row.secret_fields],
+        "config_fields": [_represent_field(field, modes) for field in row.config_fields],
+        "auth_modes": modes,
+        "auth": [_represent_mode(row, mode) for mode in row.auth],
+        "translated_to": [dialect.value for dialect in row.hub_dialects],
+        "self_hosted": row.is_self_hosted,
+        "notes": row.notes,
     }
 
 
-def _represent_field(field: Field) -> dict[str, Any]:
+def _represent_mode(row: Provider, mode: AuthMode) -> dict[str, Any]:
+    secret, config = row.list_fields(mode)
+    return {
+        "name": mode.name,
+        "title": mode.title,
+        "secret_fields": [field.name for field in secret],
+        "config_fields": [field.name for field in config],
+        "required": [
+            *(f"secret_value.{field.name}" for field in secret if field.required),
+            *(f"auth_config.{field.name}" for field in config if field.required),
+        ],
+    }
+
+
+def _represent_field(field: Field, modes: list[str]) -> dict[str, Any]:
     return {
         "name": field.name,
         "title": field.title,
@@ -129,4 +147,7 @@ def _represent_field(field: Field) -> dict[str, Any]:
         "required": field.required,
         "default": field.default,
         "help": field.help,
+        "modes": [mode for mode in modes if field.belongs_to(mode)],
+        "choices": list(field.choices),
+        "multiline": field.multiline,
     }

@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, WithJsonSchema
 from gateway.control.schema.base import Content, Entity, Name, Stamped, Strict, Time, absent
 from gateway.entities import TrialOutcome
 from gateway.providers import PROVIDERS
+from gateway.providers.table import merge_fields
 
 DEFAULT_GRACE_MS = 3_600_000  # a new key of a provider works within minutes
 MAX_GRACE_MS = 30 * 86_400_000  # longer, and a key that should be gone is only forgotten
@@ -27,7 +28,7 @@ FieldValue = Annotated[str, StringConstraints(min_length=1, max_length=8_000)]
 
 
 def _describe_fields(part: str, value: dict[str, Any]) -> dict[str, Any]:
-    rows = (field for provider in PROVIDERS.values() for field in getattr(provider, part))
+    rows = merge_fields(part).values()
     return {
         "type": "object",
         "properties": {row.name: {**value, "description": row.help} for row in rows},
@@ -37,10 +38,9 @@ def _describe_fields(part: str, value: dict[str, Any]) -> dict[str, Any]:
 
 FieldValues = Annotated[
     dict[FieldName, FieldValue],
-    Field(min_length=1, max_length=16),
+    Field(max_length=16),  # none at all where the machine has the credential, or none is needed
     WithJsonSchema(
         _describe_fields("secret_fields", {"type": "string", "minLength": 1, "maxLength": 8_000})
-        | {"minProperties": 1}
     ),
 ]
 SecretFields = Annotated[FieldValues, Field(repr=False)]
@@ -58,8 +58,8 @@ class SecretCreate(Strict):
 
     secret_name: Name
     provider: ProviderName | None = None
-    secret_value: SecretFields
-    """The credential's fields, such as `api_key`: see /providers."""
+    secret_value: SecretFields = Field(default_factory=dict)
+    """The credential's fields, such as `api_key`: see /providers. None where none is needed."""
     auth_config: AuthConfig | None = None
     """What is not secret: `api_base`, `organization`, ...: see /providers."""
     expires_at: Time | None = None
@@ -101,7 +101,7 @@ class SecretTest(Strict):
     """A value that is to be tried, without being stored."""
 
     provider: ProviderName
-    secret_value: SecretFields
+    secret_value: SecretFields = Field(default_factory=dict)
     auth_config: AuthConfig | None = None
 
 

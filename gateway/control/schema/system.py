@@ -134,8 +134,27 @@ class ProviderField(Entity):
     title: str
     secret: bool
     required: bool
+    """In the ways of authentication that it belongs to."""
     default: str | None
     help: str
+    modes: list[str]
+    """Ways of authentication that it belongs to; all that the provider has if it is any's."""
+    choices: list[str]
+    """What it may be; empty: anything."""
+    multiline: bool
+    """A document, such as a key file."""
+
+
+class ProviderAuth(Entity):
+    """A way of authentication."""
+
+    name: str
+    title: str
+    secret_fields: list[str]
+    """Names of those that it takes."""
+    config_fields: list[str]
+    required: list[str]
+    """Paths of those that it cannot do without, such as `auth_config.region`."""
 
 
 class Provider(Entity):
@@ -148,6 +167,13 @@ class Provider(Entity):
     secret_fields: list[ProviderField]
     config_fields: list[ProviderField]
     auth_modes: list[str]
+    """The first is taken where `auth_config.auth_mode` names none."""
+    auth: list[ProviderAuth]
+    translated_to: list[str]
+    """Dialects that chats of other formats are sent as, the best first."""
+    self_hosted: bool
+    """A program that operators run themselves."""
+    notes: str
 
 
 class ProviderPage(Entity):

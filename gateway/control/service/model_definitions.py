@@ -6,7 +6,7 @@ them there is always a base URL.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from gateway.errors import (
     MissingReferenceError,
     NotFoundError,
 )
-from gateway.providers import check_auth_config, get_provider
+from gateway.providers import check_auth_config, check_stored_fields, get_provider
 
 _KIND = "model_definition"
 
@@ -49,7 +49,7 @@ async def create_model_definition(change: Change, body: ModelDefinitionCreate) -
         ConflictError: the name is taken.
     """
     secret = await _get_secret(change, SecretId(body.secret_id))
-    check_fit(body.provider, secret.provider, secret.auth_config)
+    check_fit(body.provider, secret.provider, secret.auth_config, secret.masked_values)
     row = GatewayModelDefinition(
         model_definition_id=ModelDefinitionId(new_id("d-")),
         name=body.name,
@@ -73,9 +73,15 @@ async def _get_secret(change: Change, secret_id: SecretId) -> GatewaySecretInfo:
 
 
 def check_fit(
-    provider: str, secret_provider: str | None, auth_config: Mapping[str, Any] | None
+    provider: str,
+    secret_provider: str | None,
+    auth_config: Mapping[str, Any] | None,
+    fields: Collection[str],
 ) -> None:
-    """Check that a definition of `provider` can use a secret. Raises InvalidValueError."""
+    """Check that a definition of `provider` can use a secret that has these fields.
+
+    Raises InvalidValueError.
+    """
     get_provider(provider)
     if secret_provider not in (None, provider):
         raise InvalidValueError(
@@ -83,6 +89,8 @@ def check_fit(
         )
     try:
         check_auth_config(provider, auth_config)
+        if secret_provider is None:  # else it was checked when it was stored
+            check_stored_fields(provider, fields, auth_config)
     except InvalidValueError as error:
         raise InvalidValueError(
             f"the secret does not fit {provider}: its {error.field} {error.detail}",
@@ -111,7 +119,7 @@ async def update_model_definition(
         secret_name=secret.secret_name,
         **change.stamp_updated(row.version),
     )
-    check_fit(new.provider, secret.provider, secret.auth_config)
+    check_fit(new.provider, secret.provider, secret.auth_config, secret.masked_values)
     await change.tx.model_definitions.update(new)
     stored = describe(new)
     await change.record(

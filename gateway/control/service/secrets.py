@@ -32,6 +32,7 @@ from gateway.providers import (
     allowed_origin,
     check_auth_config,
     check_secret,
+    check_stored_fields,
     is_origin_allowed,
 )
 from gateway.secret import Secret, mask
@@ -200,6 +201,8 @@ async def update_secret(change: Change, secret_id: SecretId, body: SecretPatch) 
         check_secret(new.provider, body.secret_value, new.auth_config)
     else:
         check_binding_of((info.provider, info.auth_config), (new.provider, new.auth_config))
+        if new.provider is not None:
+            check_stored_fields(new.provider, info.masked_values, new.auth_config)
     check_origin(change.parts.settings, new.provider, new.auth_config)
     await _check_definitions(change, info, new)
     stored = await _store(change, new, body)

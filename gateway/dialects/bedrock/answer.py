@@ -26,6 +26,7 @@ from gateway.dialects.hub import (
     ToolCall,
 )
 from gateway.dialects.hub.arguments import dump_arguments, load_exact
+from gateway.dialects.hub.provided import list_objects, read_text
 from gateway.dialects.spec import (
     StreamFailure,
     Usage,
@@ -235,15 +236,3 @@ def build_failure(kind: str, value: Json, body: bytes, status: int | None = None
     if found is None and status is None and type(original) is int:
         status = original
     return StreamFailure(found or status, kind or "error", message, body)
-
-
-def read_text(value: Json, name: str) -> str:
-    """Return a field that is text; "" where it is missing or something else."""
-    found = value.get(name)
-    return found if isinstance(found, str) else ""
-
-
-def list_objects(value: Json, name: str) -> list[dict[str, Any]]:
-    """Return the objects of a list; none where it is missing or something else."""
-    found = value.get(name)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -42,6 +42,7 @@ from gateway.dialects.hub import (
 )
 from gateway.dialects.hub.arguments import parse_arguments
 from gateway.dialects.hub.carry import fit_id, take_from_id
+from gateway.dialects.hub.wording import wrap_system
 
 _ID: Final = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 _ID_LENGTH: Final = 32
@@ -88,7 +89,7 @@ class Conversation:
         blocks: list[Block] = []
         for part in message.parts:
             if late and isinstance(part, Text) and part.text.strip():
-                blocks.append({"text": f"<system>{part.text}</system>"})
+                blocks.append({"text": wrap_system(part.text)})
                 blocks += self._dump_cache(part.cache, part)
             else:
                 blocks += self._dump(part)

@@ -19,7 +19,6 @@ from gateway.dialects.bedrock.answer import (
     parse_citation,
     parse_finish,
     parse_usage,
-    read_text,
 )
 from gateway.dialects.eventstream import Message, MessageSplitter
 from gateway.dialects.hub import (
@@ -42,6 +41,7 @@ from gateway.dialects.hub import (
     ToolCall,
 )
 from gateway.dialects.hub.arguments import parse_arguments
+from gateway.dialects.hub.provided import read_index, read_text
 from gateway.dialects.spec import load_object, read_object
 from gateway.errors import UpstreamMalformedError
 
@@ -90,8 +90,8 @@ class ConverseReader:
         "_frames",
         "_gathered",
         "_over",
+        "_silent",
         "_stopped",
-        "_tier",
     )
 
     def __init__(self) -> None:
@@ -102,6 +102,7 @@ class ConverseReader:
         self._count = 0
         self._blocks: dict[int, tuple[str, int]] = {}  # by the vendor's index: kind, our number
         self._gathered: dict[int, _Gathered] = {}
+        self._silent: set[int] = set()  # calls without arguments so far: none is an empty object
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Return the events that `chunk` completes."""
@@ -146,22 +147,20 @@ class ConverseReader:
     def open(self, value: Json, events: list[Event]) -> None:
         """Take `contentBlockStart`."""
         self.begin(value, events)
-        index = _read_index(value)
+        index = read_index(value, "contentBlockIndex")
         for kind, start in read_object(value, "start").items():
             if not isinstance(start, dict):
                 continue
             self._close(index, events)
             if kind == _CALL and start.get("type") != SERVER_TOOL:
                 call = ToolCall(read_text(start, "toolUseId"), read_text(start, "name"), "")
-                self._open(index, kind, call, events)
+                self._silent.add(self._open(index, kind, call, events))
             else:
                 self._gathered[index] = _Gathered(kind, start)
 
     def grow(self, value: Json, events: list[Event]) -> None:
         """Take `contentBlockDelta`."""
-        index = value.get("contentBlockIndex")
-        if type(index) is not int:
-            index = 0
+        index = read_index(value, "contentBlockIndex")
         delta = value.get("delta")
         if not isinstance(delta, dict):
             return
@@ -193,6 +192,7 @@ class ConverseReader:
     def _grow_call(self, index: int, text: str, events: list[Event]) -> None:
         number = self._find(index, _CALL, events)
         if text:
+            self._silent.discard(number)
             events.append(PartDelta(0, number, text))
 
     def _grow_thought(self, index: int, more: Json, events: list[Event]) -> None:
@@ -213,7 +213,7 @@ class ConverseReader:
 
     def close(self, value: Json, events: list[Event]) -> None:
         """Take `contentBlockStop`."""
-        self._close(_read_index(value), events)
+        self._close(read_index(value, "contentBlockIndex"), events)
 
     def stop(self, value: Json, events: list[Event]) -> None:
         """Take `messageStop`."""
@@ -255,8 +255,12 @@ class ConverseReader:
         if gathered is not None:
             self._open(index, gathered.kind, gathered.build(), events)
         block = self._blocks.pop(index, None)
-        if block is not None:
-            events.append(PartEnded(0, block[1]))
+        if block is None:
+            return
+        number = block[1]
+        if number in self._silent:
+            events.append(PartDelta(0, number, "{}"))
+        events.append(PartEnded(0, number))
 
 
 _EMPTY: Final[Mapping[str, Part]] = {
@@ -272,8 +276,3 @@ _EVENTS: Final[Mapping[str, Callable[[ConverseReader, Json, list[Event]], None]]
     "messageStop": ConverseReader.stop,
     "metadata": ConverseReader.count,
 }
-
-
-def _read_index(value: Json) -> int:
-    index = value.get("contentBlockIndex")
-    return index if type(index) is int else 0

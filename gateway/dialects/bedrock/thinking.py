@@ -20,6 +20,7 @@ _LEAST_BUDGET: Final = 1024  # Anthropic's
 # Tokens that an effort is worth with a Claude that wants a number.
 _BUDGETS: Final = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384}
 _MOST_BUDGET: Final = 32000
+_MOST_PERCENT: Final = 80
 _CLAUDE_EFFORTS: Final = {"minimal": "low", "xhigh": "max"}
 _NOVA_EFFORTS: Final = {"minimal": "low", "xhigh": "high", "max": "high"}
 _OPENAI_EFFORTS: Final = {"minimal": "low", "xhigh": "high", "max": "high"}
@@ -74,8 +75,10 @@ def _dump_claude(wish: ReasoningConfig, traits: Traits, max_tokens: int | None) 
     budget = wish.budget_tokens
     if budget is None or budget < 0:
         budget = _BUDGETS.get(wish.effort or "medium", _MOST_BUDGET)
+        if max_tokens is not None:  # thoughts count as part of the answer: leave room for words
+            budget = min(budget, max_tokens * _MOST_PERCENT // 100)
     if max_tokens is not None:
-        budget = min(budget, max_tokens - 1)  # thoughts count as part of the answer
+        budget = min(budget, max_tokens - 1)  # a budget must be below the limit
     if budget < _LEAST_BUDGET:
         return {}
     return {"thinking": {"type": "enabled", "budget_tokens": budget}}

@@ -66,12 +66,14 @@ class ClientCodec:
             MalformedRequestError with the field.
         dump_answer: the body of a whole answer.
         writer: of one streamed answer; `content_type` is its media type.
+        array_writer: the same where a stream may be a JSON array (Gemini without ``alt=sse``).
     """
 
     parse_request: Callable[[Mapping[str, Any], str, bool], ChatRequest]
     dump_answer: Callable[[ChatAnswer, Asked], Json]
     writer: Callable[[Asked], StreamWriter]
     content_type: str = "text/event-stream; charset=utf-8"
+    array_writer: Callable[[Asked], StreamWriter] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,10 +83,14 @@ class ToolMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ToolChoice:
-    """Which tools may or must be called; `names` of AUTO and REQUIRED are the allowed ones."""
+    """Which tools may or must be called; `names` of AUTO and REQUIRED are the allowed ones.
+
+    `strict`: calls are held to their tools' schemas (Gemini's mode VALIDATED); None: not said.
+    """
 
     mode: ToolMode
     names: tuple[str, ...] = ()
+    strict: bool | None = None
 
 
 class OutputKind(StrEnum):

@@ -5,12 +5,14 @@ Rule: the client never sees that tool: what it was called with is the answer's t
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from gateway.dialects.hub.answer import Finish
+from gateway.dialects.hub.answer import ChatAnswer, Finish
 from gateway.dialects.hub.content import Text, ToolCall
 from gateway.dialects.hub.events import ChoiceEnded, Event, PartBegun
+from gateway.dialects.hub.stream import collect, replay
 
 ANSWER_TOOL: Final = "lockgate_answer"
 
@@ -45,3 +47,9 @@ class StructuredFilter:
         if event.choice in self._called and event.choice not in self._others:
             return event._replace(finish=Finish.STOP, detail=None)
         return event
+
+
+def unwrap_answer(answer: ChatAnswer) -> ChatAnswer:
+    """Return a whole answer as a client may see it."""
+    seen = collect(StructuredFilter().order(replay(answer)))
+    return dataclasses.replace(answer, choices=seen.choices)

@@ -20,10 +20,15 @@ ONE_TEXT: Final[Mapping[str, Any]] = MappingProxyType(
 )
 
 
-def list_offered(request: ChatRequest, losses: Losses) -> list[Tool]:
-    """Return the tools that may be called: those allowed, without the hosted ones."""
+def list_offered(
+    request: ChatRequest, losses: Losses, *, even_forbidden: bool = False
+) -> list[Tool]:
+    """Return the tools that may be called: those allowed, without the hosted ones.
+
+    `even_forbidden`: for a vendor that can be told that none of them may be.
+    """
     choice = request.tool_choice
-    if choice is not None and choice.mode is ToolMode.NONE:
+    if choice is not None and choice.mode is ToolMode.NONE and not even_forbidden:
         return []
     allowed = None
     if choice is not None and choice.mode is not ToolMode.NAMED:

@@ -2,3 +2,7 @@
 
 Rule: its OpenAI-like routes are not this dialect's.
 """
+
+from gateway.dialects.ollama.codec import CODEC
+
+__all__ = ["CODEC"]

@@ -25,6 +25,7 @@ from gateway.dialects.hub import (
     ToolCall,
 )
 from gateway.dialects.hub.arguments import dump_arguments, load_exact
+from gateway.dialects.hub.provided import list_objects, read_text
 from gateway.dialects.spec import StreamFailure, Usage, build_counts, load_object, read_object
 from gateway.errors import UpstreamMalformedError
 
@@ -73,15 +74,11 @@ def parse_parts(message: Json) -> list[Part]:
 
 def parse_calls(message: Json) -> list[ToolCall]:
     """Read a message's calls; older servers give no ids."""
-    calls = message.get("tool_calls")
-    if not isinstance(calls, list):
-        return []
     found = []
-    for call in calls:
-        if isinstance(call, dict):
-            function = read_object(call, "function")
-            arguments = dump_arguments(function.get("arguments"))
-            found.append(ToolCall(read_text(call, "id"), read_text(function, "name"), arguments))
+    for call in list_objects(message, "tool_calls"):
+        function = read_object(call, "function")
+        arguments = dump_arguments(function.get("arguments"))
+        found.append(ToolCall(read_text(call, "id"), read_text(function, "name"), arguments))
     return found
 
 
@@ -105,9 +102,7 @@ def parse_usage(value: Json) -> Usage | None:
 def parse_logprobs(value: Json) -> Json | None:
     """Read logprobs, which are OpenAI's list without its frame."""
     found = value.get("logprobs")
-    if not isinstance(found, list):
-        return None
-    return {"content": [one for one in found if isinstance(one, dict)]}
+    return {"content": list_objects(value, "logprobs")} if isinstance(found, list) else None
 
 
 def parse_moment(value: Any) -> int | None:
@@ -136,9 +131,3 @@ def build_failure(value: Json, body: bytes, status: int | None = None) -> Stream
     if status is None and type(given) is int:
         status = given
     return StreamFailure(status, "error", error if isinstance(error, str) else "", body)
-
-
-def read_text(value: Json, name: str) -> str:
-    """Return a field that is text; "" where it is missing or something else."""
-    found = value.get(name)
-    return found if isinstance(found, str) else ""

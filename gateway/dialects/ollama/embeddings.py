@@ -22,9 +22,9 @@ from gateway.dialects.hub import (
 )
 from gateway.dialects.hub.arguments import load_exact
 from gateway.dialects.hub.places import find_place
+from gateway.dialects.hub.provided import read_text
 from gateway.dialects.hub.vectors import list_texts, read_vector
 from gateway.dialects.hub.wanted import lose_extra
-from gateway.dialects.ollama.answer import read_text
 from gateway.dialects.spec import Usage, check_count
 from gateway.errors import UpstreamMalformedError
 

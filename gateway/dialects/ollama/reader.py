@@ -24,6 +24,7 @@ from gateway.dialects.hub import (
     Text,
 )
 from gateway.dialects.hub.arguments import load_exact
+from gateway.dialects.hub.provided import read_text
 from gateway.dialects.ndjson import LineSplitter
 from gateway.dialects.ollama.answer import (
     build_failure,
@@ -32,7 +33,6 @@ from gateway.dialects.ollama.answer import (
     parse_moment,
     parse_parts,
     parse_usage,
-    read_text,
 )
 from gateway.dialects.spec import load_object
 from gateway.errors import UpstreamMalformedError

@@ -36,6 +36,7 @@ from gateway.dialects.hub.carry import take_from_id
 from gateway.dialects.hub.places import find_place
 from gateway.dialects.hub.tooling import find_names, find_parameters, list_offered
 from gateway.dialects.hub.wanted import lose_unknown
+from gateway.dialects.hub.wording import IMAGES_OF_TOOLS, wrap_document, wrap_failure
 from gateway.dialects.ollama.features import KNOWN
 
 Json = dict[str, Any]
@@ -59,7 +60,6 @@ _FORCED: Final = {
     ToolMode.REQUIRED: Feature.TOOL_CHOICE_REQUIRED,
     ToolMode.NAMED: Feature.TOOL_CHOICE_NAMED,
 }
-_IMAGES_OF_TOOLS: Final = "(images of the tools' results)"
 
 
 def dump_request(request: ChatRequest, to: Destination, losses: Losses) -> Json:
@@ -217,11 +217,7 @@ class _Conversation:
         if text is None:
             feature = Feature.FILE_ID if part.media.file_id else Feature.DOCUMENT_URL
             self._losses.lose(Feature.DOCUMENT if part.media.data else feature, part.at)
-        return (
-            f"<document>\n{text}\n</document>"
-            if not part.name
-            else (f'<document name="{part.name}">\n{text}\n</document>')
-        )
+        return wrap_document(text or "", part.name)
 
     def _add_result(self, part: ToolResult) -> None:
         texts: list[str] = []
@@ -232,7 +228,7 @@ class _Conversation:
         self._lose_cache(part.cache, part.at)
         text = "\n".join(texts)
         call_id, _ = take_from_id(part.call_id)
-        dumped = {"role": "tool", "content": f"Error: {text}" if part.is_error else text}
+        dumped = {"role": "tool", "content": wrap_failure(text) if part.is_error else text}
         name = part.name or self._names.get(part.call_id)
         if name:
             dumped["tool_name"] = name
@@ -242,7 +238,7 @@ class _Conversation:
 
     def _release(self) -> None:
         if self._held:
-            held = {"role": "user", "content": _IMAGES_OF_TOOLS, "images": self._held}
+            held = {"role": "user", "content": IMAGES_OF_TOOLS, "images": self._held}
             self._messages.append(held)
             self._held = []
 

@@ -46,7 +46,7 @@ LOSSES: Final[Mapping[Feature, Loss]] = {
     Feature.CITATIONS: Loss.DROPPED,
     Feature.CACHE_CONTROL: Loss.DROPPED,  # these servers cache on their own
     Feature.REASONING_HISTORY: Loss.DROPPED,
-    Feature.OPAQUE_PART: Loss.REFUSED,
+    Feature.OPAQUE_PART: Loss.DROPPED,
     Feature.MEDIA_IN_TOOL_RESULT: Loss.CHANGED,  # shown in a user's message behind the results
     Feature.TOOL_RESULT_ERROR: Loss.CHANGED,  # begins with "Error:"
     Feature.REFUSAL_HISTORY: Loss.CHANGED,  # plain text for servers other than OpenAI's

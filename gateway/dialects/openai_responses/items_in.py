@@ -18,7 +18,8 @@ from gateway.dialects.hub.carry import take_from_id
 from gateway.dialects.openai_responses.fields import check, read, refuse, want
 from gateway.dialects.openai_responses.parts_in import parse_content
 from gateway.dialects.openai_responses.reasoning import parse_reasoning
-from gateway.dialects.openai_responses.tools_in import flatten_name, parse_tools
+from gateway.dialects.openai_responses.tools_in import TOOL_SEARCH, flatten_name, parse_tools
+from gateway.dialects.spec import dump_json
 from gateway.errors import NotExpressibleError
 
 _ROLES: Final = {
@@ -29,7 +30,8 @@ _ROLES: Final = {
 }
 # What stands in the input for something that only OpenAI has stored or can read.
 _STORED: Final = frozenset({"item_reference", "compaction", "compaction_trigger"})
-_ABOUT_TOOLS: Final = frozenset({"additional_tools", "tool_search_output"})
+# A search for tools is the client's or the vendor's to run.
+_SEARCHES: Final = frozenset({"tool_search_call", "tool_search_output"})
 # What is no turn of the model, of the types without a parser here.
 _OUTPUT: Final = ("_output", "_response")
 
@@ -47,7 +49,7 @@ class ItemReader:
         self._at = ""
         self._opaque_calls: set[str] = set()
 
-    def take(self, item: Mapping[str, Any], at: str) -> None:
+    def take(self, item: dict[str, Any], at: str) -> None:
         """Take in the next item.
 
         Raises:
@@ -66,6 +68,8 @@ class ItemReader:
             refuse(f"{at}.type", "a string")
         elif kind == "additional_tools":
             self.tools += parse_tools(item, at)
+        elif kind in _SEARCHES:
+            self._take_search(kind, item, at)
         elif kind in _PARSERS:
             role, parse = _PARSERS[kind]
             self._take_part(role, parse(item, at), item)
@@ -95,9 +99,20 @@ class ItemReader:
             role = Role.USER
         self._join(role, (part,), part.at)
 
+    def _take_search(self, kind: str, item: dict[str, Any], at: str) -> None:
+        found = parse_tools(item, at)
+        self.tools += found
+        if item.get("execution") != "client":
+            self._take_opaque(kind, item, at)
+        elif kind == "tool_search_call":
+            call = item | {"name": TOOL_SEARCH, "arguments": _dump_object(item.get("arguments"))}
+            self._join(Role.ASSISTANT, (_parse_call(call, at),), at)
+        else:
+            names = [{"name": one.name, "description": one.description} for one in found]
+            result = item | {"output": _dump_object({"tools": names})}
+            self._join(Role.TOOL, (_parse_result(result, at),), at)
+
     def _take_opaque(self, kind: str, item: Mapping[str, Any], at: str) -> None:
-        if kind in _ABOUT_TOOLS:
-            self.tools += parse_tools(item, at)
         call_id = item.get("call_id")
         is_output = kind.endswith(_OUTPUT)
         if isinstance(call_id, str) and not is_output:
@@ -132,6 +147,10 @@ def parse_input(values: Mapping[str, Any]) -> tuple[tuple[Message, ...], tuple[T
     elif given is not None:
         refuse("input", "a string or a list of items")
     return reader.finish(), tuple(reader.tools)
+
+
+def _dump_object(value: Any) -> str:
+    return value if isinstance(value, str) else dump_json(value).decode()
 
 
 def _parse_call(item: Mapping[str, Any], at: str) -> Part:

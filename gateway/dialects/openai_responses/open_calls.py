@@ -1,7 +1,8 @@
 """Calls of tools while they are written as items of a stream.
 
 A tool that the client has declared as a custom one takes free text; vendors without such tools
-call it as a function with one ``input``: here that becomes a custom call again.
+call it as a function with one ``input``: here that becomes a custom call again. The search for
+tools that a client runs itself is a function to other vendors, and an item of its own here.
 
 Rule: a call's name, namespace and kind are those that the client has declared.
 """
@@ -13,6 +14,7 @@ from typing import Any
 from gateway.dialects.hub import PartAdded, Tool, ToolCall, ToolKind
 from gateway.dialects.hub.carry import build_id, put_in_id
 from gateway.dialects.openai_responses.outlet import Outlet, build_frame
+from gateway.dialects.openai_responses.tools_in import TOOL_SEARCH
 from gateway.dialects.spec import load_object
 
 
@@ -27,6 +29,7 @@ class OpenCall:
         "_name",
         "_outlet",
         "_part",
+        "_search",
         "_signature",
         "_texts",
         "_tool",
@@ -43,7 +46,7 @@ class OpenCall:
         self._frame = (b"", b"")
         self._tool: Tool | None = None
         self._custom = part.custom
-        self._wrapped = False
+        self._wrapped = self._search = False
         self.place, self.id = 0, ""
         if self._name:
             self._add()
@@ -51,7 +54,7 @@ class OpenCall:
     def grow(self, text: str) -> None:
         """Write more of the arguments, or of the input."""
         self._texts.append(text)
-        if self._added and not self._wrapped:
+        if self._added and not self._wrapped and not self._search:
             self._outlet.say_delta(self._frame[0], text, self._frame[1])
 
     def learn(self, more: PartAdded) -> None:
@@ -67,6 +70,9 @@ class OpenCall:
         if not self._added:
             self._add()
         text = "".join(self._texts)
+        if self._search:
+            self._outlet.end_item(self.place, self._build(text, "completed"))
+            return
         if self._wrapped:
             text = read_input(text)
             self._outlet.say_delta(self._frame[0], text, self._frame[1])
@@ -87,7 +93,8 @@ class OpenCall:
         self._tool = self._outlet.tools.get(self._name)
         if self._tool is not None and self._tool.kind is ToolKind.CUSTOM and not self._custom:
             self._custom = self._wrapped = True
-        prefix = "ctc_" if self._custom else "fc_"
+        self._search = self._tool is not None and self._tool.raw.get("type") == TOOL_SEARCH
+        prefix = "tsc_" if self._search else "ctc_" if self._custom else "fc_"
         self.place, self.id = self._outlet.open_item(prefix, self._part.item_id)
         if not self._call_id:
             self._call_id = build_id("call_", self._outlet.asked.request_id, self.place)
@@ -95,16 +102,22 @@ class OpenCall:
         kind = "custom_tool_call_input" if self._custom else "function_call_arguments"
         where = {"item_id": self.id, "output_index": self.place}
         self._frame = build_frame(f"response.{kind}.delta", where)
-        if self._texts and not self._wrapped:
+        if self._texts and not self._wrapped and not self._search:
             self._outlet.say_delta(self._frame[0], "".join(self._texts), self._frame[1])
 
     def _build(self, text: str, status: str = "in_progress") -> dict[str, Any]:
         tool = self._tool
-        item = {
+        item: dict[str, Any] = {
             "id": self.id,
             "type": "custom_tool_call" if self._custom else "function_call",
             "status": status,
             "call_id": put_in_id(self._call_id, self._signature),
+        }
+        if self._search:
+            arguments = load_object(text.encode("utf-8", "surrogatepass")) or {}
+            kind = f"{TOOL_SEARCH}_call"
+            return item | {"type": kind, "execution": "client", "arguments": arguments}
+        item |= {
             "name": self._name if tool is None else tool.bare_name or tool.name,
             "input" if self._custom else "arguments": text,
         }

@@ -22,6 +22,7 @@ _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _OTHER_LETTER: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _KEPT_LETTERS: Final = 20  # of a name that does not fit: the model reads it
 _NAME_LENGTH: Final = 64  # the longest that every vendor takes
+TOOL_SEARCH: Final = "tool_search"
 _MODES: Final = {
     "auto": ToolMode.AUTO,
     "none": ToolMode.NONE,
@@ -39,8 +40,11 @@ def parse_tools(values: Mapping[str, Any], at: str = "") -> tuple[Tool, ...]:
 
 
 def flatten_name(namespace: str | None, name: str) -> str:
-    """Return the one name of a tool in a namespace, such as ``mcp__files__read``."""
-    if not namespace:
+    """Return the one name of a tool in a namespace, such as ``mcp__files__read``.
+
+    A namespace of the tool's own name is none: so OpenAI calls tools declared among the items.
+    """
+    if not namespace or namespace == name:
         return name
     joined = namespace + name if namespace.endswith("_") else f"{namespace}__{name}"
     plain = _OTHER_LETTER.sub("_", name[:_KEPT_LETTERS])
@@ -55,6 +59,8 @@ def _parse_tool(tool: Mapping[str, Any], at: str) -> list[Tool]:
         return [_parse_function(tool, at, None)]
     if kind == "custom":
         return [_parse_custom(tool, at, None)]
+    if kind == TOOL_SEARCH and tool.get("execution") == "client":
+        return [_parse_search(tool, at)]
     return [Tool(kind, kind=ToolKind.HOSTED, raw=tool, family=Family.OPENAI, at=at)]
 
 
@@ -77,7 +83,7 @@ def _parse_function(tool: Mapping[str, Any], at: str, namespace: str | None) -> 
         strict=read(tool, "strict", bool, at),
         at=at,
         namespace=namespace,
-        bare_name=tool["name"] if namespace else None,
+        bare_name=None if namespace is None else tool["name"],
     )
 
 
@@ -90,7 +96,18 @@ def _parse_custom(tool: Mapping[str, Any], at: str, namespace: str | None) -> To
         grammar=None if form is None or form.get("type") == "text" else form,
         at=at,
         namespace=namespace,
-        bare_name=tool["name"] if namespace else None,
+        bare_name=None if namespace is None else tool["name"],
+    )
+
+
+def _parse_search(tool: Mapping[str, Any], at: str) -> Tool:
+    """Read the search for tools that the client runs itself: a function like others."""
+    return Tool(
+        name=TOOL_SEARCH,
+        description=read(tool, "description", str, at),
+        parameters=read(tool, "parameters", dict, at),
+        raw=tool,
+        at=at,
     )
 
 

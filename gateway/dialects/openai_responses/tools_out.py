@@ -46,7 +46,7 @@ def echo_tools(tools: Iterable[Tool]) -> list[Mapping[str, Any]]:
             if tool.namespace not in seen:
                 seen.add(tool.namespace)
                 echoed.append(tool.raw)
-        elif tool.kind is ToolKind.HOSTED:
+        elif tool.raw:  # OpenAI's own, and a search for tools
             echoed.append(tool.raw)
         elif tool.kind is ToolKind.CUSTOM:
             echoed.append(dump_custom(tool))

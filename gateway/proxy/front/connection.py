@@ -30,6 +30,7 @@ from gateway.proxy.front.intake import UNASKED_BYTES, Intake
 
 if TYPE_CHECKING:
     from gateway.proxy.front.listener import Front
+    from gateway.proxy.front.upload import Raw, Upload
     from gateway.routing.limits import Refusal
 
 _AHEAD_BYTES: Final = 256 << 10  # of requests that are not yet at their turn
@@ -139,9 +140,8 @@ class ClientConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Treat a client that has closed its side as gone, once what it has coming is written.
 
-        A FIN is all that TCP says of a client that hung up, too: to serve on would let a provider
-        generate, and be paid, for callers who gave up. No HTTP client we know ends its requests
-        so; a tool that does (`nc -N`) gets what is answered at once: lists, refusals.
+        TCP says no more of a client that hung up: to serve on would let a provider be paid for
+        callers who gave up. A tool that ends so (`nc -N`) gets what is answered at once.
         """
         return False
 
@@ -308,20 +308,27 @@ class ClientConnection(asyncio.Protocol):
             raise error
 
     async def read_body(self, limit_bytes: int, whole_by_s: float) -> bytes:
+        """Return the whole body, from memory; arguments and errors as of `read_upload`."""
+        return cast("bytes", await self.read_upload(limit_bytes, whole_by_s, None))
+
+    async def read_upload(self, limit_bytes: int, whole_by_s: float, upload: Upload | None) -> Raw:
         """Return the whole body.
 
         Args:
             limit_bytes: the largest size.
             whole_by_s: by when all of it has to be there, on the listener's clock.
+            upload: where a large one goes in place of memory.
 
         Raises:
             PayloadTooLargeError: longer than `limit_bytes`, by its header or in fact.
             RequestTimeoutError: it did not come in time, or the client was silent too long.
             MalformedRequestError: its framing is broken.
+            StorageFullError: `upload` has no room on the disk.
             ClientGoneError: the client went away.
         """
         intake = self._intake
         if intake.wanted:
+            intake.upload = upload
             intake.expect(limit_bytes, whole_by_s, self._front.at_s)
             if self._is_continue_wanted():
                 self.transport.write(_CONTINUE)
@@ -332,12 +339,8 @@ class ClientConnection(asyncio.Protocol):
         return intake.take(limit_bytes)
 
     def take_body(self, limit_bytes: int) -> bytes:
-        """Return the body if all of it is here (`has_body`).
-
-        Raises:
-            PayloadTooLargeError: longer than `limit_bytes`.
-        """
-        return self._intake.take(limit_bytes)
+        """Return the body if all of it is here (`has_body`). Raises PayloadTooLargeError."""
+        return cast("bytes", self._intake.take(limit_bytes))
 
     @property
     def has_body(self) -> bool:

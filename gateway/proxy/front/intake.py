@@ -9,6 +9,7 @@ from typing import Final
 
 from gateway.errors import PayloadTooLargeError
 from gateway.proxy.front.chunked import ChunkedBody
+from gateway.proxy.front.upload import KEPT_BYTES, Raw, Upload
 
 UNASKED_BYTES: Final = 256 << 10  # of a body that no handler has asked for yet
 # A client that sends a byte every nine seconds is never silent for ten. Phones at the edge of
@@ -26,9 +27,20 @@ class Intake:
         limit_bytes: the largest size, once a handler has asked; 0 until then.
         whole_by_s: by when all of it has to be there, once a handler waits; else 0.
         asked_s: since when a handler waits.
+        upload: where a large body goes in place of memory, if its handler wants that.
     """
 
-    __slots__ = ("_chunked", "_pieces", "asked_s", "limit_bytes", "size", "wanted", "whole_by_s")
+    __slots__ = (
+        "_chunked",
+        "_kept",
+        "_pieces",
+        "asked_s",
+        "limit_bytes",
+        "size",
+        "upload",
+        "wanted",
+        "whole_by_s",
+    )
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -38,6 +50,8 @@ class Intake:
         self.limit_bytes = 0
         self.whole_by_s = 0.0
         self.asked_s = 0.0
+        self.upload: Upload | None = None
+        self._kept = 0  # bytes in memory since the last were written out
 
     def begin(self, came: bytes, length: int) -> None:
         """Begin a body of known length, of which `came` is here."""
@@ -56,6 +70,7 @@ class Intake:
         Raises:
             MalformedRequestError: its framing is broken.
             PayloadTooLargeError: it is longer than a handler takes.
+        StorageFullError: there is no room for it on the disk.
         """
         chunked = self._chunked
         if chunked is None:
@@ -71,9 +86,17 @@ class Intake:
         if part:
             self._pieces.append(part)
             self.size += len(part)
+            if self.upload is not None:
+                self._write_out(self.upload, len(part))
         if self.limit_bytes and self.size + self._announced > self.limit_bytes:
             raise too_large(self.limit_bytes)
         return rest
+
+    def _write_out(self, upload: Upload, size: int) -> None:
+        self._kept += size
+        if self._kept > KEPT_BYTES:
+            upload.write(self._pieces)
+            self._pieces, self._kept = [], 0
 
     @property
     def _announced(self) -> int:
@@ -106,23 +129,29 @@ class Intake:
         self.whole_by_s = whole_by_s
         self.asked_s = at_s
 
-    def take(self, limit_bytes: int) -> bytes:
-        """Return the body, all of which is here.
+    def take(self, limit_bytes: int) -> Raw:
+        """Return the body, all of which is here or on the disk.
 
         Raises:
             PayloadTooLargeError: longer than `limit_bytes`.
+            StorageFullError: an upload has no room on the disk.
         """
         if self.size > limit_bytes:
             raise too_large(limit_bytes)
         if self.limit_bytes:
             self.limit_bytes, self.whole_by_s = 0, 0.0  # nobody waits any more
         pieces, self._pieces = self._pieces, []
+        if self.upload is not None and self.size > KEPT_BYTES:
+            self.upload.write(pieces)
+            return self.upload.read()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def end(self) -> None:
         """Let go of the body; what of it is still to come stays known."""
         self._pieces = []
         self._chunked = None
+        self.upload = None
+        self._kept = 0
         self.limit_bytes = 0
         self.whole_by_s = 0.0
 

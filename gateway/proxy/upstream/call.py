@@ -33,6 +33,8 @@ class Origin(NamedTuple):
 class Request(NamedTuple):
     """One request as bytes. `first` is one write; `rest` is what of the body is too much for that.
 
+    `rest` may be mapped from a file: it is read a slice at a time.
+
     They hold a credential and what a client wrote: no repr shows them.
     """
 
@@ -40,7 +42,7 @@ class Request(NamedTuple):
     lane: str  # requests of one lane share connections: one origin, one credential
     method: str
     first: bytes
-    rest: memoryview | bytes
+    rest: tuple[bytes | memoryview, ...]
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.origin})"
@@ -60,13 +62,17 @@ def dump_request(
         lane: whose connections to use.
         method: in capitals.
         head: request line and header lines but Content-Length, each with its line end.
-        body: in pieces; the last may be long and is then not copied.
+        body: in pieces; long ones are not copied.
     """
     size = sum(map(len, body))
     length = b"Content-Length: %d\r\n\r\n" % size if size or method not in _BODILESS else b"\r\n"
     if size <= _JOINED_BYTES:
-        return Request(origin, lane, method, b"".join((*head, length, *body)), b"")
-    return Request(origin, lane, method, b"".join((*head, length, *body[:-1])), body[-1])
+        return Request(origin, lane, method, b"".join((*head, length, *body)), ())
+    short = 0
+    while len(body[short]) <= _JOINED_BYTES and short < len(body) - 1:
+        short += 1
+    first = b"".join((*head, length, *body[:short]))
+    return Request(origin, lane, method, first, body[short:])
 
 
 def dump_start(method: str, url: str) -> tuple[Origin, bytes]:

@@ -111,18 +111,19 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.write(request.first)
 
-    async def upload(self, body: bytes | memoryview, answer: UpstreamAnswer) -> None:
+    async def upload(self, body: tuple[bytes | memoryview, ...], answer: UpstreamAnswer) -> None:
         """Send a large body, no faster than the provider takes it.
 
         Ends early if the answer is there and says no: the connection is then of no further use.
         """
-        view = memoryview(body)
-        for start in range(0, len(body), _SLICE_BYTES):
-            while self._write_paused and answer.wants_body:
-                await answer.gate
-            if not answer.wants_body:
-                return
-            self.transport.write(view[start : start + _SLICE_BYTES])
+        for piece in body:
+            view = memoryview(piece)
+            for start in range(0, len(view), _SLICE_BYTES):
+                while self._write_paused and answer.wants_body:
+                    await answer.gate
+                if not answer.wants_body:
+                    return
+                self.transport.write(view[start : start + _SLICE_BYTES])
         self._uploading = False
 
     def abort(self) -> None:

@@ -103,7 +103,7 @@ async def test_what_is_wrong_with_a_secret(client: Any, made: Any) -> None:
     assert CANARY not in message
     code, _ = await refuse(client.create_gateway_secret("x", {}, "openai"))
     assert code == "INVALID_PARAMETER_VALUE"
-    code, message = await refuse(client.create_gateway_secret("x", {"api_key": CANARY}, "cohere"))
+    code, message = await refuse(client.create_gateway_secret("x", {"api_key": CANARY}, "acme"))
     assert code == "INVALID_PARAMETER_VALUE"
     assert "provider: unknown provider" in message
     code, _ = await refuse(client.update_gateway_secret(NOTHING, {"api_key": CANARY}))

@@ -218,7 +218,7 @@ async def test_a_body_that_is_no_json(server: Any) -> None:
         ("secrets/list?provider=a&provider=b", "provider: is given more than once"),
         ("model-definitions/get?model_definition_id=", "model_definition_id: is required"),
         ("provider-config", "provider: is required"),
-        ("provider-config?provider=cohere", "provider: unknown provider"),
+        ("provider-config?provider=acme", "provider: unknown provider"),
     ],
 )
 async def test_a_wrong_query_is_named_by_its_parameter(server: Any, path: str, said: str) -> None:

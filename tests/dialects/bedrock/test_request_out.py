@@ -306,7 +306,7 @@ def test_thoughts_go_back_to_claude_alone() -> None:
     [
         (CLAUDE, ReasoningConfig(budget_tokens=2000), {"budget_tokens": 2000, "type": "enabled"}),
         (CLAUDE, ReasoningConfig(effort="low"), {"budget_tokens": 2048, "type": "enabled"}),
-        (OLD_CLAUDE, ReasoningConfig(effort="high"), {"budget_tokens": 8999, "type": "enabled"}),
+        (OLD_CLAUDE, ReasoningConfig(effort="high"), {"budget_tokens": 7200, "type": "enabled"}),
         (NEW_CLAUDE, ReasoningConfig(adaptive=True, enabled=True), {"type": "adaptive"}),
     ],
 )

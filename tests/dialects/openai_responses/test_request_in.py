@@ -42,7 +42,7 @@ def parse(**body: Any) -> ChatRequest:
 CODEX = {
     "instructions": "You are a coding agent.",
     "input": [
-        {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "dev"}]},
+        {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "d"}]},
         {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "<env/>"}]},
         {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Fix it"}]},
         {"type": "reasoning", "summary": [{"type": "summary_text", "text": "**Look**"}],

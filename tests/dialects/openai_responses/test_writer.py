@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import orjson
@@ -36,6 +37,8 @@ from gateway.dialects.hub import (
     Refusal,
     Text,
     ToolCall,
+    ToolKind,
+    ToolResult,
     collect,
     replay,
 )
@@ -230,6 +233,29 @@ def test_a_call_of_a_tool_in_a_namespace_says_the_namespace() -> None:
     assert whole["tools"] == [space]
 
 
+def test_a_search_for_tools_that_the_client_runs_is_an_item_of_its_own() -> None:
+    search = {"type": "tool_search", "execution": "client", "description": "d",
+              "parameters": {"type": "object"}}  # fmt: skip
+    asked = ask(tools=[search])
+    assert asked.request.tools[0].kind is ToolKind.FUNCTION
+    call = ToolCall("call_1", "tool_search", '{"query":"mail"}')
+    events = write(asked, list(replay(build_answer(call, finish=Finish.TOOL_CALLS))))
+    item = events[-1]["response"]["output"][0]
+    assert (item["type"], item["execution"]) == ("tool_search_call", "client")
+    assert item["arguments"] == {"query": "mail"}
+    assert events[-1]["response"]["tools"] == [search]
+    found = {"type": "namespace", "name": "mail", "description": "", "tools": [
+        {"type": "function", "name": "send", "parameters": {"type": "object"}}]}  # fmt: skip
+    result = {"type": "tool_search_output", "call_id": "call_1", "execution": "client",
+              "status": "completed", "tools": [found]}  # fmt: skip
+    request = ask(tools=[search], input=[item, result]).request
+    assert [tool.name for tool in request.tools] == ["tool_search", "mail__send"]
+    turn, results = request.messages
+    assert turn.parts == (dataclasses.replace(call, item_id=item["id"]),)
+    assert isinstance(results.parts[0], ToolResult)
+    assert "mail__send" in str(results.parts[0].parts)
+
+
 @pytest.mark.parametrize(
     ("finish", "status", "reason"),
     [
@@ -334,6 +360,7 @@ def test_an_error_fails_the_response_and_then_is_said_as_one() -> None:
         Reasoning("a", signature="c2ln", origin=Family.GEMINI),
         Reasoning("", signature="c2ln", origin=Family.ANTHROPIC),
         Reasoning("", encrypted="gAAA", origin=Family.OPENAI, id="rs_1"),
+        Reasoning("hm", id="rs_1"),
     ],
 )
 def test_thoughts_come_back_as_they_were(thought: Reasoning) -> None:

@@ -303,7 +303,7 @@ async def test_a_large_body_waits_for_the_provider() -> None:
     body = bytes(range(256)) * 4096  # 1 MiB
     answer = at.ask(rest=body)
     at.connection.pause_writing()
-    sending = asyncio.create_task(at.connection.upload(body, answer))
+    sending = asyncio.create_task(at.connection.upload((body,), answer))
     await asyncio.sleep(0)
     assert at.wire.written == [b"request"]
     at.connection.resume_writing()
@@ -319,7 +319,7 @@ async def test_a_refusal_ends_the_sending_and_the_connection(tail: bytes) -> Non
     body = bytes(1 << 20)
     answer = at.ask(rest=body)
     at.connection.pause_writing()
-    sending = asyncio.create_task(at.connection.upload(body, answer))
+    sending = asyncio.create_task(at.connection.upload((body,), answer))
     await asyncio.sleep(0)
     at.feed(b"HTTP/1.1 413 Too large\r\n" + tail + b"\r\nno")
     await sending
@@ -335,7 +335,7 @@ async def test_a_connection_lost_while_sending_ends_the_sending() -> None:
     body = bytes(1 << 20)
     answer = at.ask(rest=body)
     at.connection.pause_writing()
-    sending = asyncio.create_task(at.connection.upload(body, answer))
+    sending = asyncio.create_task(at.connection.upload((body,), answer))
     await asyncio.sleep(0)
     at.connection.connection_lost(BrokenPipeError())
     await sending

@@ -11,8 +11,7 @@ from gateway.control.call import Answer, Call
 from gateway.control.mlflow.handlers import answers
 from gateway.control.service.change import list_all
 from gateway.errors import NotSupportedError
-from gateway.providers import PROVIDERS, get_provider
-from gateway.providers.table import Field
+from gateway.providers import PROVIDERS, AuthMode, Field, Provider, get_provider
 
 _AUTH_MODE = "auth_mode"  # MLflow's page asks for it beside the fields, not as one of them
 _UNKNOWN = (  # MLflow's catalogue has them of each model
@@ -51,19 +50,20 @@ async def list_models(call: Call) -> Answer:
 async def get_provider_config(call: Call) -> Answer:
     """Answer with the fields of a provider's credential."""
     provider = get_provider(answers.get_required(call.query, "provider"))
-    config = [field for field in provider.config_fields if field.name != _AUTH_MODE]
-    modes = [
-        {
-            "mode": mode,
-            "display_name": mode.replace("_", " ").capitalize(),
-            "description": f"{provider.title}: {mode.replace('_', ' ')}",
-            "secret_fields": [_represent_field(field) for field in provider.secret_fields],
-            "config_fields": [_represent_field(field) for field in config],
-        }
-        for mode in provider.auth_modes
-    ]
+    modes = [_represent_mode(provider, mode) for mode in provider.auth]
     value = {"auth_modes": modes, "default_mode": provider.auth_modes[0]}
     return Answer(status=200, value=value)
+
+
+def _represent_mode(provider: Provider, mode: AuthMode) -> dict[str, Any]:
+    secret, config = provider.list_fields(mode)
+    return {
+        "mode": mode.name,
+        "display_name": mode.title,
+        "description": f"{provider.title}: {mode.title}",
+        "secret_fields": [_represent_field(field) for field in secret],
+        "config_fields": [_represent_field(field) for field in config if field.name != _AUTH_MODE],
+    }
 
 
 def _represent_field(field: Field) -> dict[str, Any]:

@@ -84,7 +84,12 @@ def _refuse(item: Item, target: Key, field: str, path: str | None) -> None:
 def _check_definition(item: Item, secret: Item, path: str | None) -> None:
     settings: Mapping[str, Any] | None = secret.content.get("auth_config")
     try:
-        check_fit(item.content["provider"], secret.content.get("provider"), settings)
+        check_fit(
+            item.content["provider"],
+            secret.content.get("provider"),
+            settings,
+            secret.content["secret_value"],
+        )
     except InvalidValueError as error:
         if path is None:
             raise ConflictError(

@@ -145,6 +145,9 @@ def _keep_secrets(
                 fields = sorted(given[name])
                 row |= {"fields": fields, "secret_version": row["secret_version"] + 1}
                 row["expires_at"] = None  # it is a value's own, and this one is another
+            elif not fields:  # the machine has the credential, or none is needed
+                target.values[name] = {}
+                row |= {"secret_version": row["secret_version"] + 1, "expires_at": None}
             else:
                 target.needed[name] = fields
         kept[ids[row_id]] = row

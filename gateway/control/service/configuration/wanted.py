@@ -26,7 +26,12 @@ from gateway.control.service.secrets import (
 )
 from gateway.entities import LinkageType, ModelDefinitionId
 from gateway.errors import InvalidValueError, RequestError
-from gateway.providers import check_auth_config, check_secret, get_provider
+from gateway.providers import (
+    check_auth_config,
+    check_secret,
+    check_stored_fields,
+    get_provider,
+)
 from gateway.routing import MappingSpec, check_mappings, fill_fallback_orders
 from gateway.secret import mask
 
@@ -150,6 +155,8 @@ def _add_secret(
         content["auth_config"] = body.auth_config
     if body.expires_at is not None:
         content["expires_at"] = body.expires_at
+    if given is None and known is None and not body.secret_value and _needs_no_value(body):
+        given = {}
     if given is None:
         if known is None:
             missing = next(iter(body.secret_value or {}), None)
@@ -165,6 +172,15 @@ def _add_secret(
         value=None if known is None else known.value,
     )
     wanted.add(_settle_value(wanted, parts, item, known, given, macs), path, "secret_name")
+
+
+def _needs_no_value(body: schema.DocumentSecret) -> bool:
+    """Tell whether the machine has the credential, or none is needed."""
+    try:
+        check_secret(body.provider, {}, body.auth_config)
+    except InvalidValueError as error:
+        return not (error.field or "").startswith("secret_value")  # told once it is checked
+    return True
 
 
 def _list_given(body: schema.DocumentSecret) -> dict[str, str] | None:
@@ -195,6 +211,8 @@ def _settle_value(
             return item
     if given is None:
         check_auth_config(provider, auth_config)
+        if provider is not None:
+            check_stored_fields(provider, item.content["secret_value"], auth_config)
         if known is not None:
             old = known.content.get("provider"), known.content.get("auth_config")
             check_binding_of(old, (provider, auth_config))

@@ -11,7 +11,7 @@ import { CheckField, SelectField, TextField } from "../components/field.js";
 import { Icon } from "../components/icon.js";
 import { PageHead } from "../components/page.js";
 import {
-  ConfigFields, dumpFields, listFields, listProviderChoices, ValueFields,
+  ConfigFields, dumpFields, isComplete, listFields, listProviderChoices, ValueFields,
 } from "../components/secret_fields.js";
 import { Former, GRACES, LastUsed, Life, TestButton, Told } from "../components/secret_life.js";
 import { PagedTable } from "../components/table.js";
@@ -79,8 +79,8 @@ function CreateDialog({ providers, onDone }) {
   const form = useForm(FIELDS);
   const element = useRef(null);
   useFocusOnError(element, form.error);
-  const valueFields = listFields(providers, provider, "secret_fields");
-  const configFields = listFields(providers, provider, "config_fields");
+  const valueFields = listFields(providers, provider, "secret_fields", config);
+  const configFields = listFields(providers, provider, "config_fields", config);
   const submit = async (event) => {
     event.preventDefault();
     const body = {
@@ -99,23 +99,27 @@ function CreateDialog({ providers, onDone }) {
     <form ref=${element} onSubmit=${submit}>
       <div class="dialog-body">
         <${SelectField} label="Provider" value=${provider} onChange=${setProvider} autofocus
-          options=${listProviderChoices(providers)} error=${form.errorOf("provider")} />
+          options=${listProviderChoices(providers)} error=${form.errorOf("provider")}
+          hint=${providers.find((one) => one.name === provider)?.notes || null} />
         <${TextField} label="Name" required maxlength="255" value=${name} onChange=${setName} placeholder="openai-prod"
           hint="It is bound into the encryption and cannot be changed later." error=${form.errorOf("secret_name")} />
+        <${ConfigFields} fields=${configFields.filter(isMode)} values=${config} onChange=${setConfig} form=${form} />
         <${ValueFields} fields=${valueFields} values=${values} onChange=${setValues} form=${form} />
-        <${ConfigFields} fields=${configFields} values=${config} onChange=${setConfig} form=${form}
+        <${ConfigFields} fields=${configFields.filter((field) => !isMode(field))} values=${config} onChange=${setConfig} form=${form}
           baseUrl=${providers.find((one) => one.name === provider)?.base_url} />
         <${ExpiryField} value=${expires} onChange=${setExpires} error=${form.errorOf("expires_at")} />
         <${Told} told=${told} />
         <${SaveProblem} error=${form.general} />
       </div>
       <${Actions} busy=${form.busy} submitLabel="Store secret" onCancel=${close}>
-        <${TestButton} path="/secrets/test" onTold=${setTold} disabled=${!provider || !dumpFields(valueFields, values)}
-          body=${{ provider, secret_value: dumpFields(valueFields, values), auth_config: dumpFields(configFields, config) }} />
+        <${TestButton} path="/secrets/test" onTold=${setTold} disabled=${!provider || !isComplete(valueFields, values)}
+          body=${{ provider, secret_value: dumpFields(valueFields, values) ?? {}, auth_config: dumpFields(configFields, config) }} />
       <//>
     </form>
   <//>`;
 }
+
+const isMode = (field) => field.name === "auth_mode";
 
 function ExpiryField({ value, onChange, error }) {
   return html`<${TextField} label="Expires" optional type="datetime-local" value=${value} onChange=${onChange} error=${error}
@@ -135,10 +139,10 @@ function EditDialog({ id, providers, onDone }) {
 }
 
 /** The body of a PATCH: only what differs from the stored secret. */
-function buildPatch({ entity, provider, config, configFields, values, valueFields, replace, expires }) {
+function buildPatch({ entity, provider, config, configFields, allFields, values, valueFields, replace, expires }) {
   const body = {};
   const before = entity.auth_config ?? {};
-  const fields = new Set(configFields.map((field) => field.name));
+  const fields = new Set(allFields.map((field) => field.name));
   // What this page draws no field for stays as it is, unless the provider is another one.
   const kept = provider === (entity.provider ?? "")
     ? Object.fromEntries(Object.entries(before).filter(([name]) => !fields.has(name))) : {};
@@ -176,11 +180,13 @@ function EditForm({ entity, etag, reload, providers, onDone, onDelete }) {
     if (rebind) beginReplace(true);
   }, [rebind]);
   useEffect(() => {
-    if (rebind && replace) element.current.querySelector("input[type=password]").focus();
+    if (rebind && replace) element.current.querySelector("input[type=password], textarea")?.focus();
   }, [rebind, replace]);
-  const valueFields = listFields(providers, provider, "secret_fields");
-  const configFields = listFields(providers, provider, "config_fields");
-  const body = buildPatch({ entity, provider, config, configFields, values, valueFields, replace, expires });
+  const valueFields = listFields(providers, provider, "secret_fields", config);
+  const configFields = listFields(providers, provider, "config_fields", config);
+  const row = providers.find((one) => one.name === provider);
+  const allFields = row?.config_fields ?? configFields;
+  const body = buildPatch({ entity, provider, config, configFields, allFields, values, valueFields, replace, expires });
   const mayKeep = replace && !("provider" in body) && !("auth_config" in body); // of a value alone there is a grace
   const submit = async (event) => {
     event.preventDefault();

@@ -1,0 +1,58 @@
+"""A request's body that is too large to be kept in memory: in a file without a name.
+
+The file is gone with the process, whatever ends it. Reading it needs no copy: it is mapped.
+
+Rule: what was uploaded is on the disk no longer than its request lasts.
+"""
+
+from __future__ import annotations
+
+import mmap
+import tempfile
+from collections.abc import Iterable
+from typing import IO, Final, TypeAlias
+
+from gateway.errors import StorageFullError
+
+Raw: TypeAlias = bytes | mmap.mmap
+
+KEPT_BYTES: Final = 1 << 20  # what of one body is in memory before it is written out
+
+
+class Upload:
+    """One body on its way to the disk, and from there."""
+
+    __slots__ = ("_file", "_map")
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+        self._map: mmap.mmap | None = None
+
+    def write(self, pieces: Iterable[bytes]) -> None:
+        """Append to the file: to the system's cache, so the event loop does not wait for a disk.
+
+        Raises:
+            StorageFullError: there is no room for it.
+        """
+        try:
+            if self._file is None:
+                # Unbuffered: pieces are large. The system's own folder for it: TMPDIR chooses.
+                self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+            self._file.write(b"".join(pieces))
+        except OSError:
+            raise StorageFullError("there is no room on the disk for the upload") from None
+
+    def read(self) -> Raw:
+        """Return all that was written."""
+        if self._file is None:
+            return b""
+        if self._map is None:
+            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        return self._map
+
+    def close(self) -> None:
+        """Delete what was written; views of it that are still in use keep their bytes."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._map = None
