@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+from openai.lib.streaming._deltas import accumulate_delta
 
 from gateway.dialects.hub import (
     Asked,
@@ -18,6 +19,8 @@ from gateway.dialects.hub import (
     Event,
     Family,
     Finish,
+    Image,
+    Media,
     Opaque,
     PartAdded,
     PartBegun,
@@ -32,6 +35,7 @@ from gateway.dialects.openai_chat.answer_out import dump_answer
 from gateway.dialects.openai_chat.completions import CompletionsWriter
 from gateway.dialects.openai_chat.completions import dump_answer as dump_completion
 from gateway.dialects.openai_chat.reader import ChatReader
+from gateway.dialects.openai_chat.request_in import parse_request
 from gateway.dialects.openai_chat.writer import ChatWriter
 from gateway.dialects.spec import Usage
 from gateway.entities import Dialect
@@ -126,6 +130,37 @@ def test_thoughts_come_back_as_they_were() -> None:
     ]
 
 
+def test_what_openais_sdk_adds_up_is_the_message_that_comes_back() -> None:
+    notes = tuple(Citation(url=f"https://example.com/{number}") for number in range(2))
+    said = (
+        Reasoning("Hm. So", signature="s", origin=Family.ANTHROPIC),
+        Reasoning("AB", summary=True, texts=("A", "B"), encrypted="x", origin=Family.OPENAI),
+        Text("Hi you", citations=notes),
+        Image(Media(media_type="image/png", data="AAAA")),
+        Image(Media(media_type="image/png", data="BBBB")),
+        ToolCall("c1", "f", '{"a":1}', signature="sig"),
+        ToolCall("c2", "g", ""),
+    )
+    events = [piece for event in replay(answer(*said)) for piece in cut(event)]
+    message: dict[Any, Any] = {}
+    for chunk in stream(*events):
+        message = accumulate_delta(message, chunk["choices"][0]["delta"])
+    (parsed,) = parse_request({"messages": [message]}, "chat", False).messages
+    assert parsed.parts == (
+        *said[:2],
+        Text("Hi you"),
+        *said[3:6],
+        ToolCall("c2", "g", "{}"),
+    )
+
+
+def cut(event: Event) -> list[Event]:
+    """Return a delta as two."""
+    if not isinstance(event, PartDelta) or len(event.text) < 2:
+        return [event]
+    return [event._replace(text=event.text[:1]), event._replace(text=event.text[1:])]
+
+
 def test_citations_count_from_the_begin_of_the_text() -> None:
     cited = Text("cd", citations=(Citation(url="https://example.com", title="t"),))
     expected = {
@@ -138,7 +173,7 @@ def test_citations_count_from_the_begin_of_the_text() -> None:
         },
     }
     assert tell(Text("ab"), cited)["message"]["annotations"] == [expected]
-    assert {"annotations": [expected]} in list_deltas(Text("ab"), cited)
+    assert {"annotations": [expected | {"index": 0}]} in list_deltas(Text("ab"), cited)
 
 
 def test_a_citation_of_responses_is_told_in_this_formats_form() -> None:
