@@ -38,6 +38,7 @@ from gateway.dialects.hub.carry import build_id
 from gateway.dialects.openai import dump_error
 from gateway.dialects.openai_chat.answer_out import (
     PARAGRAPH,
+    asks_with_functions,
     dump_call,
     dump_citation,
     dump_finish,
@@ -105,10 +106,20 @@ class _Open:
 class ChatWriter:
     """Writes one stream."""
 
-    __slots__ = ("_asked", "_choices", "_head", "_open", "_tail", "_usage", "_writers")
+    __slots__ = (
+        "_asked",
+        "_choices",
+        "_functions",
+        "_head",
+        "_open",
+        "_tail",
+        "_usage",
+        "_writers",
+    )
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
+        self._functions = asks_with_functions(asked)
         self._head = b""
         # With the counts asked for, each chunk has the field, and the last one its value.
         self._tail = b',"usage":null}\n\n' if asked.request.include_usage else b"}\n\n"
@@ -203,7 +214,13 @@ class ChatWriter:
         if not opened.custom:
             call = dump_call(part, self._asked, f"{event.choice}.{event.number}")
             call["function"]["arguments"] = ""
+            self._put_call(opened, call, out)
+
+    def _put_call(self, opened: _Open, call: Json, out: list[bytes]) -> None:
+        if not self._functions:
             self._put(opened.choice, {"tool_calls": [call | {"index": opened.position}]}, out)
+        elif opened.position == 0:  # the way before tools knows one call
+            self._put(opened.choice, {"function_call": call["function"]}, out)
 
     def _begin_thought(self, part: Reasoning, opened: _Open, out: list[bytes]) -> None:
         opened.position = opened.choice.details
@@ -237,8 +254,11 @@ class ChatWriter:
         elif opened.custom:
             opened.held.append(text)
         elif type(opened.part) is ToolCall:
-            call = {"index": opened.position, "function": {"arguments": text}}
-            self._put(choice, {"tool_calls": [call]}, out)
+            if self._functions:
+                self._put_call(opened, {"function": {"arguments": text}}, out)
+            else:
+                call = {"index": opened.position, "function": {"arguments": text}}
+                self._put(choice, {"tool_calls": [call]}, out)
         elif type(opened.part) is Reasoning:
             kind = "summary" if opened.part.summary else "text"
             detail = self._build_detail(opened, kind) | {kind: text}
@@ -301,10 +321,10 @@ class ChatWriter:
                 signature=part.signature,
             )  # fmt: skip
             call = dump_call(whole, self._asked, f"{event.choice}.{event.number}")
-            self._put(opened.choice, {"tool_calls": [call | {"index": opened.position}]}, out)
+            self._put_call(opened, call, out)
         elif not opened.written:  # clients parse what has come: nothing is no JSON
             call = {"index": opened.position, "function": {"arguments": "{}"}}
-            self._put(opened.choice, {"tool_calls": [call]}, out)
+            self._put_call(opened, call, out)
 
     # --- the end ----------------------------------------------------------------------------
 
@@ -314,6 +334,8 @@ class ChatWriter:
 
     def _end_choice(self, event: ChoiceEnded, out: list[bytes]) -> None:
         reason = dump_finish(event.finish).encode()
+        if self._functions and reason == b"tool_calls":
+            reason = b"function_call"
         end = b',"logprobs":null,"finish_reason":"' + reason + b'"}]'
         self._put(self._find(event.choice, out), {}, out, end)
 

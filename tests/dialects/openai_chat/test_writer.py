@@ -27,6 +27,7 @@ from gateway.dialects.hub import (
     PartDelta,
     PartEnded,
     Reasoning,
+    Refusal,
     Text,
     ToolCall,
     replay,
@@ -217,6 +218,32 @@ def test_a_failure_is_an_error_event_and_no_end(writer: Any) -> None:
     told = writer(ASKED).fail(UpstreamTruncatedError("it ended early"))
     assert orjson.loads(told.removeprefix(b"data: "))["error"]["code"] == "upstream_truncated"
     assert b"[DONE]" not in told
+
+
+def test_who_asks_with_functions_is_answered_with_a_function_call() -> None:
+    body = {"messages": [{"role": "user", "content": "Hi"}], "functions": [{"name": "f"}]}
+    asked = Asked(parse_request(body, "chat", False), "r-1", 1)
+    said = answer(ToolCall("c1", "f", '{"a":1}'), finish=Finish.TOOL_CALLS)
+    (choice,) = dump_answer(said, asked)["choices"]
+    assert choice["message"]["function_call"] == {"name": "f", "arguments": '{"a":1}'}
+    assert choice["finish_reason"] == "function_call"
+    told = ChatWriter(asked).write(replay(said)).split(b"\n\n")[:-2]
+    choices = [orjson.loads(line[6:])["choices"][0] for line in told]
+    assert [choice["delta"].get("function_call") for choice in choices] == [
+        {"name": "f", "arguments": ""},
+        {"arguments": '{"a":1}'},
+        None,
+    ]
+    assert choices[-1]["finish_reason"] == "function_call"
+
+
+def test_a_refusal_in_completions_is_text_that_was_filtered() -> None:
+    said = answer(Refusal("No."))
+    (choice,) = dump_completion(said, ASKED)["choices"]
+    assert (choice["text"], choice["finish_reason"]) == ("No.", "content_filter")
+    told = CompletionsWriter(ASKED).write(replay(said)).split(b"\n\n")[:-2]
+    last = orjson.loads(told[-1][6:])["choices"][0]
+    assert last["finish_reason"] == "content_filter"
 
 
 def test_completions_know_text_alone() -> None:
