@@ -11,23 +11,25 @@ from bench.figures import median_of
 from bench.load import load
 from bench.mock import CHUNKS
 from bench.processes import read_cpu_s, read_tree_rss_mib
-from bench.subjects import ENDPOINT, Subject
+from bench.subjects import ENDPOINT, GATEWAY, TRANSLATED, Subject
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One kind of load. `kind` is ``plain`` or ``stream``."""
+    """One kind of load. `kind` is ``plain`` or ``stream``; `translated`: openai->anthropic."""
 
     kind: str
     size: int
     connections: int
     requests: int
+    translated: bool = False
 
     @property
     def label(self) -> str:
         """A few words for a row."""
         size = f"{self.size // 1_000_000} MB" if self.size >= 1_000_000 else f"{self.size:,} B"
-        return f"{self.kind}, {size.replace('0,000 B', '0 KB')}, {self.connections}"
+        kind = f"{self.kind} translated openai->anthropic" if self.translated else self.kind
+        return f"{kind}, {size.replace('0,000 B', '0 KB')}, {self.connections}"
 
 
 # Enough requests for about 1 % of CPU time's own noise, few enough for some minutes in all.
@@ -42,6 +44,8 @@ FULL = (
     Case("stream", 600, 1, 60),
     Case("stream", 600, 32, 2_000),
     Case("stream", 600, 256, 3_000),
+    Case("plain", 600, 32, 10_000, translated=True),
+    Case("stream", 600, 32, 2_000, translated=True),
 )
 QUICK = (
     Case("plain", 600, 1, 800),
@@ -50,6 +54,8 @@ QUICK = (
     Case("plain", 1_000_000, 8, 40),
     Case("stream", 600, 1, 20),
     Case("stream", 600, 32, 320),
+    Case("plain", 600, 32, 1_500, translated=True),
+    Case("stream", 600, 32, 320, translated=True),
 )
 
 
@@ -82,7 +88,9 @@ def measure_cases(
         taken: dict[str, list[dict[str, Any]]] = {subject.name: [] for subject in subjects}
         for _ in range(rounds):
             for subject in subjects:
-                taken[subject.name].append(measure_once(subject, case))
+                # Whoever does not translate is asked the same as ever, to be beside it.
+                model = TRANSLATED if case.translated and subject.name == GATEWAY else ENDPOINT
+                taken[subject.name].append(measure_once(subject, case, model))
         by_subject = {name: median_of(found) for name, found in taken.items()}
         rows.append({**asdict(case), "label": case.label, "subjects": by_subject})
     return rows

@@ -14,7 +14,7 @@ from bench.processes import raise_file_limit
 
 CHUNKS = 50
 PACE_S = 0.002  # between two events of a stream: slow enough that each is read by itself
-_FRONT_BYTES = 256  # model and stream stand within the first bytes of a body
+_FRONT_BYTES = 2048  # model and stream stand within the first bytes of a body, or it is short
 _TEXT = "The quick brown fox jumps over the lazy dog. " * 4
 _BODY = (  # JSON braces make an f-string or format() worse
     '{"id":"chatcmpl-bench","object":"chat.completion","created":1700000000,"model":"bench-model",'
@@ -95,29 +95,38 @@ class Provider(asyncio.Protocol):
             del buffer[: self._needed]
             self._needed = 0
 
-    def reply(self, _head: bytes, body: bytes) -> None:
+    def reply(self, head: bytes, body: bytes) -> None:
         """Answer one request."""
+        from bench import messages  # which is made of what stands here
+
         front = body[:_FRONT_BYTES]
+        if head.startswith(b"POST /v1/messages"):
+            self._answer(front, messages.MESSAGE, messages.MESSAGE_PARTS)
+            return
         if b'"mock-silent"' in front:
             return
-        if b'"stream":true' not in front and b'"stream": true' not in front:
-            self.transport.write(PLAIN)
-        elif b'"mock-hold"' in front:
+        if b'"mock-hold"' in front:
             self.transport.write(STREAM_HEAD + STREAM_PARTS[0])
         else:
-            self.transport.write(STREAM_HEAD + STREAM_PARTS[0])
-            self._later(1)
+            self._answer(front, PLAIN, STREAM_PARTS)
 
-    def _later(self, index: int) -> None:
-        asyncio.get_running_loop().call_later(PACE_S, self._send_part, index)
+    def _answer(self, front: bytes, whole: bytes, parts: list[bytes]) -> None:
+        if b'"stream":true' not in front and b'"stream": true' not in front:
+            self.transport.write(whole)
+        else:
+            self.transport.write(STREAM_HEAD + parts[0])
+            self._later(parts, 1)
 
-    def _send_part(self, index: int) -> None:
+    def _later(self, parts: list[bytes], index: int) -> None:
+        asyncio.get_running_loop().call_later(PACE_S, self._send_part, parts, index)
+
+    def _send_part(self, parts: list[bytes], index: int) -> None:
         # One event per turn of the loop, as a model would: each is a chunk of its own on the wire.
         if self.transport.is_closing():
             return
-        self.transport.write(STREAM_PARTS[index])
-        if index + 1 < len(STREAM_PARTS):
-            self._later(index + 1)
+        self.transport.write(parts[index])
+        if index + 1 < len(parts):
+            self._later(parts, index + 1)
 
 
 async def serve(protocol: type[Provider]) -> None:

@@ -1,6 +1,7 @@
 """What the way through costs by itself: the data plane on transports of memory, no socket.
 
-Run as ``python -m bench.path [plain|stream] [requests]``; prints CPU per request, and with
+Run as ``python -m bench.path [plain|stream|translated|translated-stream] [requests]``; translated
+is openai->anthropic. Prints CPU per request, and with
 ``--profile`` where it goes. What a real request costs on top is the system calls of two
 connections and the event loop's share.
 """
@@ -14,9 +15,10 @@ import hashlib
 import pstats
 import random
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
-from bench.mock import PLAIN, STREAM_HEAD, STREAM_PARTS
+from bench.messages import MESSAGE, MESSAGE_PARTS
+from bench.mock import CHUNKS, PLAIN, STREAM_HEAD, STREAM_PARTS
 from gateway.entities import (
     ApiKeyId,
     Configuration,
@@ -63,6 +65,22 @@ _HEAD = (  # what OpenAI's SDK for Python sends
 )
 
 
+class Case(NamedTuple):
+    """What is answered by whom; the client speaks OpenAI's chat format."""
+
+    provider: str
+    answers: list[bytes]
+    stream: bool
+
+
+CASES = {
+    "plain": Case("openai_compatible", [PLAIN], stream=False),
+    "stream": Case("openai_compatible", [STREAM_HEAD, *STREAM_PARTS], stream=True),
+    "translated": Case("anthropic", [MESSAGE], stream=False),
+    "translated-stream": Case("anthropic", [STREAM_HEAD, *MESSAGE_PARTS], stream=True),
+}
+
+
 class _Wire(asyncio.Transport):
     """A transport that forgets what is written."""
 
@@ -103,17 +121,19 @@ class _Ledger:
         self.rows += 1
 
 
-def _build_configuration() -> Configuration:
+def _build_configuration(provider: str) -> Configuration:
+    base = "http://127.0.0.1:1" + ("/v1" if provider == "openai_compatible" else "")
     secret = SealedSecret(
         secret_id=SecretId("s-1"),
         secret_name="bench",
-        provider="openai_compatible",
-        auth_config={"api_base": "http://127.0.0.1:1/v1"},
+        provider=provider,
+        auth_config={"api_base": base},
         secret_version=1,
         kek_term=1,
         record=b'{"api_key":"bench-provider-key-0123456789"}',
     )
-    mappings = tuple(_build_mapping(name, weight) for name, weight in (("one", 80), ("two", 20)))
+    split = (("one", 80), ("two", 20))
+    mappings = tuple(_build_mapping(provider, name, weight) for name, weight in split)
     endpoint = GatewayEndpoint(
         endpoint_id=EndpointId("e-1"),
         name="bench",
@@ -138,13 +158,13 @@ def _build_configuration() -> Configuration:
     return Configuration(epoch=1, endpoints=(endpoint,), secrets=(secret,), api_keys=(stored,))
 
 
-def _build_mapping(name: str, weight: float) -> GatewayEndpointModelMapping:
+def _build_mapping(provider: str, name: str, weight: float) -> GatewayEndpointModelMapping:
     definition = GatewayModelDefinition(
         model_definition_id=ModelDefinitionId(f"d-{name}"),
         name=name,
         secret_id=SecretId("s-1"),
         secret_name="bench",
-        provider="openai_compatible",
+        provider=provider,
         model_name=f"bench-{name}",
         **_STAMPS,
     )
@@ -163,9 +183,10 @@ def _build_mapping(name: str, weight: float) -> GatewayEndpointModelMapping:
 
 async def measure(mode: str, count: int, profile: bool) -> float:
     """Return CPU seconds per request."""
+    case = CASES[mode]
     ledger = _Ledger()
     parts = ProxyParts(
-        snapshots=SnapshotHolder(build_snapshot(_build_configuration())),
+        snapshots=SnapshotHolder(build_snapshot(_build_configuration(case.provider))),
         configs=ModelConfigCache(_Opener()),
         usage=ledger,
         settings=Settings(allowed_private_origins=(parse_origin_pattern("http://127.0.0.1:1"),)),
@@ -180,9 +201,9 @@ async def measure(mode: str, count: int, profile: bool) -> float:
     client = plane.front()
     wire = _Wire()
     client.connection_made(wire)
-    body = _BODY % (b"true" if mode == "stream" else b"false", b"x" * 400)
+    body = _BODY % (b"true" if case.stream else b"false", b"x" * 400)
     request = (_HEAD % len(body)).encode() + body
-    answers = [PLAIN] if mode == "plain" else [STREAM_HEAD, *STREAM_PARTS]
+    answers = case.answers
 
     def run(times: int) -> None:
         for _ in range(times):
@@ -223,13 +244,15 @@ def _seat(plane: ProxyPlane, asked: list[Connection]) -> None:
 def main() -> None:
     """Parse the arguments, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m bench.path", description=__doc__)
-    parser.add_argument("mode", choices=("plain", "stream"), nargs="?", default="plain")
+    parser.add_argument("mode", choices=tuple(CASES), nargs="?", default="plain")
     parser.add_argument("requests", type=int, nargs="?", default=20_000)
     parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
     runs = 1 if given.profile else 5
     best = min(asyncio.run(measure(given.mode, given.requests, given.profile)) for _ in range(runs))
     print(f"{given.mode}: {best * 1e6:.1f} µs of CPU per request without sockets")
+    if CASES[given.mode].stream:
+        print(f"{best * 1e6 / CHUNKS:.1f} µs per chunk")
 
 
 if __name__ == "__main__":

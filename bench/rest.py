@@ -50,22 +50,26 @@ class Rest:
         return found
 
 
-def create_secret(rest: Rest, name: str, mock_url: str, key: str) -> str:
+def create_secret(
+    rest: Rest, name: str, mock_url: str, key: str, provider: str = "openai_compatible"
+) -> str:
     """Store a provider's credential for the mock; return its id."""
     body = {
         "secret_name": name,
-        "provider": "openai_compatible",
+        "provider": provider,
         "secret_value": {"api_key": key},
         "auth_config": {"api_base": f"{mock_url}/v1"},
     }
     return rest.create("secrets", body)["secret_id"]
 
 
-def create_model(rest: Rest, name: str, secret_id: str, upstream: str) -> str:
+def create_model(
+    rest: Rest, name: str, secret_id: str, upstream: str, provider: str = "openai_compatible"
+) -> str:
     """Define a model; return its id."""
     body = {
         "name": name,
-        "provider": "openai_compatible",
+        "provider": provider,
         "model_name": upstream,
         "secret_id": secret_id,
     }

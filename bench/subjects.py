@@ -22,6 +22,8 @@ ENDPOINT = "bench"
 UNTRACKED = "bench-untracked"
 HOLD = "bench-hold"
 SILENT = "bench-silent"
+GATEWAY = "lockgate"
+TRANSLATED = "bench-translated"  # the mock as a provider of Anthropic's format
 
 _NGINX = """
 daemon off;
@@ -139,7 +141,7 @@ def start_gateway(
         if url is None:
             process.wait(10)
             raise NotThereError(log.read_text().strip()[-300:] or "the gateway did not start")
-        yield Subject("lockgate", url, process.pid)
+        yield Subject(GATEWAY, url, process.pid)
 
 
 def _read_url(process: subprocess.Popen[str]) -> str | None:
@@ -162,6 +164,9 @@ def set_up(gateway: Subject, mock: Subject) -> Subject:
     control.create_endpoint(rest, UNTRACKED, split, usage_tracking=False)
     control.create_endpoint(rest, HOLD, {hold: 1})
     control.create_endpoint(rest, SILENT, {silent: 1})
+    other = control.create_secret(rest, "bench-other", mock.url, "bench-provider-key", "anthropic")
+    message = control.create_model(rest, TRANSLATED, other, "mock-message", "anthropic")
+    control.create_endpoint(rest, TRANSLATED, {message: 1})
     return with_key(gateway, control.create_key(rest, "bench"))
 
 

@@ -13,6 +13,9 @@ import pytest
 from gateway import errors
 from gateway.control.mlflow.handlers import discovery
 from gateway.control.mlflow.routes import OPERATIONS as MLFLOW_OPERATIONS
+from gateway.dialects import CODECS
+from gateway.dialects.hub import Feature
+from gateway.providers import PROVIDERS, Provider
 from gateway.routing import Blame
 from gateway.routing.failure_classes import CLASSES, Decision
 from gateway.routing.failure_rows import FAULTS
@@ -97,6 +100,41 @@ def test_every_class_of_failures_is_documented_with_what_follows(
     assert all(row["when"] for row in rows)
 
 
+def show_modes(row: Provider) -> str:
+    """Return the ways of authentication as the page has them, optional fields in brackets."""
+    shown = []
+    for mode in row.auth:
+        secret, config = row.list_fields(mode)
+        fields = [field for field in (*secret, *config) if field.name != "auth_mode"]
+        names = [f"`{field.name}`" if field.required else f"[`{field.name}`]" for field in fields]
+        shown.append(f"`{mode.name}`: {', '.join(names)}")
+    return "<br>".join(shown)
+
+
+def test_every_provider_is_documented_with_what_it_speaks_and_needs() -> None:
+    column = "ways of authentication and their fields"
+    documented = [
+        (
+            row["name"],
+            row["provider"],
+            row["passes"],
+            row["translated to"],
+            row[column].replace("`", ""),
+        )
+        for row in read_table("providers.md", "name")
+    ]
+    assert documented == [
+        (
+            row.name,
+            row.title,
+            ", ".join(sorted(dialect.value for dialect in row.dialects)),
+            ", ".join(dialect.value for dialect in row.hub_dialects),
+            show_modes(row).replace("`", ""),
+        )
+        for row in PROVIDERS.values()
+    ]
+
+
 def test_codes_are_plain_words() -> None:
     for kind in iter_errors():
         assert re.fullmatch(r"[a-z]+(_[a-z]+)*", kind.code)
@@ -140,3 +178,15 @@ def test_every_method_of_mlflows_gateway_is_documented_as_answered_or_refused() 
     rows = read_table("mlflow.md", "method")
     documented = [(row["method"], row["path"], row["here"].split()[0].strip(",;:")) for row in rows]
     assert documented == in_code
+
+
+def test_what_each_dialect_loses_is_documented() -> None:
+    """`python scripts/translation_table.py --write` writes the table anew."""
+    known = {
+        name: codec.upstream.losses for name, codec in CODECS.items() if codec.upstream is not None
+    }
+    rows = read_table("translation.md", "feature")
+    assert [row["feature"] for row in rows] == [feature.value for feature in Feature]
+    for name, losses in known.items():
+        shown = [losses[feature].value if feature in losses else "yes" for feature in Feature]
+        assert [row[name.value] for row in rows] == shown

@@ -11,7 +11,7 @@ from itertools import chain, repeat
 from typing import Final
 
 from gateway.dialects import dump_json, replace_named_model
-from gateway.entities import Purpose
+from gateway.entities import Dialect, Purpose
 from gateway.errors import UpstreamConnectError
 from gateway.providers import BodyChange, find_body_change
 from gateway.proxy.credentials import Wiring
@@ -70,10 +70,11 @@ def _build_body(job: Job, wiring: Wiring) -> tuple[bytes | memoryview, ...]:
     pieces = job.pieces
     if job.operation.form and len(pieces) == 2:  # noqa: PLR2004  what stands around the name
         return (pieces[0], _dump_plain(wiring.target.upstream_model), pieces[1])
-    purpose = Purpose.COUNT if job.operation.metering is Metering.FREE else Purpose.CHAT
-    change = find_body_change(wiring.provider, job.operation.dialect, purpose)
-    if change is not None and pieces:
-        return _change_body(pieces, wiring.model, change)
+    if job.operation.dialect is Dialect.ANTHROPIC_MESSAGES and pieces:
+        purpose = Purpose.COUNT if job.operation.metering is Metering.FREE else Purpose.CHAT
+        change = find_body_change(wiring.provider, job.operation.dialect, purpose)
+        if change is not None:
+            return _change_body(pieces, wiring.model, change)
     if len(pieces) == 2:  # noqa: PLR2004  the usual body: one name, a piece on each side
         return (pieces[0], wiring.model, pieces[1])
     if pieces:

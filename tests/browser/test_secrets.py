@@ -71,3 +71,41 @@ async def test_a_dialog_closes_on_escape_and_gives_the_focus_back(admin: Admin) 
     await admin.page.keyboard.press("Escape")
     await expect(admin.page.get_by_role("dialog")).to_have_count(0)
     await expect(link).to_be_focused()
+
+
+async def test_a_form_asks_for_what_the_way_of_authentication_takes(admin: Admin) -> None:
+    admin.refusals.add(422)
+    await admin.enter("secrets/new")
+    dialog = admin.page.get_by_role("dialog", name="New secret")
+    await dialog.get_by_label("Provider").select_option("bedrock")
+    await dialog.get_by_label("Name").fill("aws")
+    await expect(dialog.get_by_label("API key", exact=True)).to_be_visible()
+    mode = dialog.get_by_label("Way of authentication")
+    await mode.select_option("access_keys")
+    await expect(dialog.get_by_label("Secret access key")).to_be_visible()
+    await expect(dialog.get_by_label("API key", exact=True)).to_have_count(0)
+    await mode.select_option("default_chain")
+    await expect(dialog.get_by_label("Secret access key")).to_have_count(0)
+    await expect(dialog.get_by_label("Base URL")).to_have_count(0)
+    await dialog.get_by_label("Region").fill("us-east-1")
+    await dialog.get_by_role("button", name="Store secret").click()
+    await expect(dialog).to_have_count(0)
+    await expect(admin.page.get_by_role("link", name="aws", exact=True)).to_be_visible()
+    (stored,) = (await admin.call("GET", "/secrets?name=aws"))["items"]
+    assert stored["auth_config"] == {"auth_mode": "default_chain", "region": "us-east-1"}
+    assert stored["masked_values"] == {}
+
+
+async def test_a_key_file_is_typed_into_several_lines(admin: Admin) -> None:
+    admin.refusals.add(422)
+    await admin.enter("secrets/new")
+    dialog = admin.page.get_by_role("dialog", name="New secret")
+    await dialog.get_by_label("Provider").select_option("bedrock")
+    await dialog.get_by_label("Way of authentication").select_option("access_keys")
+    await dialog.get_by_label("Provider").select_option("vertex")
+    await expect(dialog.get_by_label("Way of authentication")).to_have_value("service_account")
+    await dialog.get_by_label("Name").fill("gcp")
+    await dialog.get_by_label("Project").fill("proj-1")
+    await dialog.get_by_label("Service account key").fill("{\n}")
+    await dialog.get_by_role("button", name="Store secret").click()
+    await expect(dialog.get_by_text("must be a key file of the type")).to_be_visible()

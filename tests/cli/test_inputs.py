@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.cli.inputs import parse_pairs, parse_weighted, read_secret_value
+from gateway.cli.inputs import choose_fields, parse_pairs, parse_weighted, read_secret_value
 from gateway.cli.refusal import Refused
 from gateway.secret import Secret
 
@@ -92,3 +92,23 @@ def test_a_wrong_file_is_refused_without_a_word_of_its_content(
 def test_file_and_stdin_together_are_wrong_usage(tmp_path: Path) -> None:
     with pytest.raises(click.UsageError, match="not both"):
         read_secret_value(["api_key"], tmp_path / "key", from_stdin=True)
+
+
+@pytest.mark.parametrize(
+    ("provider", "settings", "has_text", "fields"),
+    [
+        (None, None, True, ("api_key",)),
+        ("acme", None, True, ("api_key",)),
+        ("openai", None, False, ("api_key",)),
+        ("bedrock", {"auth_mode": "access_keys"}, True, ("access_key_id", "secret_access_key")),
+        ("bedrock", {"auth_mode": "default_chain"}, False, ()),
+        ("vertex", None, True, ("service_account",)),
+        ("ollama", None, False, ()),
+        ("ollama", None, True, ("api_key",)),
+    ],
+)
+def test_the_fields_to_be_read_are_those_that_the_provider_needs(
+    provider: str | None, settings: dict[str, str] | None, has_text: bool, fields: tuple[str, ...]
+) -> None:
+    assert choose_fields((), provider, settings, has_text=has_text) == fields
+    assert choose_fields(("other",), provider, settings, has_text=has_text) == ("other",)

@@ -439,3 +439,20 @@ async def test_digests_of_api_keys_are_for_those_who_apply_or_audit_them(control
     assert seen["digest"] == whole["digest"]
     again = await apply(control, seen["document"], prune=True)
     assert (again.status, again.json["applied"]) == (200, False)
+
+
+async def test_a_secret_that_the_machine_has_needs_no_value(control: Control) -> None:
+    chain = {
+        "secret_name": "aws",
+        "provider": "bedrock",
+        "auth_config": {"region": "us-east-1", "auth_mode": "default_chain"},
+    }
+    first = await apply(control, {"lockgate": 1, "secrets": [chain]})
+    assert first.status == 200, first.json
+    second = await apply(control, {"lockgate": 1, "secrets": [chain]})
+    assert (second.status, second.json["changes"]) == (200, [])
+    keyed = {**chain, "auth_config": {"region": "us-east-1"}}
+    third = await apply(control, {"lockgate": 1, "secrets": [keyed]})
+    assert (third.status, third.json["field"]) == (422, "secrets[0].secret_value.api_key")
+    given = {**keyed, "secret_value": VALUE}
+    assert (await apply(control, {"lockgate": 1, "secrets": [given]})).status == 200

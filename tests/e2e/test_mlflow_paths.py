@@ -60,8 +60,8 @@ async def test_errors(sdk: openai.AsyncOpenAI, gateway_server: GatewayServer) ->
         await sdk.chat.completions.create(model="nothing", messages=ASKED)
     assert missing.value.code == "endpoint_not_found"
     with pytest.raises(openai.BadRequestError) as wrong:
-        await sdk.chat.completions.create(model="claude", messages=ASKED)
-    assert wrong.value.code == "dialect_mismatch"
+        await sdk.chat.completions.create(model="claude", messages=ASKED, n=2)
+    assert wrong.value.code == "not_expressible"
     gateway_server.sim.set_fault("status=429,retry-after=3")
     with pytest.raises(openai.RateLimitError) as limited:
         await sdk.chat.completions.create(model="gpt", messages=ASKED)

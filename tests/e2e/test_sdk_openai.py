@@ -120,8 +120,10 @@ async def test_an_unknown_endpoint(sdk: openai.AsyncOpenAI) -> None:
 
 
 async def test_an_endpoint_of_another_dialect(sdk: openai.AsyncOpenAI) -> None:
+    answer = await sdk.chat.completions.create(model="claude", messages=ASKED)
+    assert answer.choices[0].message.content
     with pytest.raises(openai.BadRequestError) as caught:
-        await sdk.chat.completions.create(model="claude", messages=ASKED)
+        await sdk.embeddings.create(model="claude", input="hello")
     assert caught.value.code == "dialect_mismatch"
 
 

@@ -15,6 +15,7 @@ from tests.proxy.rig import (
     Model,
     Rig,
     chat_body,
+    counted_body,
     gemini_body,
     messages_body,
 )
@@ -43,7 +44,7 @@ async def test_a_buffered_answer_comes_back_with_our_headers(sim: RunningSimulat
 
 async def test_the_body_goes_up_byte_for_byte_but_the_model(sim: RunningSimulator) -> None:
     head = '{ "seed":1,\t"model" : "chat" ,\n"messages":[{"role":"user","content":"'
-    tail = ' \\u00e9 \u00fc \U0001f600 \\"model\\": \\"chat\\""}], "x":1, "x":2, "n":1.0 }\r\n'
+    tail = ' \\u00e9 \u00fc \U0001f600 \\"model\\": \\"chat\\""}], "n":1, "n":1.0 }\r\n'
     raw = (head + tail).encode()
     async with Rig({"chat": Endpoint([Model(sim.url)])}) as rig:
         answer = await rig.post("/v1/chat/completions", raw)
@@ -322,23 +323,23 @@ async def test_an_origin_that_is_not_allowed_is_never_called(sim: RunningSimulat
     assert sim.calls == []
 
 
-async def test_a_mismatch_of_dialects_names_what_would_work(sim: RunningSimulator) -> None:
+async def test_what_nobody_can_be_asked_in_names_what_would_work(sim: RunningSimulator) -> None:
     async with Rig({"claude": Endpoint([Model(sim.url, provider="anthropic")])}) as rig:
-        answer = await rig.chat("claude")
+        answer = await rig.post("/v1/embeddings", {"model": "claude", "input": "hello"})
     assert (answer.status, answer.code) == (400, "dialect_mismatch")
-    assert "anthropic" in answer.json()["error"]["message"]
+    assert "anthropic_messages" in answer.json()["error"]["message"]
     assert rig.ledger.rows == []
 
 
-async def test_targets_of_another_dialect_are_left_out_of_the_draw(sim: RunningSimulator) -> None:
+async def test_targets_that_cannot_serve_are_left_out_of_the_draw(sim: RunningSimulator) -> None:
     models = [
         Model(sim.url, provider="anthropic", model="claude-x", weight=99, name="claude"),
-        Model(sim.url, name="gpt", weight=1),
+        Model(sim.url, name="gpt", model="text-embedding-3-small", weight=1),
     ]
     async with Rig({"mixed": Endpoint(models)}) as rig:
-        chat = await rig.chat("mixed")
+        vectors = await rig.post("/v1/embeddings", {"model": "mixed", "input": "hello"})
         message = await rig.post("/v1/messages", messages_body("mixed"))
-    assert (chat.status, chat.own("model")) == (200, "gpt")
+    assert (vectors.status, vectors.own("model")) == (200, "gpt")
     assert (message.status, message.own("model")) == (200, "claude")
 
 
@@ -394,6 +395,6 @@ async def test_an_endpoint_without_tracking_books_nothing(sim: RunningSimulator)
 
 async def test_counting_tokens_books_none(sim: RunningSimulator) -> None:
     async with Rig({"claude": Endpoint([Model(sim.url, provider="anthropic")])}) as rig:
-        answer = await rig.post("/v1/messages/count_tokens", messages_body())
+        answer = await rig.post("/v1/messages/count_tokens", counted_body())
     assert answer.json()["input_tokens"] > 0
     assert rig.ledger.rows[0].input_tokens is None

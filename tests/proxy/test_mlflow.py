@@ -12,6 +12,7 @@ from aiohttp import web
 from gateway.entities import Dialect
 from gateway.proxy.operations import PASSED, PASSED_ACTIONS
 from gateway.proxy.routes import Service, find_route
+from gateway.simulator import RunningSimulator
 from tests.proxy.rig import CLIENT_KEY, Answer, Endpoint, Model, Rig, build_key
 
 ANSWER = {
@@ -200,9 +201,18 @@ async def test_what_is_no_invocation_is_refused(
     assert provider.calls == []
 
 
-async def test_an_invocation_of_another_dialect_is_told_its_route(rig: Rig) -> None:
-    answer = await invoke(rig, {"messages": MESSAGES}, "claude")
+async def test_an_invocation_that_no_model_can_serve_is_told_so(rig: Rig) -> None:
+    answer = await invoke(rig, {"input": "hello"}, "claude")
     assert (answer.status, answer.code) == (400, "dialect_mismatch")
+
+
+async def test_an_invocation_is_served_by_any_provider(sim: RunningSimulator) -> None:
+    claude = Model(sim.url, provider="anthropic", model="claude-3-5-haiku")
+    async with Rig({"claude": Endpoint([claude])}) as rig:
+        answer = await invoke(rig, {"messages": MESSAGES}, "claude")
+        (row,) = rig.ledger.rows
+    assert (answer.status, answer.json()["object"]) == (200, "chat.completion")
+    assert (row.client_dialect, row.upstream_dialect) == ("openai_chat", "anthropic_messages")
 
 
 async def test_an_unknown_endpoint_has_no_invocations(rig: Rig) -> None:

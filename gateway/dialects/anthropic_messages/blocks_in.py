@@ -96,7 +96,11 @@ def _parse_image(block: _Object, at: str) -> Part | None:
 
 
 def _parse_document(block: _Object, at: str) -> Part | None:
-    media = _parse_source(want(block, "source", dict, at), f"{at}.source")
+    source = want(block, "source", dict, at)
+    media = _parse_source(source, f"{at}.source")
+    raw: _Object = {}
+    if media is None and source.get("type") == "content":
+        media, raw = _join_texts(source.get("content"), f"{at}.source.content"), block
     if media is None:
         return None
     cited = read(block, "citations", dict, at) or {}
@@ -107,7 +111,31 @@ def _parse_document(block: _Object, at: str) -> Part | None:
         citations=read(cited, "enabled", bool, f"{at}.citations"),
         cache=parse_cache(block, at),
         at=at,
+        raw=raw,
     )
+
+
+def _parse_search_result(block: _Object, at: str) -> Part | None:
+    """Read what a client's own search has found: to other vendors it is a document."""
+    media = _join_texts(block.get("content"), f"{at}.content")
+    if media is None:
+        return None
+    return Document(
+        media,
+        name=read(block, "title", str, at),
+        context=read(block, "source", str, at),
+        cache=parse_cache(block, at),
+        at=at,
+        raw=block,
+    )
+
+
+def _join_texts(content: Any, at: str) -> Media | None:
+    """Return blocks of text as one document; None where some of them are none."""
+    texts = [part.text for part in parse_content(content, at) if isinstance(part, Text)]
+    if not isinstance(content, str) and len(texts) < len(content):
+        return None
+    return Media("text/plain", text="\n\n".join(texts))
 
 
 def _parse_source(source: _Object, at: str) -> Media | None:
@@ -171,6 +199,7 @@ _BLOCKS: Final[Mapping[str, Callable[[_Object, str], Part | None]]] = {
     "text": _parse_text,
     "image": _parse_image,
     "document": _parse_document,
+    "search_result": _parse_search_result,
     "tool_use": _parse_tool_use,
     "tool_result": _parse_tool_result,
     "thinking": _parse_thinking,

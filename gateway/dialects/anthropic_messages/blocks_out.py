@@ -145,6 +145,8 @@ class BlockWriter:
     def _document(self, part: Document) -> Json | None:
         if self._lacks(Feature.DOCUMENT, part.at):
             return None
+        if part.raw and self._is_own:
+            return dict(part.raw)
         block = self._find_document(part)
         if block is None:
             return None

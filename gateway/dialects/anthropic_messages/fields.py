@@ -47,9 +47,12 @@ def read(values: Mapping[str, Any], name: str, kind: type[T], at: str = "") -> T
         MalformedRequestError: another type than `kind`.
     """
     value = values.get(name)
-    return None if value is None else check(value, kind, join_path(at, name))
+    if type(value) is kind or value is None:  # nearly always, and spares the path
+        return value
+    return check(value, kind, join_path(at, name))
 
 
 def want(values: Mapping[str, Any], name: str, kind: type[T], at: str) -> T:
     """Return a field that must be there."""
-    return check(values.get(name), kind, join_path(at, name))
+    value = values.get(name)
+    return value if type(value) is kind else check(value, kind, join_path(at, name))

@@ -27,7 +27,8 @@ from gateway.entities import Dialect
 Json = dict[str, Any]
 VERTEX_VERSION: Final = "vertex-2023-10-16"
 # What is not listed is refused: sound, films, several answers, logprobs, state at the vendor, files
-# of another vendor, images and documents in a form that is not taken, a tool that cannot be forced.
+# of another vendor, images and documents in a form that is not taken, a tool that cannot be forced,
+# a sequence of blanks to stop at.
 LOSSES: Final[LossTable] = {
     **dict.fromkeys(
         (
@@ -124,6 +125,8 @@ def dump_request(request: ChatRequest, to: Destination, losses: Losses) -> Json:
     body |= _dump_thinking(thinking, offer, request)
     body |= _dump_sampling(request, model, thinking, kept, losses)
     body |= _dump_rest(request, kept, to)
+    if not all(map(str.strip, request.stop)):  # "must contain non-whitespace"
+        losses.lose(Feature.STOP, find_place(request.dialect, Feature.STOP))
     return _finish(body, to)
 
 

@@ -54,7 +54,8 @@ def dump_turns(request: ChatRequest, writer: BlockWriter, *, continues: bool) ->
     """
     is_own = request.dialect is Dialect.ANTHROPIC_MESSAGES
     first = len(list(_take_first(request.messages)))
-    paired = _pair(request.messages[first:])
+    messages = request.messages[first:]
+    paired = _pair(messages) if any(map(_lacks_id, messages)) else messages
     turns = list(_join(_place(one, is_own=is_own) for one in paired))
     dumped = _merge(turn for role, parts in turns for turn in _dump_turn(role, parts, writer))
     if is_own and dumped:
@@ -125,6 +126,14 @@ def _strip_end(blocks: list[Json]) -> None:
     """Take blanks off the end of an answer that is to be continued: the API refuses them."""
     if blocks[-1]["type"] == "text":
         blocks[-1] = blocks[-1] | {"text": blocks[-1]["text"].rstrip()}
+
+
+def _lacks_id(message: Message) -> bool:
+    return any(
+        (isinstance(part, ToolCall) and not part.id)
+        or (isinstance(part, ToolResult) and not part.call_id)
+        for part in message.parts
+    )
 
 
 def _pair(messages: Iterable[Message]) -> Iterator[Message]:

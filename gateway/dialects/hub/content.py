@@ -101,7 +101,10 @@ class Video:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file to be read, PDF mostly."""
+    """A file to be read, PDF mostly.
+
+    `raw`: as it stands on the wire of its dialect, where that says more than the hub.
+    """
 
     media: Media
     name: str | None = None
@@ -109,6 +112,7 @@ class Document:
     citations: bool | None = None  # whether the answer shall cite from it
     cache: CacheMark | None = None
     at: str = field(default="", compare=False)
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ answer at all is malformed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from gateway.dialects.hub import (
@@ -18,6 +18,7 @@ from gateway.dialects.hub import (
     Finish,
     Image,
     Media,
+    Opaque,
     Part,
     Reasoning,
     Refusal,
@@ -25,7 +26,7 @@ from gateway.dialects.hub import (
     ToolCall,
 )
 from gateway.dialects.openai import build_failure, build_usage, find_failure
-from gateway.dialects.openai_chat.details import parse_details
+from gateway.dialects.openai_chat.details import find_signature, parse_details
 from gateway.dialects.openai_chat.messages_in import parse_data_url
 from gateway.dialects.spec import (
     StreamFailure,
@@ -42,6 +43,8 @@ Json = Mapping[str, Any]
 FINISHES: Final = {
     "stop": Finish.STOP,
     "eos": Finish.STOP,
+    "eos_token": Finish.STOP,  # TGI's
+    "stop_sequence": Finish.STOP_SEQUENCE,
     "end_turn": Finish.STOP,
     "length": Finish.LENGTH,
     "max_tokens": Finish.LENGTH,
@@ -49,7 +52,11 @@ FINISHES: Final = {
     "tool_calls": Finish.TOOL_CALLS,
     "function_call": Finish.TOOL_CALLS,
     "content_filter": Finish.FILTERED,
+    "sensitive": Finish.FILTERED,  # Z.ai's
     "error": Finish.FAILED,
+    "network_error": Finish.FAILED,  # Z.ai's
+    "insufficient_system_resource": Finish.FAILED,  # DeepSeek's
+    "abort": Finish.FAILED,  # vLLM's and SGLang's
 }
 
 
@@ -79,16 +86,35 @@ def parse_answer(body: bytes) -> ChatAnswer:
 
 def parse_error(status: int, _headers: Mapping[str, str], body: bytes) -> StreamFailure:
     """Return what a provider says with a bad status."""
-    value = load_object(body) or {}
+    data = body.strip()
+    if data[:1] == b"[":  # Google's compatible server puts its error into a list
+        data = data[1:].rstrip(b"] \t\r\n")
+    value = load_object(data) or {}
     failure = find_failure(value, body)
     if failure is None:
-        detail = value.get("detail", value.get("message", value.get("error_msg")))
-        if isinstance(detail, list):  # FastAPI's: one object for each field
-            detail = "; ".join(str(read_object({"": one}, "").get("msg", one)) for one in detail)
-        words = str(detail) if detail else body[:500].decode(errors="replace")
+        words = _read_detail(value) or ("" if data[:1] == b"<" else _cut(data))
         failure = build_failure({"message": words, "code": value.get("code")}, body)
     message = failure.message or f"the provider answered with status {status}"
     return StreamFailure(status, failure.code, message, body)
+
+
+def _read_detail(value: Json) -> str:
+    """Return the words of an error without `error`: FastAPI's `detail`, or a message."""
+    for name in ("detail", "message", "error_msg", "msg"):
+        found = value.get(name)
+        if isinstance(found, list):  # one object for each field
+            said = [one.get("msg", one) if isinstance(one, dict) else one for one in found]
+            return "; ".join(map(str, said))
+        if isinstance(found, str) and found:
+            return found
+    return ""
+
+
+def _cut(data: bytes) -> str:
+    return data[:_MOST_WORDS_BYTES].decode(errors="replace")
+
+
+_MOST_WORDS_BYTES: Final = 500  # of an error that is no JSON: a sentence or two
 
 
 def read_usage(value: Json) -> Usage | None:
@@ -113,11 +139,16 @@ def read_text(value: Json, name: str) -> str:
 
 
 def find_finish(reason: object, *, called: bool) -> Finish | None:
-    """Return why an answer ends; some servers say `stop` although tools are called."""
-    if not isinstance(reason, str):
+    """Return why an answer ends.
+
+    Some servers say `stop` although tools are called, or that they are although none is.
+    """
+    if not isinstance(reason, str) or not reason:
         return None
     finish = FINISHES.get(reason, Finish.STOP)
-    return Finish.TOOL_CALLS if called and finish is Finish.STOP else finish
+    if called and finish is Finish.STOP:
+        return Finish.TOOL_CALLS
+    return Finish.STOP if finish is Finish.TOOL_CALLS and not called else finish
 
 
 def _build_choice(choice: Json, position: int) -> Choice:
@@ -138,12 +169,13 @@ def _build_choice(choice: Json, position: int) -> Choice:
 
 def find_detail(reason: object) -> str | None:
     """Return a vendor's own word for the end where it says more than the hub's."""
-    return reason if isinstance(reason, str) and reason not in FINISHES else None
+    return reason if isinstance(reason, str) and reason and reason not in FINISHES else None
 
 
 def iter_parts(message: Json) -> Iterator[Part]:
     """Yield the parts of a whole message: thoughts, text, what else, calls."""
-    yield from _iter_thoughts(message)
+    thoughts, signatures = _split_thoughts(message)
+    yield from thoughts
     yield from _iter_content(message)
     refusal = read_text(message, "refusal")
     if refusal:
@@ -152,35 +184,29 @@ def iter_parts(message: Json) -> Iterator[Part]:
     if audio:
         data, words = read_text(audio, "data"), read_text(audio, "transcript")
         yield Audio(Media(data=data), transcript=words, id=read_text(audio, "id") or None)
-    for image in message.get("images") or ():
+    images = message.get("images")
+    for image in images if isinstance(images, list) else ():
         yield from _iter_image(image)
     calls = message.get("tool_calls")
     for call in calls if isinstance(calls, list) else ():
         if isinstance(call, dict):
-            yield build_call(call)
+            yield build_call(call, signatures)
     function = read_object(message, "function_call")
     if function:
         name = read_text(function, "name")
         yield ToolCall("", name, read_arguments(function.get("arguments")))
 
 
-def build_call(call: Json) -> ToolCall:
+def build_call(call: Json, signatures: Mapping[str, str]) -> ToolCall:
     """Return a call; some servers give arguments as an object, or no id."""
-    custom = read_object(call, "custom")
+    call_id, custom = read_text(call, "id"), read_object(call, "custom")
     if custom:
         text = read_text(custom, "input")
-        return ToolCall(read_text(call, "id"), read_text(custom, "name"), text, custom=True)
+        return ToolCall(call_id, read_text(custom, "name"), text, custom=True)
     function = read_object(call, "function")
     text = read_arguments(function.get("arguments"))
-    return ToolCall(
-        read_text(call, "id"), read_text(function, "name"), text, signature=find_signature(call)
-    )
-
-
-def find_signature(call: Json) -> str | None:
-    """Return Gemini's signature of a call, where Google's compatible server gives one."""
-    google = read_object(read_object(call, "extra_content"), "google")
-    return read_text(google, "thought_signature") or None
+    signature = signatures.get(call_id) or find_signature(call)
+    return ToolCall(call_id, read_text(function, "name"), text, signature=signature)
 
 
 def read_arguments(value: object) -> str:
@@ -207,18 +233,21 @@ def build_citation(annotation: object) -> Citation | None:
     )
 
 
-def _iter_thoughts(message: Json) -> Iterator[Part]:
+def _split_thoughts(message: Json) -> tuple[list[Reasoning], dict[str, str]]:
+    """Return thoughts, and Gemini's signatures of calls, which OpenRouter gives among them."""
     details = message.get("reasoning_details")
-    if isinstance(details, list) and details:
-        try:
-            yield from parse_details(details, "")
-        except MalformedRequestError:
-            pass
-        else:
-            return
-    text = read_text(message, "reasoning_content") or read_text(message, "reasoning")
-    if text:
-        yield Reasoning(text)
+    try:
+        thoughts = list(parse_details(details, "")) if isinstance(details, list) else []
+    except MalformedRequestError:
+        thoughts = []
+    if not any(thought.text for thought in thoughts):
+        text = read_text(message, "reasoning_content") or read_text(message, "reasoning")
+        thoughts = [Reasoning(text), *thoughts] if text else thoughts
+    calls = message.get("tool_calls")
+    ids = {read_text(call, "id") for call in calls or () if isinstance(call, dict)}
+    bound = [one for one in thoughts if one.origin is Family.GEMINI and one.id in ids]
+    signatures = {one.id: one.encrypted for one in bound if one.id and one.encrypted}
+    return [one for one in thoughts if one not in bound], signatures
 
 
 def _iter_content(message: Json) -> Iterator[Part]:
@@ -226,24 +255,48 @@ def _iter_content(message: Json) -> Iterator[Part]:
     notes = message.get("annotations")
     found = [build_citation(note) for note in notes] if isinstance(notes, list) else []
     citations = tuple(note for note in found if note is not None)
-    if isinstance(content, str) and content:
+    if isinstance(content, list):
+        yield from _join(iter_pieces(content))
+    elif isinstance(content, str) and (content or citations):
         yield Text(content, citations=citations)
-    elif isinstance(content, list):
-        for kind, text in iter_pieces(content):
-            yield Reasoning(text) if kind == "thinking" else Text(text)
 
 
-def iter_pieces(content: list[Any]) -> Iterator[tuple[str, str]]:
-    """Yield Mistral's content: (text or thinking, its text)."""
+def _join(pieces: Iterable[Part]) -> Iterator[Part]:
+    """Yield pieces with those of one kind behind each other as one, as a stream has them."""
+    held: Part | None = None
+    for piece in pieces:
+        if isinstance(piece, Text) and isinstance(held, Text):
+            held = Text(held.text + piece.text)
+        elif isinstance(piece, Reasoning) and isinstance(held, Reasoning):
+            held = Reasoning(held.text + piece.text)
+        else:
+            if held is not None:
+                yield held
+            held = piece
+    if held is not None:
+        yield held
+
+
+def iter_pieces(content: list[Any]) -> Iterator[Part]:
+    """Yield Mistral's content: texts, thoughts, and what else a piece is, unread."""
     for piece in content:
         if not isinstance(piece, dict):
             continue
-        if piece.get("type") == "thinking":
-            inner = piece.get("thinking")
-            texts = [text for _, text in iter_pieces(inner)] if isinstance(inner, list) else [inner]
-            yield "thinking", "".join(text for text in texts if isinstance(text, str))
+        kind = read_text(piece, "type") or "text"
+        if kind == "thinking":
+            yield Reasoning(_read_thinking(piece.get("thinking")))
+        elif kind == "image_url":
+            yield from _iter_image(piece)
         elif isinstance(piece.get("text"), str):
-            yield "text", piece["text"]
+            yield Text(piece["text"])
+        elif kind != "text":
+            yield Opaque(Family.OTHER, kind, piece)
+
+
+def _read_thinking(inner: object) -> str:
+    texts = inner if isinstance(inner, list) else [inner]
+    found = [one.get("text") if isinstance(one, dict) else one for one in texts]
+    return "".join(text for text in found if isinstance(text, str))
 
 
 def _iter_image(image: object) -> Iterator[Part]:

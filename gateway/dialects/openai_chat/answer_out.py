@@ -6,7 +6,7 @@ Rule: thoughts stand twice, as text (`reasoning_content`) for whoever shows them
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from gateway.dialects.hub import (
@@ -15,10 +15,10 @@ from gateway.dialects.hub import (
     ChatAnswer,
     Choice,
     Citation,
-    Family,
     Finish,
     Image,
     Opaque,
+    Part,
     Reasoning,
     Refusal,
     Text,
@@ -87,17 +87,23 @@ def dump_usage(usage: Usage) -> Json:
     }
 
 
-def dump_citation(citation: Citation, length: int) -> Json:
-    """Return an annotation: OpenAI's own as it was, another vendor's as one of a URL."""
-    if citation.origin is Family.OPENAI and citation.raw.get("type") == "url_citation":
+def dump_citation(citation: Citation, base: int, length: int) -> Json:
+    """Return an annotation: this format's own as it was, another one as one of a URL.
+
+    Args:
+        citation: what a part of the answer's text rests on.
+        base: characters of the text before the part.
+        length: characters of the part.
+    """
+    if "url_citation" in citation.raw:
         return dict(citation.raw)
     return {
         "type": "url_citation",
         "url_citation": {
             "url": citation.url or "",
             "title": citation.title or citation.quote or "",
-            "start_index": citation.start or 0,
-            "end_index": length if citation.end is None else citation.end,
+            "start_index": base + (citation.start or 0),
+            "end_index": base + (length if citation.end is None else citation.end),
         },
     }
 
@@ -148,44 +154,99 @@ def _dump_choice(choice: Choice, asked: Asked) -> Json:
 
 
 def _dump_message(choice: Choice, asked: Asked) -> Json:
-    message: Json = {"role": "assistant", "content": None, "refusal": None}
-    texts: list[str] = []
-    thoughts: list[Reasoning] = []
+    message = _Message(asked)
     for number, part in enumerate(choice.parts):
-        if isinstance(part, Text):
-            texts.append(part.text)
-            if part.citations:
-                notes = [dump_citation(one, len(part.text)) for one in part.citations]
-                message.setdefault("annotations", []).extend(notes)
-        elif isinstance(part, Reasoning):
-            thoughts.append(part)
-        elif isinstance(part, ToolCall):
-            calls = message.setdefault("tool_calls", [])
-            calls.append(dump_call(part, asked, f"{choice.index}.{number}"))
-        elif isinstance(part, Refusal):
-            message["refusal"] = (message["refusal"] or "") + part.text
-        elif isinstance(part, Audio):
-            message["audio"] = {
-                "id": part.id or build_id("audio_", asked.request_id),
-                "data": part.media.data or "",
-                "transcript": part.transcript or "",
-                "expires_at": asked.now_s,
-            }
-        elif isinstance(part, Image):
-            url = {"url": dump_url(part.media, "image/png")}
-            image = {"type": "image_url", "image_url": url}
-            message.setdefault("images", []).append(image)
-        elif isinstance(part, Opaque):
-            texts.append(show_opaque(part))
-    message["content"] = "".join(texts) if texts else None
-    return message | _dump_thoughts(thoughts)
+        message.add(part, f"{choice.index}.{number}")
+    return message.dump()
 
 
-def _dump_thoughts(thoughts: list[Reasoning]) -> Json:
-    if not thoughts:
-        return {}
-    text = "".join(one.text for one in thoughts)
-    return {"reasoning_content": text, "reasoning_details": dump_details(thoughts)}
+class _Message:
+    """A message of the answer while its parts are put into their fields."""
+
+    __slots__ = ("_asked", "_fields", "_length", "_texts", "_thoughts")
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._fields: Json = {}
+        self._texts: list[str] = []
+        self._length = 0  # characters of the texts
+        self._thoughts: list[Reasoning] = []
+
+    def add(self, part: Part, number: str) -> None:
+        add = _ADD.get(type(part))
+        if add is not None:
+            add(self, part, number)
+
+    def dump(self) -> Json:
+        text = "".join(self._texts) if self._texts else None
+        message: Json = {"role": "assistant", "content": text, "refusal": None} | self._fields
+        if self._thoughts:
+            message["reasoning_content"] = join_thoughts(self._thoughts)
+            message["reasoning_details"] = dump_details(self._thoughts)
+        return message
+
+    def _list(self, name: str) -> list[Json]:
+        found: list[Json] = self._fields.setdefault(name, [])
+        return found
+
+    def add_text(self, part: Text, _number: str) -> None:
+        length = len(part.text)
+        for citation in part.citations:
+            self._list("annotations").append(dump_citation(citation, self._length, length))
+        self._say(part.text)
+
+    def _say(self, text: str) -> None:
+        self._texts.append(text)
+        self._length += len(text)
+
+    def add_thought(self, part: Reasoning, _number: str) -> None:
+        self._thoughts.append(part)
+
+    def add_call(self, part: ToolCall, number: str) -> None:
+        self._list("tool_calls").append(dump_call(part, self._asked, number))
+
+    def add_refusal(self, part: Refusal, _number: str) -> None:
+        self._fields["refusal"] = (self._fields.get("refusal") or "") + part.text
+
+    def add_audio(self, part: Audio, _number: str) -> None:
+        self._fields["audio"] = {
+            "id": part.id or build_id("audio_", self._asked.request_id),
+            "data": part.media.data or "",
+            "transcript": part.transcript or "",
+            "expires_at": self._asked.now_s,
+        }
+
+    def add_image(self, part: Image, _number: str) -> None:
+        self._list("images").append(dump_image(part))
+
+    def add_opaque(self, part: Opaque, _number: str) -> None:
+        text = show_opaque(part)
+        if text:
+            self._say(text)
+
+
+_ADD: Final[Mapping[type, Callable[[_Message, Any, str], None]]] = {
+    Text: _Message.add_text,
+    Reasoning: _Message.add_thought,
+    ToolCall: _Message.add_call,
+    Refusal: _Message.add_refusal,
+    Audio: _Message.add_audio,
+    Image: _Message.add_image,
+    Opaque: _Message.add_opaque,
+}
+
+
+def dump_image(part: Image) -> Json:
+    """Return an image that the model has made, as OpenRouter gives it."""
+    return {"type": "image_url", "image_url": {"url": dump_url(part.media, "image/png")}}
+
+
+def join_thoughts(thoughts: list[Reasoning]) -> str:
+    """Return thoughts as one text; the paragraphs of a summary stand apart."""
+    return "".join(PARAGRAPH.join(one.texts) if one.texts else one.text for one in thoughts)
+
+
+PARAGRAPH: Final = "\n\n"
 
 
 def dump_line(value: object) -> bytes:

@@ -37,7 +37,8 @@ from gateway.errors import LockgateError
 
 Json = dict[str, Any]
 
-_REFUSED: Final = ("suffix", "echo", "best_of", "logprobs")
+# What only a model that continues a text can do, and the value that asks for nothing.
+_REFUSED: Final = {"suffix": "", "echo": False, "best_of": 1, "logprobs": None}
 
 
 def parse_request(body: Mapping[str, Any], model: str, stream: bool) -> ChatRequest:
@@ -46,8 +47,8 @@ def parse_request(body: Mapping[str, Any], model: str, stream: bool) -> ChatRequ
     Raises:
         MalformedRequestError: a field is not what it has to be, or continues a text.
     """
-    for name in _REFUSED:
-        if body.get(name) not in (None, False) and not (name == "best_of" and body[name] == 1):
+    for name, nothing in _REFUSED.items():
+        if body.get(name) is not None and body[name] != nothing:
             refuse(name, "left out: the endpoint's model answers, it does not continue a text")
     prompt = body.get("prompt")
     if isinstance(prompt, list):
@@ -132,7 +133,8 @@ class CompletionsWriter:
 
     def _dump(self, choice: int, text: str, reason: str | None = None) -> bytes:
         value = {"index": choice, "text": text, "logprobs": None, "finish_reason": reason}
-        return dump_line(self._head | {"choices": [value]})
+        counts = {"usage": None} if self._asked.request.include_usage else {}
+        return dump_line(self._head | {"choices": [value]} | counts)
 
     def _dump_end(self) -> bytes:
         counts = b""

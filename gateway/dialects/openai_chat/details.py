@@ -9,11 +9,13 @@ Rule: a client that gives an assistant's message back whole gives all of its tho
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from gateway.dialects.hub import Family, Reasoning
+from gateway.dialects.hub import Family, Reasoning, ToolCall
 from gateway.dialects.hub.fields import check, read
+from gateway.dialects.spec import read_object
 
 _FORMATS: Final = {
     Family.ANTHROPIC: "anthropic-claude-v1",
@@ -31,46 +33,63 @@ _ENCRYPTED: Final = "reasoning.encrypted"
 
 
 def parse_details(details: list[Any], at: str) -> Iterator[Reasoning]:
-    """Yield the thoughts of a message; a summary and what is encrypted behind it are one.
+    """Yield the thoughts of a message.
+
+    A summary and what is encrypted behind it are one; so are pieces of one `index`, which a client
+    that has read a stream gives back as they came.
 
     Raises:
         MalformedRequestError: one of them is none.
     """
     held: Reasoning | None = None
+    last: object = None
     for index, given in enumerate(details):
         path = f"{at}[{index}]"
         one = _parse(check(given, dict, path), path)
-        if held is not None and held.summary and one.redacted and held.origin is one.origin:
-            held = Reasoning(
-                held.text, summary=True, texts=held.texts, encrypted=one.encrypted,
-                origin=held.origin, id=one.id or held.id, at=held.at,
-            )  # fmt: skip
+        if one is None:
             continue
-        if held is not None and held.summary and one.summary and held.id == one.id:
-            texts = (*held.texts, *one.texts)
-            held = Reasoning(
-                "".join(texts), summary=True, texts=texts, origin=held.origin, id=held.id,
-                at=held.at,
-            )  # fmt: skip
-            continue
-        if held is not None:
+        place = (given.get("type"), given.get("index"))
+        joined = None if held is None else _join(held, one, is_same=place == last)
+        if held is not None and joined is None:
             yield held
-        held = one
+        held, last = joined or one, place
     if held is not None:
         yield held
 
 
-def _parse(value: dict[str, Any], at: str) -> Reasoning:
+def _join(held: Reasoning, one: Reasoning, *, is_same: bool) -> Reasoning | None:
+    """Return two details as one thought; None where they are two.
+
+    `is_same`: they are pieces of one text.
+    """
+    if held.redacted or held.encrypted is not None:
+        return None
+    if held.summary and one.redacted and held.origin is one.origin:
+        return replace(held, encrypted=one.encrypted, id=one.id or held.id)
+    if held.summary and one.summary and held.id == one.id:
+        texts = (*held.texts[:-1], held.texts[-1] + one.text) if is_same else held.texts + one.texts
+        return replace(held, text="".join(texts), texts=texts)
+    if is_same and held.signature is None and not (held.summary or one.redacted):
+        return replace(held, text=held.text + one.text, signature=one.signature)
+    return None
+
+
+def _parse(value: dict[str, Any], at: str) -> Reasoning | None:
+    """Return one detail as a thought; None where nothing is in it."""
     origin = _FAMILIES.get(read(value, "format", str, at) or "", Family.OTHER)
     kind, item = value.get("type"), read(value, "id", str, at)
     if kind == _ENCRYPTED:
         data = read(value, "data", str, at)
+        if not data:
+            return None
         return Reasoning(encrypted=data, redacted=True, origin=origin, id=item, at=at)
     if kind == _SUMMARY:
         text = read(value, "summary", str, at) or ""
         return Reasoning(text, summary=True, texts=(text,), origin=origin, id=item, at=at)
-    signature = read(value, "signature", str, at)
+    signature = read(value, "signature", str, at) or None
     text = read(value, "text", str, at) or ""
+    if not text and signature is None:
+        return None
     return Reasoning(text, signature=signature, origin=origin, id=item, at=at)
 
 
@@ -87,6 +106,24 @@ def dump_details(thoughts: list[Reasoning]) -> list[dict[str, Any]]:
         if one.encrypted is not None:
             details.append({"type": _ENCRYPTED, "data": one.encrypted} | shared)
     return [detail | {"index": index} for index, detail in enumerate(details)]
+
+
+def dump_signature(call: ToolCall, call_id: str, index: int) -> dict[str, Any]:
+    """Return Gemini's signature of a call as OpenRouter has it: a detail with the call's id."""
+    return {
+        "type": _ENCRYPTED,
+        "data": call.signature,
+        "id": call_id,
+        "format": _FORMATS[Family.GEMINI],
+        "index": index,
+    }
+
+
+def find_signature(call: Mapping[str, Any]) -> str | None:
+    """Return Gemini's signature of a call, where Google's compatible server has put it."""
+    google = read_object(read_object(call, "extra_content"), "google")
+    found = google.get("thought_signature")
+    return found if isinstance(found, str) and found else None
 
 
 def find_family(name: object) -> Family:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from gateway.dialects.hub import (
@@ -29,7 +30,7 @@ from gateway.dialects.hub import (
 from gateway.dialects.hub.carry import take_from_id
 from gateway.dialects.hub.content import CacheMark
 from gateway.dialects.hub.fields import check, join_path, read, read_objects, refuse, want
-from gateway.dialects.openai_chat.details import parse_details
+from gateway.dialects.openai_chat.details import find_signature, parse_details
 
 Json = Mapping[str, Any]
 
@@ -49,6 +50,9 @@ _KNOWN: Final = frozenset(
         "reasoning",
         "reasoning_details",
         "annotations",
+        "images",
+        "cache_control",
+        "parsed",  # what OpenAI's SDK has made of the content
     )
 )
 _AUDIO_TYPES: Final = {"mp3": "audio/mpeg", "wav": "audio/wav"}
@@ -101,6 +105,9 @@ def _parse_message(value: Json, at: str) -> Message:
         parts = tuple(_iter_assistant(value, at))
     else:
         parts = tuple(_iter_content(value, at))
+    mark = parse_cache(value)
+    if mark is not None and parts and isinstance(parts[-1], Text | Image | Document):
+        parts = (*parts[:-1], replace(parts[-1], cache=mark))
     extra = {name: item for name, item in value.items() if name not in _KNOWN}
     name = None if role is Role.TOOL else read(value, "name", str, at)
     return Message(role, parts, name=name, extra=extra, at=at)
@@ -125,6 +132,8 @@ def _iter_assistant(value: Json, at: str) -> Iterator[Part]:
     audio = read(value, "audio", dict, at)
     if audio is not None:
         yield Audio(Media(), id=want(audio, "id", str, join_path(at, "audio")), at=f"{at}.audio")
+    for path, image in read_objects(value, "images", at):
+        yield _parse_image(image, path)
     for path, call in read_objects(value, "tool_calls", at):
         yield _parse_call(call, path)
     function = read(value, "function_call", dict, at)
@@ -153,6 +162,7 @@ def _parse_call(call: Json, at: str) -> ToolCall:
     inner = want(call, kind, dict, at)
     text = read(inner, "input" if is_custom else "arguments", str, f"{at}.{kind}") or ""
     name = want(inner, "name", str, f"{at}.{kind}")
+    signature = signature or find_signature(call)
     return ToolCall(call_id, name, text, custom=is_custom, signature=signature, at=at)
 
 
@@ -201,10 +211,17 @@ def _parse_file(value: Json, at: str) -> Part:
     data = read(inner, "file_data", str, path)
     if data is None:
         media = Media(file_id=want(inner, "file_id", str, path))
-    elif data.startswith("data:"):
+    elif data.startswith(("data:", "https://", "http://")):
         media = parse_data_url(data, join_path(path, "file_data"))
     else:
         media = Media(media_type="application/pdf", data=data)
+    return Document(media, name=name, cache=parse_cache(value), at=at)
+
+
+def _parse_document_url(value: Json, at: str) -> Part:
+    """Read Mistral's part: ``{"type": "document_url", "document_url": a URL}``."""
+    media = parse_data_url(want(value, "document_url", str, at), join_path(at, "document_url"))
+    name = read(value, "document_name", str, at)
     return Document(media, name=name, cache=parse_cache(value), at=at)
 
 
@@ -231,6 +248,7 @@ _PARTS: Final[Mapping[str, Callable[[Json, str], Part]]] = {
     "image_url": _parse_image,
     "input_audio": _parse_audio,
     "file": _parse_file,
+    "document_url": _parse_document_url,
     "video_url": _parse_video,
     "refusal": _parse_refusal,
     "thinking": _parse_thinking,

@@ -1,7 +1,7 @@
 """A provider's stream of chunks into the hub's events.
 
-Rule: a part is open until one of another kind begins, or its choice ends; parallel calls are told
-apart by their index, or where there is none by their id.
+Rule: a part is open until one of another kind begins, or its choice ends; which call a piece
+belongs to, `calls` knows.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from gateway.dialects.hub import (
     Ended,
     Event,
     Failed,
+    Family,
     Logprobs,
     Media,
     Part,
@@ -29,20 +30,19 @@ from gateway.dialects.hub import (
     Text,
     ToolCall,
 )
-from gateway.dialects.openai import find_failure
+from gateway.dialects.openai import build_failure, find_failure
 from gateway.dialects.openai_chat.answer_in import (
     build_citation,
     find_detail,
     find_finish,
-    find_signature,
     iter_parts,
     iter_pieces,
-    read_arguments,
     read_text,
     read_usage,
 )
+from gateway.dialects.openai_chat.calls import CallsReader
 from gateway.dialects.openai_chat.details import find_family
-from gateway.dialects.spec import check_count, load_object, read_object
+from gateway.dialects.spec import StreamFailure, check_count, load_object, read_object
 from gateway.dialects.sse import BlockSplitter, parse_block
 from gateway.dialects.watch import DONE
 from gateway.errors import UpstreamMalformedError
@@ -52,21 +52,23 @@ Json = dict[str, Any]
 _TEXT: Final = Text("")
 _THOUGHT: Final = Reasoning()
 _REFUSAL: Final = Refusal("")
+_PLAIN_THOUGHTS: Final = "thinking"
 
 
 class _ChoiceReader:
     """One answer of a stream."""
 
-    __slots__ = ("_calls", "_kind", "_next", "_open", "called", "ended", "number")
+    __slots__ = ("_kind", "_next", "_open", "calls", "ended", "number", "paragraph", "signatures")
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.called = False
         self.ended = False
+        self.calls = CallsReader(number)
+        self.signatures: dict[str, str] = {}  # Gemini's, by the id of the call that is to come
+        self.paragraph: object = None  # which one of a summary is open
         self._next = 0  # number of the next part
         self._open = -1  # number of the open part that is no call
         self._kind: Any = None  # what that is
-        self._calls: dict[Any, int] = {}  # open calls by index or id
 
     def grow(self, kind: Any, part: Part, text: str) -> Iterator[Event]:
         """Yield more text of a kind of part; one of another kind ends the open one."""
@@ -82,6 +84,10 @@ class _ChoiceReader:
         if self._open >= 0:
             yield PartAdded(self.number, self._open, **more)
 
+    def is_open(self, kind: Any) -> bool:
+        """Tell whether a part of this kind is open."""
+        return self._open >= 0 and bool(self._kind == kind)
+
     def put(self, part: Part) -> Iterator[Event]:
         """Yield a part that came whole."""
         yield from self.close()
@@ -89,34 +95,21 @@ class _ChoiceReader:
         yield PartEnded(self.number, self._next)
         self._next += 1
 
-    def call(self, given: Json, position: int) -> Iterator[Event]:
+    def call(self, given: Json) -> Iterator[Event]:
         """Yield what a delta says of one call."""
-        self.called = True
-        custom = read_object(given, "custom")
-        function = custom or read_object(given, "function")
-        call_id, name = read_text(given, "id"), read_text(function, "name")
-        text = read_text(function, "input") if custom else read_arguments(function.get("arguments"))
-        key = given.get("index")
-        if type(key) is not int:
-            key = call_id or (len(self._calls) if name else max(len(self._calls) - 1, position))
-        number = self._calls.get(key)
-        if number is None:
-            if self._kind is not None:
-                yield from self._close_plain()
-            number = self._calls[key] = self._next
-            self._next += 1
-            signature = find_signature(given)
-            part = ToolCall(call_id, name, "", custom=bool(custom), signature=signature)
-            yield PartBegun(self.number, number, part)
-        if text:
-            yield PartDelta(self.number, number, text)
+        if self._open >= 0:
+            yield from self._close_plain()
+        for event in self.calls.take(given, self._next, self.signatures):
+            self._next += type(event) is PartBegun
+            yield event
 
     def close(self) -> Iterator[Event]:
         """Yield the ends of what is open."""
         yield from self._close_plain()
-        for number in self._calls.values():
-            yield PartEnded(self.number, number)
-        self._calls.clear()
+        if self.calls.is_open:
+            for event in self.calls.close(self._next):
+                self._next += type(event) is PartBegun
+                yield event
 
     def _close_plain(self) -> Iterator[Event]:
         if self._open >= 0:
@@ -125,11 +118,17 @@ class _ChoiceReader:
 
     def end(self, reason: object) -> Iterator[Event]:
         """Yield the end of the answer; what comes after it is no part of it."""
-        finish = find_finish(reason, called=self.called)
-        if finish is not None and not self.ended:
-            yield from self.close()
-            yield ChoiceEnded(self.number, finish, detail=find_detail(reason))
-            self.ended = True
+        if self.ended or not isinstance(reason, str) or not reason:
+            return
+        yield from self.close()
+        for call_id, signature in self.signatures.items():  # of no call that came
+            origin = Family.GEMINI
+            thought = Reasoning(encrypted=signature, redacted=True, origin=origin, id=call_id)
+            yield from self.put(thought)
+        finish = find_finish(reason, called=self.calls.called)
+        assert finish is not None, "there is a reason"  # noqa: S101
+        yield ChoiceEnded(self.number, finish, detail=find_detail(reason))
+        self.ended = True
 
 
 class ChatReader:
@@ -171,30 +170,43 @@ class ChatReader:
         return events
 
     def _take(self, block: bytes, events: list[Event]) -> None:
+        kind = None
         # Nearly all events are one such line: without a parse of its fields.
-        data = block[6:] if block.startswith(b"data: {") and b"\n" not in block else None
-        if data is None:
+        if block.startswith(b"data: {") and b"\n" not in block:
+            data = block[6:]
+        else:
             event = parse_block(block)
-            data = b"" if event is None else event.data.strip()
-        if not data:
-            return
+            if event is None:
+                return
+            data, kind = event.data.strip(), event.event
+            if not data:
+                return
         if data == DONE:
-            self._over = True
-            for choice in self._choices.values():
-                events.extend(choice.close())
-            events.append(Ended())
+            self._finish(events)
             return
         value = load_object(data)
         if value is None:
             raise UpstreamMalformedError("an event of the provider's stream cannot be read")
         failure = find_failure(value, data)
+        if failure is None and kind == "error":
+            failure = build_failure(value, data)
         if failure is not None:
-            self._over = True
-            events.append(Failed(failure))
-            return
-        self._read(value, events)
+            self._fail(failure, events)
+        else:
+            self._read(value, data, events)
 
-    def _read(self, value: Json, events: list[Event]) -> None:
+    def _finish(self, events: list[Event]) -> None:
+        """Take the end marker; an answer that has not said why it ends has ended of itself."""
+        for choice in self._choices.values():
+            events.extend(choice.end("stop"))
+        self._over = True
+        events.append(Ended())
+
+    def _fail(self, failure: StreamFailure, events: list[Event]) -> None:
+        self._over = True
+        events.append(Failed(failure))
+
+    def _read(self, value: Json, data: bytes, events: list[Event]) -> None:
         choices = value.get("choices")
         if not self._begun and (choices or value.get("id")):
             self._begun = True
@@ -208,6 +220,9 @@ class ChatReader:
             )
         for position, choice in enumerate(choices if isinstance(choices, list) else ()):
             if isinstance(choice, dict):
+                if choice.get("error"):  # OpenRouter's place for the error of a model's host
+                    self._fail(build_failure(choice["error"], data), events)
+                    return
                 self._read_choice(choice, position, events)
         if value.get("usage") or "x_groq" in value:
             usage = read_usage(value)
@@ -228,7 +243,7 @@ class ChatReader:
             _read_delta(reader, delta, events)
         elif isinstance(choice.get("message"), dict):  # a whole answer as one event
             for part in iter_parts(choice["message"]):
-                reader.called = reader.called or isinstance(part, ToolCall)
+                reader.calls.called = reader.calls.called or isinstance(part, ToolCall)
                 events.extend(reader.put(part))
         logprobs = choice.get("logprobs")
         if logprobs and isinstance(logprobs, dict):
@@ -249,19 +264,39 @@ def _read_delta(reader: _ChoiceReader, delta: Json, events: list[Event]) -> None
         if content:
             events.extend(reader.grow("text", _TEXT, content))
     elif isinstance(content, list):
-        for kind, text in iter_pieces(content):
-            part: Part = _THOUGHT if kind == "thinking" else _TEXT
-            events.extend(reader.grow(kind, part, text))
-    notes = delta.get("annotations")
+        _read_pieces(reader, content, events)
+    if delta.get("annotations"):
+        _read_notes(reader, delta["annotations"], events)
+    _read_media(reader, delta, events)
+    calls = delta.get("tool_calls")
+    for call in calls if isinstance(calls, list) else ():
+        if isinstance(call, dict):
+            events.extend(reader.call(call))
+    function = read_object(delta, "function_call")
+    if function:
+        events.extend(reader.call({"index": 0, "function": function}))
+
+
+def _read_pieces(reader: _ChoiceReader, content: list[Any], events: list[Event]) -> None:
+    """Read Mistral's lists of content."""
+    for part in iter_pieces(content):
+        if isinstance(part, Text):
+            events.extend(reader.grow("text", _TEXT, part.text))
+        elif isinstance(part, Reasoning):
+            events.extend(reader.grow(_PLAIN_THOUGHTS, _THOUGHT, part.text))
+        else:
+            events.extend(reader.put(part))
+
+
+def _read_notes(reader: _ChoiceReader, notes: Any, events: list[Event]) -> None:
     for note in notes if isinstance(notes, list) else ():
         citation = build_citation(note)
         if citation is not None:
             events.extend(reader.grow("text", _TEXT, ""))
             events.extend(reader.add(citation=citation))
-    _read_rest(reader, delta, events)
 
 
-def _read_rest(reader: _ChoiceReader, delta: Json, events: list[Event]) -> None:
+def _read_media(reader: _ChoiceReader, delta: Json, events: list[Event]) -> None:
     refusal = delta.get("refusal")
     if isinstance(refusal, str) and refusal:
         events.extend(reader.grow("refusal", _REFUSAL, refusal))
@@ -275,42 +310,52 @@ def _read_rest(reader: _ChoiceReader, delta: Json, events: list[Event]) -> None:
     if delta.get("images"):
         for image in iter_parts({"images": delta["images"]}):
             events.extend(reader.put(image))
-    calls = delta.get("tool_calls")
-    for position, call in enumerate(calls if isinstance(calls, list) else ()):
-        if isinstance(call, dict):
-            events.extend(reader.call(call, position))
-    function = read_object(delta, "function_call")
-    if function:
-        events.extend(reader.call({"index": 0, "function": function}, 0))
 
 
 def _read_thoughts(reader: _ChoiceReader, delta: Json, events: list[Event]) -> None:
+    """Read thoughts; where there are details, the text beside them says the same."""
     details = delta.get("reasoning_details")
-    if isinstance(details, list) and details:
-        for detail in details:
-            if isinstance(detail, dict):
-                _read_detail(reader, detail, events)
-        return
+    told = False
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, dict):
+            told = _read_detail(reader, detail, events) or told
     text = read_text(delta, "reasoning_content") or read_text(delta, "reasoning")
-    if text:
-        events.extend(reader.grow("thinking", _THOUGHT, text))
+    if text and not told:
+        events.extend(reader.grow(_PLAIN_THOUGHTS, _THOUGHT, text))
 
 
-def _read_detail(reader: _ChoiceReader, detail: Json, events: list[Event]) -> None:
-    """Read one of OpenRouter's details: text, a signature behind it, what is encrypted."""
+def _read_detail(reader: _ChoiceReader, detail: Json, events: list[Event]) -> bool:
+    """Read one of OpenRouter's details; return whether it held text."""
     origin = find_family(detail.get("format"))
     item = read_text(detail, "id") or None
     kind = detail.get("type")
+    is_summary = kind == "reasoning.summary"
+    summary = ("summary", origin, item)
     if kind == "reasoning.encrypted":
         data = read_text(detail, "data")
-        events.extend(reader.put(Reasoning(encrypted=data, redacted=True, origin=origin, id=item)))
-        return
-    is_summary = kind == "reasoning.summary"
+        if not data:
+            return False
+        if item is not None and origin is Family.GEMINI and not reader.calls.knows(item):
+            reader.signatures[item] = data
+        elif reader.is_open(summary):  # the same thoughts, unreadable
+            events.extend(reader.add(encrypted=data))
+        else:
+            part = Reasoning(encrypted=data, redacted=True, origin=origin, id=item)
+            events.extend(reader.put(part))
+        return False
     text = read_text(detail, "summary" if is_summary else "text")
-    if not text and not read_text(detail, "signature"):
-        return
-    part = Reasoning(origin=origin, id=item, summary=is_summary)
-    events.extend(reader.grow(("thinking", is_summary), part, text))
     signature = read_text(detail, "signature")
+    if not text and not signature:
+        return False
+    part = Reasoning(origin=origin, id=item, summary=is_summary)
+    # A signature's detail may lack the format that the text's had.
+    kind = summary if is_summary else ("details", detail.get("index"))
+    is_new = not reader.is_open(kind)
+    if is_summary and (is_new or reader.paragraph != detail.get("index")):
+        reader.paragraph = detail.get("index")
+        events.extend(reader.grow(kind, part, ""))
+        events.extend(reader.add(paragraph=True))
+    events.extend(reader.grow(kind, part, text))
     if signature:
         events.extend(reader.add(signature=signature))
+    return bool(text)

@@ -47,6 +47,7 @@ _KNOWN: Final = frozenset(
         "response_format",
         "reasoning_effort",
         "reasoning",
+        "thinking",
         "max_tokens",
         "max_completion_tokens",
         "temperature",
@@ -177,7 +178,8 @@ def _parse_tools(body: Json) -> tuple[Tool, ...]:
 
 
 def _parse_tool(value: Json, at: str) -> Tool:
-    kind = want(value, "type", str, at)
+    # Servers take a function that does not say that it is one, and clients rely on it.
+    kind = "function" if "type" not in value else want(value, "type", str, at)
     if kind == "function":
         path = join_path(at, "function")
         return _parse_function(want(value, "function", dict, at), path, parse_cache(value), at)
@@ -262,17 +264,35 @@ def _parse_output(body: Json) -> OutputFormat | None:
 
 
 def _parse_reasoning(body: Json) -> ReasoningConfig | None:
-    """Read `reasoning_effort`, or OpenRouter's `reasoning` object."""
+    """Read `reasoning_effort`, else OpenRouter's `reasoning`, else the `thinking` of others."""
     effort = read(body, "reasoning_effort", str)
-    if effort is not None:
-        return ReasoningConfig(enabled=effort != "none", effort=effort)
     given = read(body, "reasoning", dict)
     if given is None:
-        return None
+        thinking = read(body, "thinking", dict)
+        if thinking is not None and effort is None:
+            return _parse_thinking(thinking)
+        given = {}
+    effort = effort or read(given, "effort", str, "reasoning")
     hidden = read(given, "exclude", bool, "reasoning")
+    enabled = read(given, "enabled", bool, "reasoning")
+    if effort is None and not given:
+        return None
     return ReasoningConfig(
-        enabled=read(given, "enabled", bool, "reasoning"),
-        effort=read(given, "effort", str, "reasoning"),
+        enabled=effort != "none" if effort is not None else enabled,
+        effort=effort,
         budget_tokens=read(given, "max_tokens", int, "reasoning"),
+        summary=read(given, "summary", str, "reasoning"),
         show=None if hidden is None else not hidden,
+    )
+
+
+def _parse_thinking(given: Json) -> ReasoningConfig:
+    """Read ``{"type": "enabled"}`` of DeepSeek, Z.ai and Moonshot; Anthropic's users add more."""
+    kind = want(given, "type", str, "thinking")
+    if kind not in ("enabled", "disabled", "adaptive", "auto"):
+        refuse("thinking.type", "enabled, disabled or adaptive")
+    return ReasoningConfig(
+        enabled=kind != "disabled",
+        budget_tokens=read(given, "budget_tokens", int, "thinking"),
+        adaptive=kind in ("adaptive", "auto"),
     )

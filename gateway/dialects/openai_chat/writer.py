@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+import orjson
+
 from gateway.dialects.hub import (
     Asked,
     Audio,
@@ -32,50 +34,61 @@ from gateway.dialects.hub import (
 from gateway.dialects.hub.carry import build_id
 from gateway.dialects.openai import dump_error
 from gateway.dialects.openai_chat.answer_out import (
+    PARAGRAPH,
     dump_call,
     dump_citation,
     dump_finish,
+    dump_image,
     dump_usage,
     is_custom,
-    read_input,
     show_opaque,
 )
 from gateway.dialects.openai_chat.details import find_format
-from gateway.dialects.openai_chat.messages_out import dump_url
 from gateway.dialects.spec import Usage, dump_json
 from gateway.errors import LockgateError
 
 Json = dict[str, Any]
 
 _DONE: Final = b"data: [DONE]\n\n"
+# Parts that grow by text alone, and the field of a delta that each grows in.
+_FIELDS: Final[dict[type, str]] = {Text: "content", Refusal: "refusal"}
+_END: Final = b',"logprobs":null,"finish_reason":null}]'
+
+
+class _Choice:
+    """One answer of the stream: what of it has been written."""
+
+    __slots__ = ("calls", "details", "greeted", "length", "start")
+
+    def __init__(self, number: int) -> None:
+        self.start = b'{"index":' + str(number).encode() + b',"delta":'
+        self.greeted = False
+        self.calls = 0
+        self.details = 0  # thoughts, or paragraphs of them
+        self.length = 0  # characters of the text
 
 
 class _Open:
     """A part that is being written."""
 
-    __slots__ = ("held", "length", "part", "position")
+    __slots__ = ("base", "choice", "custom", "field", "held", "lead", "part", "position", "written")
 
-    def __init__(self, part: Part, position: int) -> None:
+    def __init__(self, part: Part, choice: _Choice) -> None:
         self.part = part
-        self.position = position  # of a call among the calls, of a thought among the thoughts
-        self.held: list[str] = []  # arguments of a custom tool, which come whole
-        self.length = 0
+        self.choice = choice
+        self.field = _FIELDS.get(type(part), "")
+        self.position = 0  # of a call among the calls, of a thought among the details
+        self.base = choice.length  # characters of the text before it
+        self.custom = False  # a custom tool's call, whose text stands in an object: written whole
+        self.held: list[str] = []
+        self.lead = ""  # what sets a paragraph of thoughts apart from the one before
+        self.written = False  # whether it has grown
 
 
 class ChatWriter:
     """Writes one stream."""
 
-    __slots__ = (
-        "_asked",
-        "_calls",
-        "_greeted",
-        "_head",
-        "_open",
-        "_tail",
-        "_thoughts",
-        "_usage",
-        "_writers",
-    )
+    __slots__ = ("_asked", "_choices", "_head", "_open", "_tail", "_usage", "_writers")
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
@@ -83,9 +96,7 @@ class ChatWriter:
         # With the counts asked for, each chunk has the field, and the last one its value.
         self._tail = b',"usage":null}\n\n' if asked.request.include_usage else b"}\n\n"
         self._open: dict[tuple[int, int], _Open] = {}
-        self._greeted: set[int] = set()
-        self._calls: dict[int, int] = {}
-        self._thoughts: dict[int, int] = {}
+        self._choices: dict[int, _Choice] = {}
         self._usage: Usage | None = None
         self._writers: dict[type, Callable[[Any, list[bytes]], None]] = {
             Begun: self._begin,
@@ -114,8 +125,7 @@ class ChatWriter:
 
     # --- chunks -----------------------------------------------------------------------------
 
-    def _begin(self, event: Begun, out: list[bytes]) -> None:
-        del out
+    def _begin(self, event: Begun, _out: list[bytes]) -> None:
         head = {
             "id": event.id or build_id("chatcmpl-", self._asked.request_id),
             "object": "chat.completion.chunk",
@@ -124,78 +134,103 @@ class ChatWriter:
         }
         self._head = b"data: " + dump_json(head)[:-1] + b',"choices":['
 
-    def _put(
-        self, choice: int, delta: Json, out: list[bytes], reason: str | None = None, **more: Any
-    ) -> None:
-        if not self._head:
-            self._begin(Begun("", ""), out)
-        if choice not in self._greeted:
-            self._greeted.add(choice)
+    def _find(self, number: int, out: list[bytes]) -> _Choice:
+        choice = self._choices.get(number)
+        if choice is None:
+            if not self._head:
+                self._begin(Begun("", ""), out)
+            choice = self._choices[number] = _Choice(number)
+        return choice
+
+    def _put(self, choice: _Choice, delta: Json, out: list[bytes], end: bytes = _END) -> None:
+        if not choice.greeted:
+            choice.greeted = True
             delta = {"role": "assistant", "content": "", "refusal": None} | delta
-        value = {"index": choice, "delta": delta, "logprobs": None, "finish_reason": reason} | more
-        out.append(self._head + dump_json(value) + b"]" + self._tail)
+        try:
+            dumped = orjson.dumps(delta)
+        except orjson.JSONEncodeError:  # a lone surrogate
+            dumped = dump_json(delta)
+        out.append(b"".join((self._head, choice.start, dumped, end, self._tail)))
 
     # --- parts ------------------------------------------------------------------------------
 
     def _begin_part(self, event: PartBegun, out: list[bytes]) -> None:
-        part, choice = event.part, event.choice
-        opened = self._open[choice, event.number] = _Open(part, 0)
+        part, choice = event.part, self._find(event.choice, out)
+        opened = self._open[event.choice, event.number] = _Open(part, choice)
+        text = ""
         if isinstance(part, ToolCall):
-            opened.position = self._calls.get(choice, 0)
-            self._calls[choice] = opened.position + 1
-            if not is_custom(self._asked, part):
-                self._put_call(event, part, opened, out)
+            text = part.arguments
+            self._begin_call(event, part, opened, out)
         elif isinstance(part, Reasoning):
-            opened.position = self._thoughts.get(choice, 0)
-            self._thoughts[choice] = opened.position + 1
-            if part.encrypted is not None:
-                self._put_detail(choice, opened, out, data=part.encrypted)
+            text = part.text
+            self._begin_thought(part, opened, out)
         elif isinstance(part, Image):
-            image = {"type": "image_url", "image_url": {"url": dump_url(part.media, "image/png")}}
-            self._put(choice, {"images": [image]}, out)
+            self._put(choice, {"images": [dump_image(part)]}, out)
         elif isinstance(part, Opaque):
-            self._put(choice, {"content": show_opaque(part)}, out)
-        elif isinstance(part, Audio) and part.id is not None:
-            self._put(choice, {"audio": {"id": part.id}}, out)
-        text = getattr(part, "arguments" if isinstance(part, ToolCall) else "text", "")
-        if text and not isinstance(part, Opaque):
-            self._grow(PartDelta(choice, event.number, text), out)
+            self._show(part, choice, out)
+        elif isinstance(part, Audio):
+            self._begin_audio(part, choice, out)
+        elif isinstance(part, Text | Refusal):
+            text = part.text
+        if text:
+            self._grow(PartDelta(event.choice, event.number, text), out)
 
-    def _put_call(self, event: PartBegun, part: ToolCall, opened: _Open, out: list[bytes]) -> None:
-        number = f"{event.choice}.{event.number}"
-        call = dump_call(part, self._asked, number) | {"index": opened.position}
-        call["function"]["arguments"] = ""
-        self._put(event.choice, {"tool_calls": [call]}, out)
+    def _begin_call(
+        self, event: PartBegun, part: ToolCall, opened: _Open, out: list[bytes]
+    ) -> None:
+        opened.position = opened.choice.calls
+        opened.choice.calls += 1
+        opened.custom = is_custom(self._asked, part)
+        if not opened.custom:
+            call = dump_call(part, self._asked, f"{event.choice}.{event.number}")
+            call["function"]["arguments"] = ""
+            self._put(opened.choice, {"tool_calls": [call | {"index": opened.position}]}, out)
+
+    def _begin_thought(self, part: Reasoning, opened: _Open, out: list[bytes]) -> None:
+        opened.position = opened.choice.details
+        opened.choice.details += 1
+        if part.encrypted is not None:
+            self._put_detail(opened, out, "encrypted", data=part.encrypted)
+
+    def _begin_audio(self, part: Audio, choice: _Choice, out: list[bytes]) -> None:
+        audio = {"id": part.id, "data": part.media.data, "transcript": part.transcript}
+        said = {name: value for name, value in audio.items() if value}
+        if said:
+            self._put(choice, {"audio": said}, out)
+
+    def _show(self, part: Opaque, choice: _Choice, out: list[bytes]) -> None:
+        text = show_opaque(part)
+        if text:
+            choice.length += len(text)
+            self._put(choice, {"content": text}, out)
 
     def _grow(self, event: PartDelta, out: list[bytes]) -> None:
         opened = self._open.get((event.choice, event.number))
-        if opened is None or not event.text:
+        text = event.text
+        if opened is None or not text:
             return
-        part, text = opened.part, event.text
-        if type(part) is Text:
-            opened.length += len(text)
-            self._put(event.choice, {"content": text}, out)
-        elif type(part) is Reasoning:
-            self._think(event.choice, opened, part, text, out)
-        elif type(part) is ToolCall:
-            if is_custom(self._asked, part):
-                opened.held.append(text)
-            else:
-                call = {"index": opened.position, "function": {"arguments": text}}
-                self._put(event.choice, {"tool_calls": [call]}, out)
-        elif type(part) is Refusal:
-            self._put(event.choice, {"refusal": text}, out)
-        elif type(part) is Audio:
-            self._put(event.choice, {"audio": {"data": text}}, out)
+        choice = opened.choice
+        opened.written = True
+        if opened.field:
+            if opened.field == "content":
+                choice.length += len(text)
+            self._put(choice, {opened.field: text}, out)
+        elif opened.custom:
+            opened.held.append(text)
+        elif type(opened.part) is ToolCall:
+            call = {"index": opened.position, "function": {"arguments": text}}
+            self._put(choice, {"tool_calls": [call]}, out)
+        elif type(opened.part) is Reasoning:
+            kind = "summary" if opened.part.summary else "text"
+            detail = self._build_detail(opened, kind) | {kind: text}
+            shown, opened.lead = opened.lead + text, ""
+            self._put(choice, {"reasoning_content": shown, "reasoning_details": [detail]}, out)
+        elif type(opened.part) is Audio:
+            self._put(choice, {"audio": {"data": text}}, out)
 
-    def _think(
-        self, choice: int, opened: _Open, part: Reasoning, text: str, out: list[bytes]
-    ) -> None:
-        name = "summary" if part.summary else "text"
-        detail = self._build_detail(opened, part, name) | {name: text}
-        self._put(choice, {"reasoning_content": text, "reasoning_details": [detail]}, out)
-
-    def _build_detail(self, opened: _Open, part: Reasoning, kind: str) -> Json:
+    def _build_detail(self, opened: _Open, kind: str) -> Json:
+        part = opened.part
+        assert isinstance(part, Reasoning), "only thoughts have details"  # noqa: S101
         return {
             "type": f"reasoning.{kind}",
             "id": part.id,
@@ -203,52 +238,64 @@ class ChatWriter:
             "index": opened.position,
         }
 
-    def _put_detail(self, choice: int, opened: _Open, out: list[bytes], **fields: str) -> None:
-        part = opened.part
-        assert isinstance(part, Reasoning), "only thoughts have details"  # noqa: S101
-        kind = "encrypted" if "data" in fields else "text"
-        detail = self._build_detail(opened, part, kind) | fields
-        self._put(choice, {"reasoning_details": [detail]}, out)
+    def _put_detail(self, opened: _Open, out: list[bytes], kind: str, **fields: str) -> None:
+        if kind == "encrypted" and opened.written:  # a detail of its own
+            opened.position = opened.choice.details
+            opened.choice.details += 1
+        detail = self._build_detail(opened, kind) | fields
+        self._put(opened.choice, {"reasoning_details": [detail]}, out)
 
     def _add(self, event: PartAdded, out: list[bytes]) -> None:
         opened = self._open.get((event.choice, event.number))
         if opened is None:
             return
         if isinstance(opened.part, Reasoning):
-            if event.signature is not None:
-                self._put_detail(event.choice, opened, out, signature=event.signature, text="")
-            if event.encrypted is not None:
-                self._put_detail(event.choice, opened, out, data=event.encrypted)
+            self._add_thought(event, opened, out)
         if event.citation is not None:
-            note = dump_citation(event.citation, opened.length)
-            self._put(event.choice, {"annotations": [note]}, out)
+            length = opened.choice.length - opened.base
+            note = dump_citation(event.citation, opened.base, length)
+            self._put(opened.choice, {"annotations": [note]}, out)
         if event.transcript is not None:
-            self._put(event.choice, {"audio": {"transcript": event.transcript}}, out)
+            self._put(opened.choice, {"audio": {"transcript": event.transcript}}, out)
+
+    def _add_thought(self, event: PartAdded, opened: _Open, out: list[bytes]) -> None:
+        if event.paragraph and opened.written:
+            opened.position = opened.choice.details
+            opened.choice.details += 1
+            opened.lead = PARAGRAPH
+        if event.signature is not None:
+            self._put_detail(opened, out, "text", text="", signature=event.signature)
+        if event.encrypted is not None:
+            self._put_detail(opened, out, "encrypted", data=event.encrypted)
 
     def _end_part(self, event: PartEnded, out: list[bytes]) -> None:
         opened = self._open.pop((event.choice, event.number), None)
         if opened is None or not isinstance(opened.part, ToolCall):
             return
-        if is_custom(self._asked, opened.part):  # its text stands in an object, to be read whole
+        if opened.custom:
             part = opened.part
             whole = ToolCall(
                 part.id, part.name, "".join(opened.held), custom=part.custom,
                 signature=part.signature,
             )  # fmt: skip
             call = dump_call(whole, self._asked, f"{event.choice}.{event.number}")
-            call["custom"]["input"] = read_input(whole)
-            self._put(event.choice, {"tool_calls": [call | {"index": opened.position}]}, out)
+            self._put(opened.choice, {"tool_calls": [call | {"index": opened.position}]}, out)
+        elif not opened.written:  # clients parse what has come: nothing is no JSON
+            call = {"index": opened.position, "function": {"arguments": "{}"}}
+            self._put(opened.choice, {"tool_calls": [call]}, out)
 
     # --- the end ----------------------------------------------------------------------------
 
     def _put_logprobs(self, event: Logprobs, out: list[bytes]) -> None:
-        self._put(event.choice, {}, out, logprobs=event.value)
+        end = b',"logprobs":' + dump_json(event.value) + b',"finish_reason":null}]'
+        self._put(self._find(event.choice, out), {}, out, end)
 
     def _end_choice(self, event: ChoiceEnded, out: list[bytes]) -> None:
-        self._put(event.choice, {}, out, dump_finish(event.finish))
+        reason = dump_finish(event.finish).encode()
+        end = b',"logprobs":null,"finish_reason":"' + reason + b'"}]'
+        self._put(self._find(event.choice, out), {}, out, end)
 
-    def _count(self, event: Counted, out: list[bytes]) -> None:
-        del out
+    def _count(self, event: Counted, _out: list[bytes]) -> None:
         self._usage = event.usage
 
     def _end(self, _event: Ended, out: list[bytes]) -> None:

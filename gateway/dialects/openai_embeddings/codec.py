@@ -27,6 +27,7 @@ from gateway.dialects.hub import (
     UpstreamEmbeddingCodec,
 )
 from gateway.dialects.hub.fields import check, read, refuse
+from gateway.dialects.hub.places import find_place
 from gateway.dialects.openai import build_usage
 from gateway.dialects.spec import load_object
 from gateway.entities import Dialect
@@ -106,8 +107,15 @@ def dump_answer(answer: EmbeddingAnswer, request: EmbeddingRequest) -> Json:
 
 
 def pack(vector: Sequence[float]) -> str:
-    """Return a vector as base64 of float32, little-endian."""
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+    """Return a vector as base64 of float32, little-endian.
+
+    Raises:
+        UpstreamMalformedError: the provider's numbers do not fit.
+    """
+    try:
+        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+    except OverflowError:
+        raise UpstreamMalformedError("a number of a vector is out of float32's range") from None
 
 
 def dump_request(request: EmbeddingRequest, to: Destination, losses: Losses) -> Json:
@@ -116,15 +124,14 @@ def dump_request(request: EmbeddingRequest, to: Destination, losses: Losses) -> 
     Raises:
         NotExpressibleError: the server cannot do what is asked.
     """
-    inputs = [list(one) if isinstance(one, tuple) else one for one in request.inputs]
-    body: Json = {"model": to.model, "input": inputs[0] if request.single else inputs}
+    body: Json = {"model": to.model, "input": _dump_inputs(request, to, losses)}
     body["encoding_format"] = "float"
     for name, feature in (("dimensions", Feature.DIMENSIONS), ("user", Feature.USER)):
         value = getattr(request, name)
         if value is None:
             continue
         if feature.value in to.quirks.unsupported:
-            losses.lose(feature, name)
+            losses.lose(feature, find_place(request.dialect, feature))
         else:
             body[name] = value
     for value, place in ((request.task_type, "taskType"), (request.title, "title")):
@@ -135,6 +142,17 @@ def dump_request(request: EmbeddingRequest, to: Destination, losses: Losses) -> 
     for name in request.extra:
         losses.lose(Feature.EXTRA, name)
     return body
+
+
+def _dump_inputs(request: EmbeddingRequest, to: Destination, losses: Losses) -> Any:
+    takes_tokens = Feature.EMBEDDING_TOKENS.value not in to.quirks.unsupported
+    inputs: list[Any] = []
+    for index, one in enumerate(request.inputs):
+        if isinstance(one, tuple) and not takes_tokens:
+            place = "input" if request.single else f"input[{index}]"
+            losses.lose(Feature.EMBEDDING_TOKENS, place)
+        inputs.append(list(one) if isinstance(one, tuple) else one)
+    return inputs[0] if request.single else inputs
 
 
 def parse_answer(body: bytes) -> EmbeddingAnswer:

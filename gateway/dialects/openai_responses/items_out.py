@@ -39,10 +39,13 @@ _ROLES: Final = {Role.USER: "user", Role.ASSISTANT: "assistant", Role.SYSTEM: "s
 class ItemWriter:
     """Writes the items of one request."""
 
-    __slots__ = ("_custom", "_developer", "_parts", "items")
+    __slots__ = ("_custom", "_developer", "_is_open", "_parts", "items")
 
-    def __init__(self, parts: PartWriter, request: ChatRequest, *, developer: bool) -> None:
+    def __init__(
+        self, parts: PartWriter, request: ChatRequest, *, developer: bool, is_open: bool
+    ) -> None:
         self._parts = parts
+        self._is_open = is_open
         self._developer = "developer" if developer else "system"
         self._custom = _find_custom(request.messages)
         self.items: list[Json] = []
@@ -122,14 +125,14 @@ class ItemWriter:
         return output or ""
 
     def _dump_reasoning(self, part: Reasoning) -> list[Json]:
-        """Return OpenAI's own thoughts, encrypted, or the raw ones that open models show."""
-        is_own = part.origin is Family.OPENAI
+        """Return OpenAI's own thoughts, encrypted, or raw ones where an open model wants them."""
         texts = [text for text in part.texts or (part.text,) if text]
-        if is_own and part.encrypted is not None:
+        if part.origin is Family.OPENAI and part.encrypted is not None:
             summary = [{"type": "summary_text", "text": text} for text in texts if part.summary]
             item: Json = {"type": "reasoning", "summary": summary}
             return [item | {"encrypted_content": part.encrypted}]
-        if is_own and texts and not part.summary:
+        is_raw = texts and not part.summary and part.signature is None and part.encrypted is None
+        if self._is_open and is_raw:
             content = [{"type": "reasoning_text", "text": text} for text in texts]
             return [{"type": "reasoning", "summary": [], "content": content}]
         self._parts.losses.lose(Feature.REASONING_HISTORY, part.at)

@@ -51,12 +51,13 @@ class _Part:
 class PartsReader:
     """Reads items into parts; `called`: one of them is a call that the client has to answer."""
 
-    __slots__ = ("_done", "_ids", "_parts", "called", "events", "handlers")
+    __slots__ = ("_done", "_encrypted", "_ids", "_parts", "called", "events", "handlers")
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.called = False
         self._parts: dict[tuple[int, int], _Part] = {}  # by output index, and content index
+        self._encrypted: set[int] = set()  # output indices of such thoughts
         self._ids: dict[int, str | None] = {}  # of items, by output index
         self._done: set[int | str | None] = set()  # output indices and ids of complete items
         self.handlers: dict[str, Callable[[Json], None]] = {
@@ -93,6 +94,8 @@ class PartsReader:
     def _add_item(self, event: Json) -> None:
         index, item = _find_index(event, "output_index"), read_object(event, "item")
         self._ids[index] = find_text(item, "id")
+        if find_text(item, "encrypted_content"):
+            self._encrypted.add(index)
         if find_text(item, "type") in _CALLS and find_text(item, "name"):
             self._begin_call(index, item)
 
@@ -230,7 +233,10 @@ class PartsReader:
         return part
 
     def _open_thought(self, index: int, *, summary: bool) -> _Part:
-        thought = Reasoning(summary=summary, origin=Family.OPENAI, id=self._ids.get(index))
+        # Raw thoughts of an open model are nobody's secret, unless an encrypted form is with them.
+        is_own = summary or index in self._encrypted
+        origin = Family.OPENAI if is_own else Family.OTHER
+        thought = Reasoning(summary=summary, origin=origin, id=self._ids.get(index))
         return self._open(index, _WHOLE, thought)
 
     def _turn_to(self, part: _Part, paragraph: int) -> None:
@@ -243,6 +249,8 @@ class PartsReader:
         encrypted = find_text(item, "encrypted_content")
         if not (summary or raw or encrypted or (index, _WHOLE) in self._parts):
             return  # a mark of what the vendor keeps: nothing of it can be used
+        if encrypted is not None:
+            self._encrypted.add(index)
         part = self._open_thought(index, summary=bool(summary))
         for paragraph, text in enumerate(summary or raw):
             if paragraph >= part.paragraph:

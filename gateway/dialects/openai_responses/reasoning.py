@@ -48,7 +48,8 @@ def parse_reasoning(item: Mapping[str, Any], at: str) -> Reasoning:
         encrypted=own,
         summary=bool(summaries),
         texts=summaries if len(summaries) > 1 else (),
-        origin=Family.OPENAI,
+        # Raw thoughts of an open model are nobody's secret: who wants them gets them.
+        origin=Family.OTHER if raw and own is None and not summaries else Family.OPENAI,
         id=read(item, "id", str, at),
         at=at,
     )

@@ -39,7 +39,7 @@ PROJECT: Final = Field(
     secret=False,
     required=False,
     default=None,
-    help="Sent as OpenAI-Project; at Google Cloud the id of the project that is billed.",
+    help="Sent as OpenAI-Project; of vertex the project that is billed.",
     header="openai-project",
 )
 # What of OpenAI's a compatible server has as a rule.

@@ -13,7 +13,9 @@ from gateway.dialects.hub import (
     CacheMark,
     ChatRequest,
     ClientCodec,
+    Document,
     Family,
+    Media,
     Message,
     Opaque,
     ReasoningConfig,
@@ -76,6 +78,21 @@ def test_a_signature_in_a_calls_id_comes_back_to_the_call() -> None:
     arguments = '{"n":1180591620717411303424}'
     assert first.parts == (ToolCall("call_1", "f", arguments, signature="c2ln"),)
     assert second.parts == (ToolResult("call_1", (Text("ok"),)),)
+
+
+def test_what_a_client_has_found_is_a_document() -> None:
+    texts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    found = {"type": "search_result", "source": "https://e.org", "title": "E", "content": texts}
+    given = {"type": "document", "source": {"type": "content", "content": texts}, "title": "D"}
+    image = {"type": "image", "source": {"type": "url", "url": "https://e.org/a.png"}}
+    mixed = {"type": "document", "source": {"type": "content", "content": [image]}}
+    (message,) = parse(messages=[{"role": "user", "content": [found, given, mixed]}]).messages
+    text = Media("text/plain", text="a\n\nb")
+    assert message.parts == (
+        Document(text, name="E", context="https://e.org", raw=found),
+        Document(text, name="D", raw=given),
+        Opaque(Family.ANTHROPIC, "document", mixed),
+    )
 
 
 def test_the_billing_line_of_claude_code_is_no_text_of_the_prompt() -> None:

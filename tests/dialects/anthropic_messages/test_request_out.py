@@ -280,6 +280,12 @@ def test_a_choice_without_tools_is_none() -> None:
     assert "tool_choice" not in body
 
 
+def test_a_stop_at_blanks_is_refused() -> None:
+    with pytest.raises(NotExpressibleError) as caught:
+        dump(stop=("END", "\n\n"))
+    assert caught.value.field == "stop"
+
+
 def test_an_odd_server() -> None:
     quirks = Quirks(
         unsupported=frozenset({"cache_control", "user", "image_url"}),

@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from gateway.dialects import CODECS
+from gateway.entities import Dialect
 from gateway.simulator import RunningSimulator
 from tests.proxy.rig import Answer, Endpoint, Model, Rig
 
@@ -91,7 +93,8 @@ def _read_gemini(body: bytes) -> Told:
 
 
 def _read_array(body: bytes) -> Told:
-    return _gather_gemini(orjson.loads(body))
+    # An array that ends with an error stays open, as Google's own does.
+    return _gather_gemini(orjson.loads(body if body.endswith(b"]") else body.rstrip() + b"]"))
 
 
 def _gather_gemini(events: list[Any]) -> Told:
@@ -178,11 +181,28 @@ CLIENTS: dict[str, Client] = {
         stream_path="/v1beta/models/e:streamGenerateContent",
     ),
 }
+UPSTREAM = {
+    "openai": Dialect.OPENAI_CHAT,
+    "anthropic": Dialect.ANTHROPIC_MESSAGES,
+    "gemini": Dialect.GEMINI,
+}
+
+
+def can_be_asked(provider: str) -> bool:
+    codec = CODECS.get(UPSTREAM[provider])
+    return codec is not None and codec.upstream is not None
+
+
+def has_vectors() -> bool:
+    codec = CODECS.get(Dialect.GEMINI)
+    return codec is not None and codec.upstream_embeddings is not None
+
+
 PAIRS = [
     (name, provider)
     for name, client in CLIENTS.items()
     for provider in PROVIDERS
-    if client.vendor != provider
+    if client.vendor != provider and can_be_asked(provider)
 ]
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
+from gateway.entities import Resilience
 from gateway.simulator import RunningSimulator
 from tests.proxy.rig import CANARY, CLIENT_KEY, Endpoint, Rig
 from tests.proxy.translation.clients import (
     CLIENTS,
     PAIRS,
+    UPSTREAM,
     ask,
     build_endpoint,
     build_model,
 )
 
 EVERY_PAIR = pytest.mark.parametrize(("client", "provider"), PAIRS)
-UPSTREAM = {"openai": "openai_chat", "anthropic": "anthropic_messages", "gemini": "gemini"}
 
 
 @EVERY_PAIR
@@ -171,3 +173,43 @@ async def test_numbers_keep_their_digits(sim: RunningSimulator) -> None:
         answer = await rig.post("/v1/messages", body)
     assert answer.status == 200
     assert str(number).encode() in sim.calls[-1].body
+
+
+async def test_a_lone_target_is_asked_once_more(sim: RunningSimulator) -> None:
+    sim.set_fault("status=500", times=1)
+    async with Rig(build_endpoint(sim, "openai")) as rig:
+        answer = await ask(rig, "messages", stream=True)
+        rows = rig.ledger.rows
+    assert (answer.status, answer.own("attempts")) == (200, "2")
+    assert [row.error_code for row in rows] == ["server_error", None]
+    assert {row.upstream_dialect for row in rows} == {"openai_chat"}
+
+
+async def test_the_former_credential_serves_while_its_grace_lasts(sim: RunningSimulator) -> None:
+    model = build_model(sim, "openai", key="a-new-key-that-is-wrong", former=CANARY)
+    async with Rig({"e": Endpoint([model])}) as rig:
+        answer = await ask(rig, "messages")
+    assert (answer.status, answer.own("attempts")) == (200, "2")
+    assert "marker-one" in CLIENTS["messages"].read_text(answer.json())
+
+
+async def test_a_slow_target_is_overtaken_by_one_of_another_dialect(
+    sim: RunningSimulator, other: RunningSimulator
+) -> None:
+    models = [build_model(sim, "openai"), build_model(other, "anthropic", order=0)]
+    endpoint = Endpoint(models, resilience=Resilience(hedge=True))
+    async with Rig({"e": endpoint}) as rig:
+        sim.set_fault("delay-ms=50", times=30)
+        await asyncio.gather(*(rig.chat("e") for _ in range(30)))  # what is usual
+        sim.set_fault("hang")
+        answer = await rig.chat("e", stream=True, seed=7)
+        rows = {row.upstream_dialect: row.error_code for row in rig.ledger.rows[-2:]}
+        blocked = rig.parts.healths.list_blocked(0)
+    assert (answer.status, answer.own("provider"), answer.own("dropped")) == (
+        200,
+        "anthropic",
+        "seed",
+    )
+    assert CLIENTS["chat"].read_stream(answer.body).is_ended
+    assert rows == {"openai_chat": "hedge_lost", "anthropic_messages": None}
+    assert blocked == []

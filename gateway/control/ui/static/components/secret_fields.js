@@ -61,7 +61,7 @@ export function ConfigFields({ fields, values, onChange, form, baseUrl }) {
   return fields.map((field) => {
     const shared = {
       label: field.title, hint: field.help, optional: !field.required && !field.options,
-      value: values[field.name] ?? (field.options && field.default) ?? "", error: form.errorOf(`auth_config.${field.name}`),
+      value: (field.options ? choose(field, values) : values[field.name]) ?? "", error: form.errorOf(`auth_config.${field.name}`),
       onChange: (text) => onChange({ ...values, [field.name]: text }),
     };
     if (field.options) return html`<${SelectField} key=${field.name} ...${shared} options=${field.options} />`;
@@ -70,8 +70,15 @@ export function ConfigFields({ fields, values, onChange, form, baseUrl }) {
   });
 }
 
+/** The value of a choice; what was chosen for another provider may be none of its options. */
+function choose(field, values) {
+  return field.options.some(([value]) => value === values[field.name]) ? values[field.name] : field.default;
+}
+
 /** Only what was filled in and belongs to the fields; null when nothing is. */
 export function dumpFields(fields, values) {
-  const kept = fields.map(({ name }) => [name, (values[name] ?? "").trim()]).filter(([, text]) => text);
+  const kept = fields
+    .filter((field) => !field.options || choose(field, values) === values[field.name])
+    .map(({ name }) => [name, (values[name] ?? "").trim()]).filter(([, text]) => text);
   return kept.length ? Object.fromEntries(kept) : null;
 }
