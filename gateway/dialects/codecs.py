@@ -26,10 +26,10 @@ from gateway.entities import Dialect
 _ROWS: Final[tuple[Codec, ...]] = (
     openai_chat.CHAT_CODEC,
     openai_chat.COMPLETIONS_CODEC,
-    openai_embeddings.CODEC,
-    gemini.CODEC,
     openai_responses.CODEC,
+    openai_embeddings.CODEC,
     anthropic_messages.CODEC,
+    gemini.CODEC,
     bedrock.CODEC,
     cohere.CODEC,
     ollama.CODEC,

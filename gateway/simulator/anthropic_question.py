@@ -76,7 +76,7 @@ def _build_turn(message: Json) -> Turn:
     inner = [block for result in results for block in list_blocks(result)]
     return Turn(
         role=str(message.get("role")),
-        text=find_content_text(message.get("content")),
+        text=find_content_text(message.get("content"), "\n"),
         calls=tuple(str(one.get("name")) for one in blocks if one.get("type") == "tool_use"),
         results=tuple(_build_result(result) for result in results),
         seen=tuple(filter(None, map(_describe, [*blocks, *inner]))),

@@ -65,7 +65,7 @@ def _build_turn(message: Json) -> Turn:
     inner = [block for result in results for block in result["content"]]
     return Turn(
         role=message["role"],
-        text=" ".join(block["text"] for block in blocks if "text" in block),
+        text="\n".join(block["text"] for block in blocks if "text" in block),
         calls=tuple(block["toolUse"]["name"] for block in blocks if "toolUse" in block),
         results=tuple(_build_result(result) for result in results),
         seen=tuple(filter(None, map(_describe, [*blocks, *inner]))),

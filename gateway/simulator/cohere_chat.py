@@ -91,7 +91,9 @@ def _build_turn(message: Json) -> Turn:
     names = tuple(call["function"]["name"] for call in message.get("tool_calls") or [])
     parts = content if isinstance(content, list) else []
     images = [part["image_url"]["url"] for part in parts if part.get("type") == "image_url"]
-    return Turn(role, find_content_text(content), names, seen=tuple(map(describe_url, images)))
+    return Turn(
+        role, find_content_text(content, "\n"), names, seen=tuple(map(describe_url, images))
+    )
 
 
 def _find_result(content: Any) -> str:

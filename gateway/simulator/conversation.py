@@ -20,19 +20,19 @@ Rule: a script runs over as many requests as it has steps; how far it is is read
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
-
-import orjson
 
 REFUSE = "please-refuse"
 CACHE = "please-cache"
 CITE = "please-cite"
 LONG = "please-long"
 
-_LINE = re.compile(r"^[ \t>*-]*sim-run:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
-_CALL = re.compile(r"([^\s{]+)[ \t]*(\{.*\})?", re.DOTALL)
+_LINE = re.compile(r"^[ \t>*\"'`-]*sim-run:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
+_NAME = re.compile(r"\s*([^\s{&\"'`]+)\s*")
+_DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +82,31 @@ def _find_following(steps: list[tuple[Step, ...]], made: int) -> tuple[Step, ...
 
 
 def _parse_line(line: str) -> tuple[Step, ...]:
-    found = (_CALL.fullmatch(part.strip()) for part in line.split(" && "))
-    return tuple(Step(one[1], _parse_arguments(one[2])) for one in found if one)
+    """Read the calls of a line; an ``&&`` inside of JSON is the tool's own."""
+    steps: list[Step] = []
+    while True:
+        found = _NAME.match(line)
+        if found is None:
+            return tuple(steps)
+        arguments, line = _split_arguments(line[found.end() :])
+        steps.append(Step(found[1], arguments))
+        if not line.startswith("&&"):
+            return tuple(steps)
+        line = line.removeprefix("&&")
 
 
-def _parse_arguments(text: str | None) -> dict[str, Any]:
-    """Read the arguments; what is no JSON is given to the tool as it stands."""
+def _split_arguments(text: str) -> tuple[dict[str, Any], str]:
+    """Split a text into the arguments at its start and the rest.
+
+    What looks like JSON and is none is given to the tool as it stands.
+    """
+    if not text.startswith("{"):
+        return {}, text
     try:
-        value = orjson.loads(text or "{}")
-    except orjson.JSONDecodeError:
-        return {"input": text}
-    return value if isinstance(value, dict) else {"input": value}
+        value, end = _DECODER.raw_decode(text)
+    except (json.JSONDecodeError, RecursionError):
+        return {"input": text}, ""
+    return value, text[end:].lstrip()
 
 
 def find_human(turns: tuple[Turn, ...]) -> int:

@@ -66,10 +66,10 @@ def _find_said(contents: list[Any]) -> str:
     return ""
 
 
-def _join_text(content: Any) -> str:
+def _join_text(content: Any, between: str = " ") -> str:
     parts = (part for part in list_parts(content) if not find(part, "thought"))
     texts = (find(part, "text") for part in parts)
-    return " ".join(text for text in texts if isinstance(text, str))
+    return between.join(text for text in texts if isinstance(text, str))
 
 
 def _list_tools(body: Json, calling: Json) -> tuple[Tool, ...]:
@@ -92,7 +92,7 @@ def _build_turn(content: Any) -> Turn:
     inner = [part for one in responses if one for part in list_parts(one)]
     return Turn(
         role={"model": "assistant", "function": "user"}.get(role, role),
-        text=_join_text(content),
+        text=_join_text(content, "\n"),
         calls=tuple(str(call.get("name")) for call in calls if call),
         results=tuple(" ".join(iterate_text(one.get("response"))) for one in responses if one),
         seen=tuple(filter(None, map(_describe, [*parts, *inner]))),

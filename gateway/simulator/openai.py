@@ -22,6 +22,8 @@ from gateway.simulator.exchange import (
 )
 
 INVALID = "invalid_request_error"
+FLAT_KINDS = frozenset({"invalid_request_message_order", "invalid_function_call"})
+"""Kinds of errors of Mistral's, whose error body has no object inside."""
 MODELS = (
     "gpt-4o",
     "gpt-4o-mini",
@@ -107,6 +109,9 @@ def dump_problem(problem: Problem, _request_id: str, _retry_s: float | None) -> 
     """Write OpenAI's error body; a list of details stands alone, as Mistral writes it."""
     if problem.details:
         return dump_json({"detail": list(problem.details)})
+    if problem.kind in FLAT_KINDS:
+        flat = build_error(problem) | {"object": "error", "raw_status_code": problem.status}
+        return dump_json(flat)
     return dump_json({"error": build_error(problem)}, pretty=True)
 
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from gateway.simulator.answers import Answer, Finish, build_answer
 from gateway.simulator.exchange import CREATED_AT, Inquiry, Json, Problem, Reply, dump_json
+from gateway.simulator.flavours import Flavour, find_flavour
 from gateway.simulator.openai import SSE, dump_chunk, find_problem
 from gateway.simulator.openai_chat_question import build_question
+from gateway.simulator.openai_flavours import flavour_completion, flavour_stream
 
 DONE = b"data: [DONE]\n\n"
 
@@ -41,7 +43,9 @@ def answer_chat(inquiry: Inquiry) -> Reply | Problem:
     answers = [build_answer(inquiry, question, choice=index) for index in range(choices)]
     if inquiry.body.get("stream"):
         return Reply(_build_stream(inquiry, answers), content_type=SSE, streamed=True)
-    return Reply((dump_json(_build_completion(inquiry, answers), pretty=True),))
+    completion = _build_completion(inquiry, answers)
+    flavoured = flavour_completion(find_flavour(inquiry.model), completion, answers)
+    return Reply((dump_json(flavoured, pretty=True),))
 
 
 def split_arguments(text: str) -> list[str]:
@@ -122,7 +126,9 @@ def _build_annotations(answer: Answer) -> list[Json]:
 
 def _build_stream(inquiry: Inquiry, answers: list[Answer]) -> tuple[bytes, ...]:
     options = inquiry.body.get("stream_options") or {}
-    with_usage = bool(options.get("include_usage")) and not inquiry.fault.no_usage
+    flavour = find_flavour(inquiry.model)
+    wanted = bool(options.get("include_usage")) or flavour is Flavour.MISTRAL
+    with_usage = wanted and not inquiry.fault.no_usage
     obfuscated = options.get("include_obfuscation") is not False
     head: Json = {
         "id": f"chatcmpl-{answers[0].key[:29]}",
@@ -140,6 +146,8 @@ def _build_stream(inquiry: Inquiry, answers: list[Answer]) -> tuple[bytes, ...]:
     if with_usage:
         chunks = [chunk | {"usage": None} for chunk in chunks]
         chunks.append(head | {"choices": [], "usage": build_usage(answers)})
+    if flavour is not Flavour.OPENAI:
+        return (*flavour_stream(flavour, chunks, answers), DONE)
     if obfuscated:
         chunks = [
             chunk | {"obfuscation": _OBFUSCATION[: 1 + number % len(_OBFUSCATION)]}

@@ -54,6 +54,8 @@ def list_stops(stop: Any) -> tuple[str, ...]:
 
 def wants_reasoning(body: Json) -> bool:
     """Find out whether a request asks for reasoning, in OpenAI's or a compatible server's way."""
+    if body.get("prompt_mode") == "reasoning" or "reasoner" in str(body.get("model")):
+        return True
     thinking = body.get("thinking") or body.get("reasoning") or {}
     asked = isinstance(thinking, dict) and thinking.get("type", "enabled") == "enabled"
     return body.get("reasoning_effort") not in {None, "none"} or (asked and bool(thinking))
@@ -67,12 +69,15 @@ def find_said(messages: list[Any]) -> str:
     return ""
 
 
-def find_content_text(content: Any) -> str:
-    """Join the text of a message's content, a string or a list of parts."""
+def find_content_text(content: Any, between: str = " ") -> str:
+    """Join the text of a message's content, a string or a list of parts.
+
+    Agents put their reminders in parts of their own: with a line break between, a line stays one.
+    """
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
-    return " ".join(
+    return between.join(
         str(part["text"]) for part in parts if isinstance(part, dict) and part.get("text")
     )
 
@@ -90,7 +95,7 @@ def _find_schema(declared: Json) -> Json:
 
 def _build_turn(message: Json) -> Turn:
     role, content = str(message.get("role")), message.get("content")
-    text = find_content_text(content)
+    text = find_content_text(content, "\n")
     if role == "tool":
         return Turn("user", results=(text,), seen=_list_seen(content))
     calls = [call.get("function") or call.get("custom") or {} for call in _list_calls(message)]

@@ -74,7 +74,8 @@ def _build_turn(item: Json) -> Turn:
         output = item.get("output")
         return Turn("user", results=(find_content_text(output),), seen=_list_seen(output))
     role = str(item.get("role", "assistant"))
-    return Turn(role, find_content_text(item.get("content")), seen=_list_seen(item.get("content")))
+    content = item.get("content")
+    return Turn(role, find_content_text(content, "\n"), seen=_list_seen(content))
 
 
 def _list_seen(content: Any) -> tuple[str, ...]:

@@ -19,6 +19,9 @@ from gateway.simulator.routes import Match
 from gateway.simulator.sigv4 import KeyPair, Signed, find_flaw, is_signed
 from gateway.simulator.tokens import is_token
 
+ODD_SHAPES = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What reading a body of an odd shape raises, deep inside; the vendors say 400 to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -120,7 +123,7 @@ class Answerer:
         try:
             refused = surface.check(inquiry) if self.strict and surface.check else None
             return refused or surface.answer(inquiry)
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except ODD_SHAPES:
             # A list where an object belongs, deep in the body: the vendors say 400 as well.
             return self.vendor.build_status_problem(400)
 

@@ -170,7 +170,12 @@ def _match_vertex(found: re.Match[str], query: Mapping[str, str]) -> Match:
 
 
 def _match_vertex_anthropic(found: re.Match[str], _query: Mapping[str, str]) -> Match:
-    surface = Surface(vertex.ANTHROPIC_VENDOR, vertex.answer_anthropic, anthropic.dump_error_event)
+    surface = Surface(
+        vertex.ANTHROPIC_VENDOR,
+        vertex.answer_anthropic,
+        anthropic.dump_error_event,
+        check=_check_vertex_anthropic,
+    )
     return Match(surface, found["model"], found["action"], found["version"])
 
 

@@ -19,6 +19,7 @@ from tests.translation.world import World, open_world
 HERE = Path(__file__).parent
 BIN = HERE / "node" / "node_modules" / ".bin"
 LLM = HERE / ".llm" / "bin" / "llm"
+PYTHON = HERE / ".llm" / "bin" / "python"
 LIMIT_S = 90  # an agent takes two to ten seconds
 
 

@@ -358,6 +358,11 @@ def messages_body(endpoint: str = "claude", **fields: Any) -> dict[str, Any]:
     return {**chat_body(endpoint), "max_tokens": 100, **fields}
 
 
+def counted_body(endpoint: str = "claude") -> dict[str, Any]:
+    """A request for a count of tokens, which has no limit of the answer."""
+    return chat_body(endpoint)
+
+
 def gemini_body(**fields: Any) -> dict[str, Any]:
     return {"contents": [{"role": "user", "parts": [{"text": "hello"}]}], **fields}
 

@@ -15,6 +15,7 @@ from tests.proxy.rig import (
     Model,
     Rig,
     chat_body,
+    counted_body,
     gemini_body,
     messages_body,
 )
@@ -43,9 +44,7 @@ async def test_a_buffered_answer_comes_back_with_our_headers(sim: RunningSimulat
 
 async def test_the_body_goes_up_byte_for_byte_but_the_model(sim: RunningSimulator) -> None:
     head = '{ "seed":1,\t"model" : "chat" ,\n"messages":[{"role":"user","content":"'
-    tail = (
-        ' \\u00e9 \u00fc \U0001f600 \\"model\\": \\"chat\\""}], "top_p":1, "top_p":1.0, "n":1 }\r\n'
-    )
+    tail = ' \\u00e9 \u00fc \U0001f600 \\"model\\": \\"chat\\""}], "n":1, "n":1.0 }\r\n'
     raw = (head + tail).encode()
     async with Rig({"chat": Endpoint([Model(sim.url)])}) as rig:
         answer = await rig.post("/v1/chat/completions", raw)
@@ -396,6 +395,6 @@ async def test_an_endpoint_without_tracking_books_nothing(sim: RunningSimulator)
 
 async def test_counting_tokens_books_none(sim: RunningSimulator) -> None:
     async with Rig({"claude": Endpoint([Model(sim.url, provider="anthropic")])}) as rig:
-        answer = await rig.post("/v1/messages/count_tokens", chat_body("claude"))
+        answer = await rig.post("/v1/messages/count_tokens", counted_body())
     assert answer.json()["input_tokens"] > 0
     assert rig.ledger.rows[0].input_tokens is None

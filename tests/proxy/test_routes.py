@@ -26,6 +26,7 @@ from tests.proxy.rig import (
     Rig,
     build_key,
     chat_body,
+    counted_body,
     gemini_body,
     messages_body,
 )
@@ -52,7 +53,7 @@ CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("/v1/embeddings", {"model": "emb", "input": "hello"}, "/v1/embeddings"),
     ("/v1/messages", messages_body("claude"), "/v1/messages"),
     ("/v1/messages?beta=true", messages_body("claude"), "/v1/messages?beta=true"),
-    ("/v1/messages/count_tokens", chat_body("claude"), "/v1/messages/count_tokens"),
+    ("/v1/messages/count_tokens", counted_body("claude"), "/v1/messages/count_tokens"),
     ("/anthropic/v1/messages", messages_body("claude"), "/v1/messages"),
     (
         "/v1beta/models/gem:generateContent",

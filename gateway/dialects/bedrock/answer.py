@@ -215,6 +215,18 @@ def parse_usage(value: Json) -> Usage | None:
     return found._replace(cache_write_1h_tokens=add_counts(*hour)) if hour else found
 
 
+def parse_count(body: bytes) -> int:
+    """Read the answer of CountTokens.
+
+    Raises:
+        UpstreamMalformedError: it holds no count.
+    """
+    count = read_count(load_object(body) or {}, "inputTokens")
+    if count is None:
+        raise UpstreamMalformedError("the answer holds no count of tokens")
+    return count
+
+
 def parse_tier(value: Json) -> str | None:
     """Read which service tier has answered."""
     return read_text(read_object(value, "serviceTier"), "type") or None

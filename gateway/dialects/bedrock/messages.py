@@ -160,6 +160,8 @@ class Conversation:
             if isinstance(one, Audio):
                 self.losses.lose(Feature.MEDIA_IN_TOOL_RESULT, one.at)
             content += self._dump(one)
+        # A result holds no cache points: the last one within it comes behind it.
+        points = [block for block in content if "cachePoint" in block]
         content = [block for block in content if "cachePoint" not in block]
         result: Block = {
             "toolUseId": _fit(part.call_id),
@@ -171,7 +173,7 @@ class Conversation:
             else:
                 self.losses.lose(Feature.TOOL_RESULT_ERROR, part.at)
         yield {"toolResult": result}
-        yield from self._dump_cache(part.cache, part)
+        yield from points[-1:] if part.cache is None else self._dump_cache(part.cache, part)
 
     def _dump_reasoning(self, part: Reasoning) -> Iterator[Block]:
         own = part.origin is Family.ANTHROPIC and self.traits.maker in {"anthropic", ""}

@@ -65,6 +65,15 @@ def dump_request(request: ChatRequest, to: Destination, losses: Losses) -> Json:
     return body | _dump_labels(request, losses, kept)
 
 
+def dump_count(request: ChatRequest, to: Destination, losses: Losses) -> Json:
+    """Return the body of CountTokens, which takes what of a request is input."""
+    body = dump_request(request, to, losses)
+    return {"input": {"converse": {name: body[name] for name in _COUNTED if name in body}}}
+
+
+_COUNTED: Final = ("messages", "system", "toolConfig", "additionalModelRequestFields")
+
+
 def _dump_inference(
     request: ChatRequest,
     quirks: Quirks,

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.dialects.bedrock.answer import parse_answer, parse_error
+from gateway.dialects.bedrock.answer import parse_answer, parse_count, parse_error
 from gateway.dialects.hub import Finish, Image, Media, Opaque, Text, ToolCall
 from gateway.dialects.spec import Usage
 from gateway.errors import UpstreamMalformedError
@@ -101,3 +101,10 @@ def test_errors(
 ) -> None:
     failure = parse_error(status, headers, body)
     assert (failure.status, failure.code, failure.message) == expected
+
+
+def test_a_count_of_tokens() -> None:
+    assert parse_count(b'{"inputTokens":12}') == 12
+    for body in (b"{}", b'{"inputTokens":-1}', b"x"):
+        with pytest.raises(UpstreamMalformedError):
+            parse_count(body)

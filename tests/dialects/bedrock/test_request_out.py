@@ -286,6 +286,15 @@ def test_cache_points() -> None:
     assert dump(request, NOVA)[1] == ["tools[0].cache_control"]
 
 
+def test_a_cache_point_within_a_result_comes_behind_it() -> None:
+    text = Text("sunny", cache=CacheMark())
+    content = dump(ask(*LOOP[:2], say(Role.TOOL, ToolResult("call_1", (text,)))))[0]["messages"][2]
+    assert content["content"] == [
+        {"toolResult": {"toolUseId": "call_1", "content": [{"text": "sunny"}]}},
+        {"cachePoint": {"type": "default"}},
+    ]
+
+
 def test_thoughts_go_back_to_claude_alone() -> None:
     signed = Reasoning("hm", signature="sig", origin=Family.ANTHROPIC, at="here")
     hidden = Reasoning(encrypted="abc", redacted=True, origin=Family.ANTHROPIC, at="there")
@@ -432,3 +441,13 @@ def test_labels_and_tiers_that_bedrock_knows() -> None:
 )
 def test_what_would_mislead_the_client_is_refused(fields: dict[str, Any], place: str) -> None:
     assert refuse(ask(**fields)) == place
+
+
+def test_a_count_takes_what_is_input() -> None:
+    codec = CODEC.upstream
+    assert codec is not None
+    assert codec.dump_count is not None
+    request = ask(say(Role.SYSTEM, "s"), user("Hi"), tools=(WEATHER,), max_tokens=5)
+    losses = Losses("bedrock_converse", codec.losses)
+    body = codec.dump_count(request, Destination(CLAUDE), losses)
+    assert list(body["input"]["converse"]) == ["messages", "system", "toolConfig"]
