@@ -13,7 +13,7 @@ import aiohttp
 from gateway.entities import Dialect
 from gateway.routing import HealthEvent, HealthTable
 from gateway.secret import Secret
-from gateway.server import start_server
+from gateway.server import RunningServer, start_server
 from gateway.settings import Address, Settings, parse_origin_pattern
 from gateway.simulator import RunningSimulator, start_simulator
 
@@ -80,22 +80,32 @@ class World:
 @asynccontextmanager
 async def open_world(data: Path) -> AsyncIterator[World]:
     """Start a simulator and a gateway in front of it, set up by the gateway's own REST."""
-    async with await start_simulator(key=KEY, name="sim") as sim:
-        settings = Settings(
-            data=data,
-            listen=Address("127.0.0.1", 0),
-            admin_token=Secret(TOKEN),
-            allowed_private_origins=(parse_origin_pattern(sim.url),),
-        )
-        server = await start_server(settings)
-        try:
-            key = await _set_up(server.admin_url, sim.url)
-            yield World(server.url, key, sim, server.gateway.healths)
-        finally:
-            await server.stop()
+    async with (
+        await start_simulator(key=KEY, name="sim") as sim,
+        open_gateway(data, sim.url, UPSTREAMS) as (server, key),
+    ):
+        yield World(server.url, key, sim, server.gateway.healths)
 
 
-async def _set_up(url: str, sim: str) -> str:
+@asynccontextmanager
+async def open_gateway(
+    data: Path, url: str, upstreams: tuple[Upstream, ...]
+) -> AsyncIterator[tuple[RunningServer, str]]:
+    """Start a gateway with an endpoint for each upstream, all at `url`; yields it and a key."""
+    settings = Settings(
+        data=data,
+        listen=Address("127.0.0.1", 0),
+        admin_token=Secret(TOKEN),
+        allowed_private_origins=(parse_origin_pattern(url),),
+    )
+    server = await start_server(settings)
+    try:
+        yield server, await _set_up(server.admin_url, url, upstreams)
+    finally:
+        await server.stop()
+
+
+async def _set_up(url: str, sim: str, upstreams: tuple[Upstream, ...]) -> str:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with aiohttp.ClientSession(f"{url}/api/v1/", headers=headers) as session:
 
@@ -105,7 +115,7 @@ async def _set_up(url: str, sim: str) -> str:
                 assert response.status == 201, made
                 return made
 
-        for upstream in UPSTREAMS:
+        for upstream in upstreams:
             config = {name: value.format(sim=sim) for name, value in upstream.config.items()}
             secret = {
                 "secret_name": upstream.name,
