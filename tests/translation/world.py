@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,9 +78,13 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(data: Path) -> AsyncIterator[World]:
+async def open_world(
+    data: Path,
+    upstreams: Sequence[Upstream] = UPSTREAMS,
+    key_pair: tuple[str, str] | None = None,
+) -> AsyncIterator[World]:
     """Start a simulator and a gateway in front of it, set up by the gateway's own REST."""
-    async with await start_simulator(key=KEY, name="sim") as sim:
+    async with await start_simulator(key=KEY, name="sim", key_pair=key_pair) as sim:
         settings = Settings(
             data=data,
             listen=Address("127.0.0.1", 0),
@@ -89,13 +93,13 @@ async def open_world(data: Path) -> AsyncIterator[World]:
         )
         server = await start_server(settings)
         try:
-            key = await _set_up(server.admin_url, sim.url)
+            key = await _set_up(server.admin_url, sim.url, upstreams)
             yield World(server.url, key, sim, server.gateway.healths)
         finally:
             await server.stop()
 
 
-async def _set_up(url: str, sim: str) -> str:
+async def _set_up(url: str, sim: str, upstreams: Sequence[Upstream]) -> str:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with aiohttp.ClientSession(f"{url}/api/v1/", headers=headers) as session:
 
@@ -105,12 +109,14 @@ async def _set_up(url: str, sim: str) -> str:
                 assert response.status == 201, made
                 return made
 
-        for upstream in UPSTREAMS:
+        for upstream in upstreams:
             config = {name: value.format(sim=sim) for name, value in upstream.config.items()}
             secret = {
                 "secret_name": upstream.name,
                 "provider": upstream.provider,
-                "secret_value": upstream.secret,
+                "secret_value": {
+                    name: value.replace("{sim}", sim) for name, value in upstream.secret.items()
+                },
                 "auth_config": config,
             }
             made = await create("secrets", secret)
