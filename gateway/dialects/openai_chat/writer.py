@@ -71,7 +71,7 @@ class _Choice:
 class _Open:
     """A part that is being written."""
 
-    __slots__ = ("base", "choice", "custom", "field", "held", "part", "position", "written")
+    __slots__ = ("base", "choice", "custom", "field", "held", "lead", "part", "position", "written")
 
     def __init__(self, part: Part, choice: _Choice) -> None:
         self.part = part
@@ -81,6 +81,7 @@ class _Open:
         self.base = choice.length  # characters of the text before it
         self.custom = False  # a custom tool's call, whose text stands in an object: written whole
         self.held: list[str] = []
+        self.lead = ""  # what sets a paragraph of thoughts apart from the one before
         self.written = False  # whether it has grown
 
 
@@ -222,7 +223,8 @@ class ChatWriter:
         elif type(opened.part) is Reasoning:
             kind = "summary" if opened.part.summary else "text"
             detail = self._build_detail(opened, kind) | {kind: text}
-            self._put(choice, {"reasoning_content": text, "reasoning_details": [detail]}, out)
+            shown, opened.lead = opened.lead + text, ""
+            self._put(choice, {"reasoning_content": shown, "reasoning_details": [detail]}, out)
         elif type(opened.part) is Audio:
             self._put(choice, {"audio": {"data": text}}, out)
 
@@ -260,7 +262,7 @@ class ChatWriter:
         if event.paragraph and opened.written:
             opened.position = opened.choice.details
             opened.choice.details += 1
-            self._put(opened.choice, {"reasoning_content": PARAGRAPH}, out)
+            opened.lead = PARAGRAPH
         if event.signature is not None:
             self._put_detail(opened, out, "text", text="", signature=event.signature)
         if event.encrypted is not None:
