@@ -172,6 +172,29 @@ async def test_a_credential_goes_where_the_cloud_wants_it(
     assert clouds.sim.calls[-1].headers[header].startswith(begin)
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/embeddings", {"model": "vertex-google", "input": "hello"}),
+        (
+            "/v1beta/models/vertex-google:embedContent",
+            {"content": {"parts": [{"text": "hello"}]}},
+        ),
+    ],
+)
+async def test_vectors_of_vertex_are_refused(clouds: World, path: str, body: Any) -> None:
+    clouds.sim.calls.clear()
+    headers = {"Authorization": f"Bearer {clouds.key}"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(clouds.url + path, json=body, headers=headers) as response,
+    ):
+        text = await response.text()
+        assert response.status == 400, text
+        assert "'vertex-google' leads to vertex" in text
+    assert not clouds.sim.calls
+
+
 async def test_a_wrong_pair_is_refused_by_the_signature(tmp_path: Path) -> None:
     wrong = replace(CLOUDS[2], secret={"access_key_id": PAIR[0], "secret_access_key": "other-0123"})
     async with open_world(tmp_path / "data", (wrong,), PAIR) as world:
