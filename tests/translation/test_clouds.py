@@ -177,8 +177,8 @@ async def test_a_credential_goes_where_the_cloud_wants_it(
     [
         ("/v1/embeddings", {"model": "vertex-google", "input": "hello"}),
         (
-            "/v1beta/models/vertex-google:embedContent",
-            {"content": {"parts": [{"text": "hello"}]}},
+            "/v1beta/models/vertex-google:batchEmbedContents",
+            {"requests": [{"model": "m", "content": {"parts": [{"text": "hello"}]}}]},
         ),
     ],
 )
