@@ -191,7 +191,7 @@ async def test_vectors_of_vertex_are_refused(clouds: World, path: str, body: Any
     ):
         text = await response.text()
         assert response.status == 400, text
-        assert "'vertex-google' leads to vertex" in text
+        assert "dialect_mismatch" in text
     assert not clouds.sim.calls
 
 
