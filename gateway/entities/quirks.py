@@ -36,7 +36,8 @@ class Quirks:
         tool_ids: which ids of tool calls it takes.
         schema: how it takes the schema of an answer.
         max_stop: the most stop sequences; None: not known.
-        developer_role: whether it knows the role; else it is "system".
+        is_openai: a server of OpenAI's own, at Azure too: it knows the role "developer", tools of
+            its own kind, and what each of its models takes; others get "system" and functions.
         stream_usage: whether ``stream_options.include_usage`` is known to it.
         required_word: its word for ``tool_choice: required``.
         max_tokens_field: its name of the limit of the answer.
@@ -54,7 +55,7 @@ class Quirks:
     tool_ids: ToolIds = ToolIds.ANY
     schema: SchemaSupport = SchemaSupport.NATIVE
     max_stop: int | None = None
-    developer_role: bool = False
+    is_openai: bool = False
     stream_usage: bool = True
     required_word: str = "required"
     max_tokens_field: str = "max_tokens"
