@@ -135,6 +135,9 @@ def _check_named(
 def _check_vertex_anthropic(inquiry: Inquiry) -> Problem | None:
     """Check as Anthropic's own surface does; a wrong version is for the answer to say."""
     counting = inquiry.model.startswith("count-tokens")
+    if "model" in inquiry.body and not counting:  # it stands in the path
+        detail = "model: Extra inputs are not permitted"
+        return vertex.ANTHROPIC_VENDOR.build_problem("bad-fault", detail=detail)
     check = strict_anthropic.find_count_problem if counting else strict_anthropic.find_problem
     return check(vertex.build_named(inquiry))
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 import aiohttp
+from yarl import URL
 
 from gateway.dialects import CODECS
 from gateway.dialects.hub import Loss
@@ -88,6 +89,7 @@ _PATHS: Final = (
     ("/completions", Dialect.OPENAI_COMPLETIONS),
     ("/responses", Dialect.OPENAI_RESPONSES),
     ("/messages", Dialect.ANTHROPIC_MESSAGES),
+    ("awPredict", Dialect.ANTHROPIC_MESSAGES),
     ("enerateContent", Dialect.GEMINI),
     ("/model/", Dialect.BEDROCK_CONVERSE),
     ("/v2/chat", Dialect.COHERE_CHAT),
@@ -228,9 +230,8 @@ async def find_counts(
 ) -> tuple[int, int]:
     """Return input and output tokens as the provider sent them: it is asked the same once more."""
     call = world.sim.calls[-1]
-    async with session.post(
-        world.sim.url + call.raw_path, data=call.body, headers=dict(call.headers)
-    ) as response:
+    url = URL(world.sim.url + call.raw_path, encoded=True)  # as it was signed
+    async with session.post(url, data=call.body, headers=dict(call.headers)) as response:
         assert response.status == 200
         raw = await response.read()
     assert sent is not None

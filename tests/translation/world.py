@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,18 +78,22 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(data: Path) -> AsyncIterator[World]:
+async def open_world(
+    data: Path,
+    upstreams: Sequence[Upstream] = UPSTREAMS,
+    key_pair: tuple[str, str] | None = None,
+) -> AsyncIterator[World]:
     """Start a simulator and a gateway in front of it, set up by the gateway's own REST."""
     async with (
-        await start_simulator(key=KEY, name="sim") as sim,
-        open_gateway(data, sim.url, UPSTREAMS) as (server, key),
+        await start_simulator(key=KEY, name="sim", key_pair=key_pair) as sim,
+        open_gateway(data, sim.url, upstreams) as (server, key),
     ):
         yield World(server.url, key, sim, server.gateway.healths)
 
 
 @asynccontextmanager
 async def open_gateway(
-    data: Path, url: str, upstreams: tuple[Upstream, ...]
+    data: Path, url: str, upstreams: Sequence[Upstream]
 ) -> AsyncIterator[tuple[RunningServer, str]]:
     """Start a gateway with an endpoint for each upstream, all at `url`; yields it and a key."""
     settings = Settings(
@@ -105,7 +109,7 @@ async def open_gateway(
         await server.stop()
 
 
-async def _set_up(url: str, sim: str, upstreams: tuple[Upstream, ...]) -> str:
+async def _set_up(url: str, sim: str, upstreams: Sequence[Upstream]) -> str:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with aiohttp.ClientSession(f"{url}/api/v1/", headers=headers) as session:
 
@@ -120,7 +124,9 @@ async def _set_up(url: str, sim: str, upstreams: tuple[Upstream, ...]) -> str:
             secret = {
                 "secret_name": upstream.name,
                 "provider": upstream.provider,
-                "secret_value": upstream.secret,
+                "secret_value": {
+                    name: value.replace("{sim}", sim) for name, value in upstream.secret.items()
+                },
                 "auth_config": config,
             }
             made = await create("secrets", secret)

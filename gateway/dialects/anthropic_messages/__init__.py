@@ -7,11 +7,6 @@ Rule: same dialect on both sides needs `SPEC` alone; whatever translates is in `
 """
 
 from gateway.dialects.anthropic_messages.codec import CODEC
-from gateway.dialects.anthropic_messages.request_out import (
-    VERTEX_VERSION,
-    dump_vertex_request,
-    place_version,
-)
 from gateway.dialects.anthropic_messages.watch import (
     SPEC,
     VENDOR,
@@ -24,10 +19,7 @@ __all__ = [
     "CODEC",
     "SPEC",
     "VENDOR",
-    "VERTEX_VERSION",
     "MessagesWatch",
     "dump_error",
-    "dump_vertex_request",
     "parse_usage",
-    "place_version",
 ]

@@ -151,7 +151,7 @@ class _RequestOut:
         self._to = to
         self._quirks = to.quirks
         self._losses = losses
-        self._efforts = find_efforts(to.model) if to.quirks.developer_role else None
+        self._efforts = find_efforts(to.model) if to.quirks.is_openai else None
         self._body: Json = {"model": to.model}
 
     def dump(self) -> Json:
