@@ -48,7 +48,6 @@ Json = dict[str, Any]
 _BLANK: Final = " "  # where a turn must stand and nobody said anything: "" is refused
 _UNKNOWN: Final = "unknown"  # a result must name its call
 _SEPARATOR: Final = "\n\n"
-_CACHED: Final = "cachedContent"
 _DEFAULT_TYPES: Final = {
     Image: "image/png",
     Audio: "audio/wav",
@@ -65,7 +64,6 @@ class ContentsOut:
     Attributes:
         contents: the turns.
         system: the parts of the system instruction.
-        cached: the name of the contents that Google keeps.
     """
 
     __slots__ = (
@@ -74,7 +72,6 @@ class ContentsOut:
         "_is_third",
         "_losses",
         "_names",
-        "cached",
         "contents",
         "system",
     )
@@ -92,7 +89,6 @@ class ContentsOut:
         }
         self.contents: list[Json] = []
         self.system: list[Json] = []
-        self.cached: str | None = None
         for message in request.messages:
             self._add(message)
         if not self.contents or self.contents[0]["role"] == "model":
@@ -119,12 +115,7 @@ class ContentsOut:
             self.contents.append({"role": role, "parts": list(parts)})
 
     def _add_system(self, message: Message) -> None:
-        parts: list[Json] = []
-        for part in message.parts:
-            if isinstance(part, Opaque) and part.kind == _CACHED and part.family is Family.GEMINI:
-                self.cached = str(part.value.get(_CACHED))
-            else:
-                parts += self._dump(part)
+        parts = [one for part in message.parts for one in self._dump(part)]
         if not self.contents:
             self.system += parts
             return
