@@ -39,7 +39,13 @@ QUIRKS = st.sampled_from(
 
 # What the format has and single servers refuse, by their quirks: refused, and not in its table.
 OF_SERVERS = {
-    "openai_chat": {Feature.DOCUMENT, Feature.IMAGE, Feature.IMAGE_URL, Feature.TOOLS},
+    "openai_chat": {
+        Feature.DOCUMENT,
+        Feature.IMAGE,
+        Feature.IMAGE_URL,
+        Feature.TOOLS,
+        Feature.TOOL_CHOICE_REQUIRED,
+    },
 }
 
 
