@@ -13,7 +13,7 @@ import aiohttp
 from gateway.entities import Dialect
 from gateway.routing import HealthEvent, HealthTable
 from gateway.secret import Secret
-from gateway.server import start_server
+from gateway.server import RunningServer, start_server
 from gateway.settings import Address, Settings, parse_origin_pattern
 from gateway.simulator import RunningSimulator, start_simulator
 
@@ -84,19 +84,29 @@ async def open_world(
     key_pair: tuple[str, str] | None = None,
 ) -> AsyncIterator[World]:
     """Start a simulator and a gateway in front of it, set up by the gateway's own REST."""
-    async with await start_simulator(key=KEY, name="sim", key_pair=key_pair) as sim:
-        settings = Settings(
-            data=data,
-            listen=Address("127.0.0.1", 0),
-            admin_token=Secret(TOKEN),
-            allowed_private_origins=(parse_origin_pattern(sim.url),),
-        )
-        server = await start_server(settings)
-        try:
-            key = await _set_up(server.admin_url, sim.url, upstreams)
-            yield World(server.url, key, sim, server.gateway.healths)
-        finally:
-            await server.stop()
+    async with (
+        await start_simulator(key=KEY, name="sim", key_pair=key_pair) as sim,
+        open_gateway(data, sim.url, upstreams) as (server, key),
+    ):
+        yield World(server.url, key, sim, server.gateway.healths)
+
+
+@asynccontextmanager
+async def open_gateway(
+    data: Path, url: str, upstreams: Sequence[Upstream]
+) -> AsyncIterator[tuple[RunningServer, str]]:
+    """Start a gateway with an endpoint for each upstream, all at `url`; yields it and a key."""
+    settings = Settings(
+        data=data,
+        listen=Address("127.0.0.1", 0),
+        admin_token=Secret(TOKEN),
+        allowed_private_origins=(parse_origin_pattern(url),),
+    )
+    server = await start_server(settings)
+    try:
+        yield server, await _set_up(server.admin_url, url, upstreams)
+    finally:
+        await server.stop()
 
 
 async def _set_up(url: str, sim: str, upstreams: Sequence[Upstream]) -> str:

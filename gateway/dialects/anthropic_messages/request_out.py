@@ -24,10 +24,29 @@ from gateway.dialects.hub.wanted import lose_unknown
 from gateway.entities import Dialect
 
 Json = dict[str, Any]
-# What is not listed is refused: sound, films, several answers, logprobs, state at the vendor, files
-# of another vendor, images and documents in a form that is not taken, a tool that cannot be forced,
-# a sequence of blanks to stop at.
 LOSSES: Final[LossTable] = {
+    **dict.fromkeys(
+        (
+            Feature.IMAGE,  # in a form that is not taken
+            Feature.IMAGE_URL,  # of a cloud's storage
+            Feature.DOCUMENT,
+            Feature.DOCUMENT_URL,
+            Feature.FILE_ID,  # of another vendor
+            Feature.AUDIO,
+            Feature.VIDEO,
+            Feature.TOOL_CHOICE_REQUIRED,  # of a model that cannot be forced
+            Feature.TOOL_CHOICE_NAMED,
+            Feature.TOOL_CHOICE_NONE,  # of a server that does not know it
+            Feature.JSON_SCHEMA,  # of a server that knows nothing that could stand in
+            Feature.STOP,  # at blanks alone
+            Feature.MAX_TOKENS,
+            Feature.CANDIDATES,
+            Feature.LOGPROBS,
+            Feature.MODALITIES,
+            Feature.PREVIOUS_ID,
+        ),
+        Loss.REFUSED,
+    ),
     **dict.fromkeys(
         (
             Feature.IMAGE_DETAIL,
