@@ -222,7 +222,17 @@ _MODELS: Mapping[str, tuple[Surface, Surface]] = {
     for module in (openai, anthropic, gemini)
 }
 """Vendor name to its list of models and its page of one model."""
-_TAGS = Surface(ollama.VENDOR, ollama.list_models, ollama.dump_error_event)
+_AZURE_MODELS = Surface(azure.VENDOR, openai.list_models, openai.dump_error_event)
+_LISTS: Mapping[str, Surface] = {
+    "/api/tags": Surface(ollama.VENDOR, ollama.list_models, ollama.dump_error_event),
+    "/openai/models": _AZURE_MODELS,
+    "/openai/v1/models": _AZURE_MODELS,
+    "/async-invoke": Surface(bedrock.VENDOR, bedrock.list_async_calls, bedrock.dump_error_event),
+    "/v1beta1/publishers/google/models": Surface(
+        vertex.VENDOR, vertex.list_models, gemini.dump_error_event
+    ),
+}
+"""Lists that have a path of their own: what a test of a credential asks for."""
 
 
 def find_match(
@@ -233,8 +243,8 @@ def find_match(
         return Match(POSTS[path]) if path in POSTS else _find_pattern(path, query)
     if method != "GET":
         return None
-    if path == "/api/tags":
-        return Match(_TAGS)
+    if path in _LISTS:
+        return Match(_LISTS[path])
     version, slash, rest = path.removeprefix("/").partition("/models")
     if not slash or version not in {"v1", "v1beta"} or rest[:1] not in {"", "/"}:
         return None

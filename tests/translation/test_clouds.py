@@ -19,7 +19,7 @@ from gateway.providers import PROVIDERS, accounts, list_spoken
 from tests.translation.client import Client
 from tests.translation.clients import CLIENTS
 from tests.translation.matrix import Cell, fill
-from tests.translation.world import Upstream, World, open_world
+from tests.translation.world import TOKEN, Upstream, World, open_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -127,6 +127,18 @@ async def test_a_cloud_answers_every_client(
             assert cell.mark in ("ok", "d", "n/a"), f"{task}: {cell.mark} {cell.note}"
             if cell.mark != "n/a":
                 assert clouds.sim.calls[-1].path == PATHS[cloud.name][stream]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS, ids=lambda cloud: cloud.name)
+async def test_a_credential_is_tried_without_cost(clouds: World, cloud: Upstream) -> None:
+    clouds.sim.clear_faults()
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with aiohttp.ClientSession(f"{clouds.url}/api/v1/", headers=headers) as session:
+        async with session.get("secrets") as response:
+            rows = {row["secret_name"]: row for row in (await response.json())["items"]}
+        async with session.post(f"secrets/{rows[cloud.name]['secret_id']}/test") as response:
+            outcome = await response.json()
+    assert (response.status, outcome["outcome"]) == (200, "works"), outcome
 
 
 async def _post(world: World, cloud: str) -> tuple[int, str]:
