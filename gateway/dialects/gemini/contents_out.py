@@ -72,6 +72,7 @@ class ContentsOut:
         "_is_third",
         "_losses",
         "_names",
+        "_results_end",
         "contents",
         "system",
     )
@@ -88,6 +89,7 @@ class ContentsOut:
             if isinstance(part, ToolCall)
         }
         self.contents: list[Json] = []
+        self._results_end = 0  # behind the last result of the last turn; 0: it has none
         self.system: list[Json] = []
         for message in request.messages:
             self._add(message)
@@ -113,6 +115,7 @@ class ContentsOut:
             self.contents[-1]["parts"] += parts
         else:
             self.contents.append({"role": role, "parts": list(parts)})
+            self._results_end = 0
 
     def _add_system(self, message: Message) -> None:
         parts = [one for part in message.parts for one in self._dump(part)]
@@ -131,12 +134,13 @@ class ContentsOut:
         results = [
             self._dump_result(part, behind) for part in parts if isinstance(part, ToolResult)
         ]
-        last = self.contents[-1]["parts"] if self.contents else []
-        at = max((at for at, one in enumerate(last, 1) if "functionResponse" in one), default=0)
+        at = self._results_end
         if at:  # results stand together
-            last[at:at] = results
-        else:
+            self.contents[-1]["parts"][at:at] = results
+            self._results_end += len(results)
+        elif results:
             self._append("user", results)
+            self._results_end = len(self.contents[-1]["parts"])
         self._append("user", behind)
 
     def _dump_result(self, result: ToolResult, behind: list[Json]) -> Json:
