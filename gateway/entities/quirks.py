@@ -43,6 +43,9 @@ class Quirks:
         default_max_tokens: where the dialect wants a limit and the client gave none.
         text_only_content: content must be a string, not a list of parts.
         anthropic_version_in_body: Vertex wants the version of Anthropic's API there, no model.
+        call_ids: calls and results may have ids (Gemini's; some servers refuse the field).
+        openapi_schema: schemas must be in Gemini's subset of OpenAPI.
+        flat_count: a count of tokens takes the request's own fields, not the request as one field.
     """
 
     unsupported: frozenset[str] = frozenset()
@@ -59,3 +62,6 @@ class Quirks:
     default_max_tokens: int | None = None
     text_only_content: bool = False
     anthropic_version_in_body: str | None = None
+    call_ids: bool = True
+    openapi_schema: bool = False
+    flat_count: bool = False

@@ -124,7 +124,7 @@ def is_blocked(choices: Sequence[Choice]) -> bool:
 
 def dump_block(detail: str | None) -> Json:
     """Return why there is no candidate."""
-    return {"blockReason": detail if detail in BLOCK_REASONS else "OTHER"}
+    return {"blockReason": detail if detail in BLOCK_REASONS else "SAFETY"}
 
 
 def _dump_choice(choice: Choice, asked: Asked) -> Json:
@@ -138,7 +138,8 @@ def _dump_choice(choice: Choice, asked: Asked) -> Json:
         left_out = [
             part.kind for part in choice.parts if isinstance(part, Opaque) and is_left_out(part)
         ]
-        candidate |= dump_end(choice.finish, choice.detail, left_out)
+        refused = any(isinstance(part, Refusal) for part in choice.parts)
+        candidate |= dump_end(choice.finish, choice.detail, left_out, refused=refused)
     citations = list(_list_citations(choice.parts))
     if citations:
         candidate["citationMetadata"] = {"citations": citations}
@@ -147,8 +148,17 @@ def _dump_choice(choice: Choice, asked: Asked) -> Json:
     return candidate | {"index": choice.index}
 
 
-def dump_end(finish: Finish, detail: str | None, left_out: Sequence[str]) -> Json:
-    """Return why a candidate ends, and what of it could not be shown."""
+def dump_end(finish: Finish, detail: str | None, left_out: Sequence[str], *, refused: bool) -> Json:
+    """Return why a candidate ends, and what of it could not be shown.
+
+    Args:
+        finish: the hub's reason.
+        detail: the vendor's.
+        left_out: kinds of parts that the format has no place for.
+        refused: the model has said no: servers call that a plain stop.
+    """
+    if refused and finish is Finish.STOP:
+        finish = Finish.REFUSED
     own = detail is not None and detail in _OWN_REASONS.get(finish, ())
     end: Json = {"finishReason": detail if own else _REASONS[finish]}
     remarks = [detail] if detail and not own and finish not in _PLAIN_ENDS else []

@@ -77,10 +77,10 @@ def parse_usage(body: bytes) -> Usage | None:
     if body[:64].lstrip()[:1] == b"[":
         elements = ElementSplitter().feed(body)
         body = next((part for part in reversed(elements) if b'"usageMetadata"' in part), b"")
-    return _build_usage(load_part(body, b"usageMetadata"))
+    return build_usage(load_part(body, b"usageMetadata"))
 
 
-def _build_usage(answer: Mapping[str, Any]) -> Usage | None:
+def build_usage(answer: Mapping[str, Any]) -> Usage | None:
     """Read usageMetadata; candidates and thoughts are counted apart, ours together."""
     usage = read_object(answer, "usageMetadata")
     if not usage:
@@ -123,7 +123,8 @@ def dump_error(error: LockgateError, request_id: str) -> bytes:
     return dump_json({"error": status})
 
 
-def _find_failure(value: Mapping[str, Any], data: bytes) -> StreamFailure | None:
+def find_failure(value: Mapping[str, Any], data: bytes) -> StreamFailure | None:
+    """Return the error that an object is; None where it is none. `data`: its JSON."""
     error = value.get("error")
     if not isinstance(error, dict):
         return None
@@ -191,7 +192,7 @@ class GeminiWatch(SseWatch):
         """The counts of the last answer that had some."""
         if self._usage_block is not None:
             data = self._find_data(self._usage_block) or b""
-            self._usage = _build_usage(load_part(data, b"usageMetadata")) or self._usage
+            self._usage = build_usage(load_part(data, b"usageMetadata")) or self._usage
             self._usage_block = None
         return self._usage
 
@@ -232,7 +233,7 @@ class GeminiWatch(SseWatch):
         )
 
     def _find_failure(self, value: dict[str, Any], data: bytes) -> StreamFailure | None:
-        return _find_failure(value, data)
+        return find_failure(value, data)
 
     def _see(self, value: dict[str, Any]) -> None:
         self._ended = self._ended or _has_ended(value)
@@ -273,7 +274,7 @@ SPEC: Final = DialectSpec(
     watch=GeminiWatch,
     parse_usage=parse_usage,
     dump_error=dump_error,
-    find_error=build_error_finder(_find_failure),
+    find_error=build_error_finder(find_failure),
     count_output=build_text_counter(GeminiWatch.text),
     end_required=True,
 )

@@ -98,6 +98,7 @@ class _Candidate:
         "left_out",
         "logprobs",
         "queue",
+        "refused",
         "seen",
         "text",
         "thoughts",
@@ -109,6 +110,7 @@ class _Candidate:
         self.left_out: list[str] = []
         self.logprobs: dict[str, list[Any]] = {}
         self.queue: dict[int, Part | None] = {}  # calls by number; None: it still grows
+        self.refused = False
         self.seen = False  # something of it was shown
         self.text = ""  # of the parts that are complete, for the places of citations
         self.thoughts: list[Reasoning] = []  # that wait for a part to carry them
@@ -218,6 +220,7 @@ class GeminiWriter:
         if isinstance(part, ToolCall):
             candidate.queue[event.number] = None
         elif isinstance(part, Text | Refusal | Reasoning):
+            candidate.refused = candidate.refused or isinstance(part, Refusal)
             if part.text:
                 self._open[event.choice, event.number].part = _empty(part)
                 self._take_delta(PartDelta(event.choice, event.number, part.text), out)
@@ -349,7 +352,8 @@ class GeminiWriter:
         end = candidate.end or ChoiceEnded(choice, Finish.STOP)
         parts = dump_rest(candidate.thoughts) or [{"text": ""}]
         shown: Json = {"content": {"parts": parts, "role": "model"}}
-        shown |= dump_end(end.finish, end.detail, candidate.left_out)
+        refused = candidate.refused
+        shown |= dump_end(end.finish, end.detail, candidate.left_out, refused=refused)
         if candidate.citations:
             shown["citationMetadata"] = {"citations": candidate.citations}
         return shown | dump_logprobs(candidate.logprobs) | {"index": choice}

@@ -80,7 +80,7 @@ VERTEX_ROW: Final = Provider(
     ),
     trial_path="/v1beta1/publishers/google/models?pageSize=1",
     hub_dialects=(Dialect.GEMINI, Dialect.ANTHROPIC_MESSAGES, Dialect.OPENAI_CHAT),
-    quirks=ANTHROPIC_QUIRKS,
+    quirks=replace(ANTHROPIC_QUIRKS, flat_count=True),
     layout=Layout.VERTEX,
     notes="Models of Google by their name, of Anthropic as claude-..., of others as "
     "publisher/model. Application default credentials need the extra vertex.",
