@@ -11,14 +11,14 @@ from types import MappingProxyType
 from typing import Final
 
 from gateway.dialects import (
-    openai_chat,
-    openai_responses,
-    openai_embeddings,
     anthropic_messages,
-    gemini,
     bedrock,
     cohere,
+    gemini,
     ollama,
+    openai_chat,
+    openai_embeddings,
+    openai_responses,
 )
 from gateway.dialects.hub import Codec
 from gateway.entities import Dialect

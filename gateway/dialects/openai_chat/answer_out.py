@@ -61,8 +61,10 @@ def dump_answer(answer: ChatAnswer, asked: Asked) -> Json:
 _TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority"})
 
 
-def dump_finish(finish: Finish | None) -> str:
-    """Return why an answer ends, in OpenAI's words."""
+def dump_finish(finish: Finish | None, *, refused: bool = False) -> str:
+    """Return why an answer ends, in OpenAI's words; `refused`: it holds words of refusal."""
+    if refused and finish is Finish.REFUSED:
+        return "stop"
     return "stop" if finish is None else _FINISHES.get(finish, "stop")
 
 
@@ -149,7 +151,9 @@ def _dump_choice(choice: Choice, asked: Asked) -> Json:
         "index": choice.index,
         "message": _dump_message(choice, asked),
         "logprobs": choice.logprobs,
-        "finish_reason": dump_finish(choice.finish),
+        "finish_reason": dump_finish(
+            choice.finish, refused=any(isinstance(part, Refusal) for part in choice.parts)
+        ),
     }
 
 

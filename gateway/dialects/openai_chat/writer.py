@@ -58,7 +58,7 @@ _END: Final = b',"logprobs":null,"finish_reason":null}]'
 class _Choice:
     """One answer of the stream: what of it has been written."""
 
-    __slots__ = ("calls", "details", "greeted", "length", "start")
+    __slots__ = ("calls", "details", "greeted", "length", "refused", "start")
 
     def __init__(self, number: int) -> None:
         self.start = b'{"index":' + str(number).encode() + b',"delta":'
@@ -66,6 +66,7 @@ class _Choice:
         self.calls = 0
         self.details = 0  # thoughts, or paragraphs of them
         self.length = 0  # characters of the text
+        self.refused = False  # whether there are words of refusal
 
 
 class _Open:
@@ -213,6 +214,8 @@ class ChatWriter:
         if opened.field:
             if opened.field == "content":
                 choice.length += len(text)
+            else:
+                choice.refused = True
             self._put(choice, {opened.field: text}, out)
         elif opened.custom:
             opened.held.append(text)
@@ -289,9 +292,10 @@ class ChatWriter:
         self._put(self._find(event.choice, out), {}, out, end)
 
     def _end_choice(self, event: ChoiceEnded, out: list[bytes]) -> None:
-        reason = dump_finish(event.finish).encode()
+        choice = self._find(event.choice, out)
+        reason = dump_finish(event.finish, refused=choice.refused).encode()
         end = b',"logprobs":null,"finish_reason":"' + reason + b'"}]'
-        self._put(self._find(event.choice, out), {}, out, end)
+        self._put(choice, {}, out, end)
 
     def _count(self, event: Counted, _out: list[bytes]) -> None:
         self._usage = event.usage
