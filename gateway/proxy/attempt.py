@@ -38,7 +38,7 @@ from gateway.proxy.stream import Relay, is_stream
 from gateway.proxy.translated import take_whole
 from gateway.proxy.translation import outgoing
 from gateway.proxy.translation.relay import TranslatedRelay
-from gateway.proxy.upstream import Request, UpstreamAnswer, Upstreams
+from gateway.proxy.upstream import UpstreamAnswer, Upstreams
 from gateway.proxy.verdict import judge_whole
 from gateway.routing.health import Blame
 from gateway.routing.retry import OK, blame_error, classify_answer
@@ -150,7 +150,10 @@ class Caller:
         outcome: Attempt | Failure | None = None
         try:
             run.wiring.check_origin()
-            request = _build_request(run)
+            if run.course is None:
+                request = build_request(run.exchange, run.job, run.wiring)
+            else:
+                request = outgoing.build_request(run.exchange, run.wiring, run.course)
             asked_s = now_s()
             try:
                 if run.wiring.authorization is not None:
@@ -240,13 +243,15 @@ class Caller:
             decision = classify_answer(run.wiring.target.provider, answer.status, body)
             if decision is not OK:
                 return fail_answer(run, answer, body, decision, self._parts.clock.now_ms())
-        if run.course is not None:
-            failure = take_whole(run, run.course, answer, body)
-        else:
-            failure = judge_whole(run, answer, body)
+        course = run.course
+        failure = (
+            judge_whole(run, answer, body)
+            if course is None
+            else take_whole(run, course, answer, body)
+        )
         if failure is not None:
             return fail_reported(run, answer, failure, self._parts.clock.now_ms())
-        if run.course is None:
+        if course is None:
             run.buffered = build_buffered(answer, body, run.wiring, run.started_at)
         return run
 
@@ -266,12 +271,6 @@ class Caller:
             return fail_reported(run, answer, watch.failure, self._parts.clock.now_ms())
         run.relay, run.watch = relay, watch
         return run
-
-
-def _build_request(run: Attempt) -> Request:
-    if run.course is None:
-        return build_request(run.exchange, run.job, run.wiring)
-    return outgoing.build_request(run.exchange, run.wiring, run.course)
 
 
 def _build_relay(

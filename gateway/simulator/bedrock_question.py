@@ -34,6 +34,7 @@ def build_question(body: Json) -> Question:
         max_tokens=limit if isinstance(limit, int) else None,
         turns=turns,
         choice=Choice.REQUIRED if "any" in choice or "tool" in choice else Choice.AUTO,
+        parallel=not (extra.get("tool_choice") or {}).get("disable_parallel_tool_use"),
         named=(choice.get("tool") or {}).get("name"),
         stops=list_stops(settings.get("stopSequences")),
         thinks=wants_thinking(extra),

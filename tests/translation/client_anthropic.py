@@ -18,14 +18,7 @@ class AnthropicMessages(Client):
         if any(turn.role == "system" for turn in ask.turns):
             return None
         messages = [self._turn(turn) for turn in ask.turns]
-        if ask.image:
-            source = {"type": "base64", "media_type": "image/png", "data": PIXEL}
-            text = {"type": "text", "text": messages[-1]["content"]}
-            messages[-1]["content"] = [{"type": "image", "source": source}, text]
-        if ask.document:
-            source = {"type": "base64", "media_type": "application/pdf", "data": PDF}
-            text = {"type": "text", "text": messages[-1]["content"]}
-            messages[-1]["content"] = [{"type": "document", "source": source}, text]
+        self._attach(ask, messages)
         body: Json = {
             "model": endpoint,
             "max_tokens": ask.max_tokens or 1000,
@@ -47,6 +40,17 @@ class AnthropicMessages(Client):
         if ask.stop:
             body["stop_sequences"] = [ask.stop]
         return body
+
+    @staticmethod
+    def _attach(ask: Ask, messages: list[Json]) -> None:
+        if ask.image:
+            source = {"type": "base64", "media_type": "image/png", "data": PIXEL}
+            text = {"type": "text", "text": messages[-1]["content"]}
+            messages[-1]["content"] = [{"type": "image", "source": source}, text]
+        if ask.document:
+            source = {"type": "base64", "media_type": "application/pdf", "data": PDF}
+            text = {"type": "text", "text": messages[-1]["content"]}
+            messages[-1]["content"] = [{"type": "document", "source": source}, text]
 
     @staticmethod
     def _turn(turn: Turn) -> Json:

@@ -104,7 +104,8 @@ class OpenAIChat(Client):
         texts, thoughts, calls = [], [], dict[int, Json]()
         finish, refused, usage = "", False, None
         for chunk in chunks:
-            assert chunk["object"] == "chat.completion.chunk", chunk
+            # Azure's verdict on the prompt, which comes first, says not what it is.
+            assert chunk["object"] == "chat.completion.chunk" or not chunk["choices"], chunk
             usage = chunk.get("usage") or usage
             for choice in chunk["choices"]:
                 delta = choice["delta"]

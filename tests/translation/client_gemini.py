@@ -22,11 +22,7 @@ class Gemini(Client):
         if ask.serial or any(turn.role == "system" for turn in ask.turns):
             return None
         contents = [self._turn(turn) for turn in ask.turns]
-        if ask.image:
-            contents[-1]["parts"].append({"inlineData": {"mimeType": "image/png", "data": PIXEL}})
-        if ask.document:
-            pdf = {"mimeType": "application/pdf", "data": PDF}
-            contents[-1]["parts"].append({"inlineData": pdf})
+        self._attach(ask, contents)
         config: Json = {}
         body: Json = {"contents": contents}
         if ask.system:
@@ -46,6 +42,14 @@ class Gemini(Client):
         if ask.max_tokens:
             config["maxOutputTokens"] = ask.max_tokens
         return body | ({"generationConfig": config} if config else {})
+
+    @staticmethod
+    def _attach(ask: Ask, contents: list[Json]) -> None:
+        if ask.image:
+            contents[-1]["parts"].append({"inlineData": {"mimeType": "image/png", "data": PIXEL}})
+        if ask.document:
+            pdf = {"mimeType": "application/pdf", "data": PDF}
+            contents[-1]["parts"].append({"inlineData": pdf})
 
     @staticmethod
     def _turn(turn: Turn) -> Json:

@@ -20,15 +20,7 @@ class OpenAIResponses(Client):
         items: list[Json] = [{"role": "developer", "content": text} for text in ask.system[1:]]
         for turn in ask.turns:
             items += self._turn(turn)
-        if ask.image:
-            text = {"type": "input_text", "text": items[-1]["content"]}
-            image = {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}"}
-            items[-1]["content"] = [text, image | {"detail": "auto"}]
-        if ask.document:
-            text = {"type": "input_text", "text": items[-1]["content"]}
-            data = f"data:application/pdf;base64,{PDF}"
-            file = {"type": "input_file", "filename": "a.pdf", "file_data": data}
-            items[-1]["content"] = [text, file]
+        self._attach(ask, items)
         body: Json = {"model": endpoint, "input": items, "store": False, "stream": stream}
         if ask.system:
             body["instructions"] = ask.system[0]
@@ -49,6 +41,18 @@ class OpenAIResponses(Client):
         if ask.max_tokens:
             body["max_output_tokens"] = ask.max_tokens
         return body
+
+    @staticmethod
+    def _attach(ask: Ask, items: list[Json]) -> None:
+        if ask.image:
+            text = {"type": "input_text", "text": items[-1]["content"]}
+            image = {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}"}
+            items[-1]["content"] = [text, image | {"detail": "auto"}]
+        if ask.document:
+            text = {"type": "input_text", "text": items[-1]["content"]}
+            data = f"data:application/pdf;base64,{PDF}"
+            file = {"type": "input_file", "filename": "a.pdf", "file_data": data}
+            items[-1]["content"] = [text, file]
 
     @staticmethod
     def _turn(turn: Turn) -> list[Json]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
+from yarl import URL
 
 from gateway.entities import Dialect
 from tests.translation.asks import Seen
@@ -80,7 +81,7 @@ async def find_counts(world: World, session: aiohttp.ClientSession, sent: Dialec
     """Return what the provider has counted: it is asked the same once more."""
     call = world.sim.calls[-1]
     async with session.post(
-        world.sim.url + call.raw_path, data=call.body, headers=dict(call.headers)
+        URL(world.sim.url + call.raw_path, encoded=True), data=call.body, headers=dict(call.headers)
     ) as response:
         assert response.status == 200
         raw = await response.read()

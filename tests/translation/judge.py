@@ -22,7 +22,7 @@ _ERRORS: Final = re.compile(r"error (\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell; `mark` is ok, d, r, n/a or FAIL."""
+    """One cell; `mark` is ok, d, r, p, n/a or FAIL."""
 
     client: Client
     upstream: Upstream
@@ -39,8 +39,8 @@ def judge(cell: Cell, ask: Ask, seen: Seen, sent: Dialect | None) -> str:
         check_error(cell, int(expected[1]), seen)
         return "ok"
     if seen.error is not None and sent is cell.client.dialect:
-        assert seen.status == 400, seen  # it passed unread: what its provider refuses is refused
-        return "r"
+        assert seen.status in {400, 422}, seen
+        return "p"
     if seen.error is not None:
         losses = CODECS[cell.upstream.dialect].upstream
         assert losses is not None
@@ -48,6 +48,11 @@ def judge(cell: Cell, ask: Ask, seen: Seen, sent: Dialect | None) -> str:
         assert "cannot be expressed" in seen.error["message"], seen.error
         assert any(losses.losses.get(one) is Loss.REFUSED for one in ask.features), seen.error
         return "r"
+    if sent is Dialect.OPENAI_COMPLETIONS and cell.task in {"refusal", "cache"}:
+        return "n/a"  # the legacy format itself has no word for it
+    if cell.task == "structured" and not cell.upstream.knows_schemas:
+        assert isinstance(json.loads(seen.text), dict), seen
+        return "d" if seen.dropped else "ok"
     _CHECKS.get(cell.task, check_text)(ask, seen)
     return "d" if seen.dropped else "ok"
 
@@ -89,7 +94,7 @@ def check_failure(_ask: Ask, seen: Seen) -> None:
 
 def check_serial(_ask: Ask, seen: Seen) -> None:
     """Check that one tool alone is called, or that the client is told of it."""
-    assert len(seen.calls) == (2 if seen.dropped else 1), seen
+    assert len(seen.calls) == (2 if "parallel" in seen.dropped else 1), seen
     assert seen.finish == "tool_calls", seen
 
 

@@ -2,8 +2,8 @@
 
     python -m tests.translation.matrix        prints it (`make dialects`)
 
-A cell passes, is refused by the target's table of losses (r), or passes with something dropped and
-reported (d). It fails otherwise.
+A cell passes, is refused by the target's table of losses (r), passes with something dropped and
+reported (d), or went unread to a server of the client's own format that refuses it (p). It fails otherwise.
 
 Rule: what the client gets is judged by hand-written readers, the provider's counts by what the
 simulator really sent.
@@ -50,7 +50,7 @@ async def send(world: World, session: aiohttp.ClientSession, cell: Cell, ask: As
     world.sim.clear_faults()
     world.forget_failures()
     if ask.fault is not None:
-        world.sim.set_fault(ask.fault)
+        world.sim.set_fault(ask.fault, model=cell.upstream.model)
     client, name = cell.client, cell.upstream.name
     headers = {"Authorization": f"Bearer {world.key}", "anthropic-version": "2023-06-01"}
     body = client.build(ask, name, stream=cell.stream)
@@ -59,7 +59,9 @@ async def send(world: World, session: aiohttp.ClientSession, cell: Cell, ask: As
         text = await response.text()
         dropped = response.headers.get("x-lockgate-dropped", "")
         if response.status != 200:
-            error = client.read_error(json.loads(text))
+            told = json.loads(text)
+            passed = find_sent(world) is client.dialect  # unread, in whatever form its server has
+            error = told if passed and ask.fault is None else client.read_error(told)
             return Seen(response.status, error=error, dropped=dropped)
         return replace(client.read(200, text, stream=cell.stream), dropped=dropped)
 
@@ -106,11 +108,14 @@ def render(cells: list[Cell]) -> str:
         f"{'streamed' if cell.stream else 'plain'}: {cell.note}"
         for cell in failed
     ]
-    counted = {mark: sum(cell.mark == mark for cell in cells) for mark in ("ok", "d", "r", "n/a")}
+    counted = {
+        mark: sum(cell.mark == mark for cell in cells) for mark in ("ok", "d", "r", "p", "n/a")
+    }
     lines.append(
         f"{counted['ok']} pass, {counted['d']} pass with something dropped and reported (d), "
-        f"{counted['r']} are refused by a documented rule (r), {counted['n/a']} cannot be asked "
-        f"for by the client or are nothing that the provider has (n/a), {len(failed)} fail"
+        f"{counted['r']} are refused by a documented rule (r), {counted['p']} "
+        f"passed unread and were refused by the provider itself (p), "
+        f"{counted['n/a']} cannot be asked for by the client or are nothing that the provider has (n/a), {len(failed)} fail"
     )
     return "\n".join(lines)
 

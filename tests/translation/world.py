@@ -38,6 +38,7 @@ class Upstream:
 
     Attributes:
         lacks: tasks for which the vendor has nothing: no refusal, no such status.
+        knows_schemas: whether it follows a schema; else its answer is any JSON object.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Upstream:
     config: dict[str, str]
     secret: dict[str, str] = field(default_factory=lambda: {"api_key": KEY})
     lacks: frozenset[str] = frozenset()
+    knows_schemas: bool = True
 
 
 UPSTREAMS = (
@@ -95,7 +97,7 @@ UPSTREAMS = (
         Dialect.OPENAI_CHAT,
         "azure",
         "gpt-4o",
-        {"api_base": "{sim}", "api_version": "2024-10-21"},
+        {"api_base": "{sim}", "api_version": "2025-04-01-preview"},
         lacks=_WAITING,
     ),
     Upstream(
@@ -113,6 +115,7 @@ UPSTREAMS = (
         "deepseek-chat",
         {"api_base": "{sim}"},
         lacks=_WAITING,
+        knows_schemas=False,
     ),
     Upstream(
         "openrouter",

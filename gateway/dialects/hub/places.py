@@ -37,6 +37,7 @@ _OPENAI_RESPONSES: Final = _OPENAI_CHAT | {
     Feature.REASONING_ENCRYPTED: "include",
     Feature.LOGPROBS: "top_logprobs",
     Feature.PREVIOUS_ID: "previous_response_id",
+    Feature.USER: "safety_identifier",
 }
 _ANTHROPIC: Final = {
     Feature.STOP: "stop_sequences",

@@ -135,6 +135,11 @@ def dump_call(call: ToolCall, asked: Asked, number: object) -> Json:
     return {"id": call_id, "type": "function", "function": function}
 
 
+def asks_with_functions(asked: Asked) -> bool:
+    """Tell whether a client has asked in the way before tools, and reads answers in it alone."""
+    return any(tool.at.startswith("functions[") for tool in asked.request.tools)
+
+
 def show_opaque(part: Opaque) -> str:
     """Return the words of a part that only its vendor knows: a block of code and its output."""
     value: Mapping[str, Any] = part.value
@@ -147,13 +152,16 @@ def show_opaque(part: Opaque) -> str:
 
 
 def _dump_choice(choice: Choice, asked: Asked) -> Json:
+    message = _dump_message(choice, asked)
+    reason = dump_finish(choice.finish, refused=bool(message["refusal"]))
+    if asks_with_functions(asked) and "tool_calls" in message:
+        message["function_call"] = message.pop("tool_calls")[0]["function"]
+        reason = "function_call" if reason == "tool_calls" else reason
     return {
         "index": choice.index,
-        "message": _dump_message(choice, asked),
+        "message": message,
         "logprobs": choice.logprobs,
-        "finish_reason": dump_finish(
-            choice.finish, refused=any(isinstance(part, Refusal) for part in choice.parts)
-        ),
+        "finish_reason": reason,
     }
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.dialects.hub import PartAdded, Tool, ToolCall, ToolKind
-from gateway.dialects.hub.carry import build_id, put_in_id
+from gateway.dialects.hub.carry import put_in_id
+from gateway.dialects.openai_responses.free_text import FreeText
 from gateway.dialects.openai_responses.outlet import Outlet, build_frame
 from gateway.dialects.openai_responses.tools_in import TOOL_SEARCH
 from gateway.dialects.spec import load_object
@@ -46,23 +47,31 @@ class OpenCall:
         self._frame = (b"", b"")
         self._tool: Tool | None = None
         self._custom = part.custom
-        self._wrapped = self._search = False
+        self._wrapped: FreeText | None = None
+        self._search = False
         self.place, self.id = 0, ""
         if self._name:
             self._add()
 
     def grow(self, text: str) -> None:
         """Write more of the arguments, or of the input."""
+        if self._wrapped is not None:
+            text = self._wrapped.feed(text)
         self._texts.append(text)
-        if self._added and not self._wrapped and not self._search:
+        if text and self._added and not self._search:
             self._outlet.say_delta(self._frame[0], text, self._frame[1])
 
     def learn(self, more: PartAdded) -> None:
-        """Take in what comes late: a signature, the id, the name."""
+        """Take in what comes late: a signature, the id, the name.
+
+        What is said of an item stays so, SDKs hold on to it: after that it is too late.
+        """
+        if self._added:
+            return
         self._call_id = more.id or self._call_id
         self._signature = more.signature or self._signature
         self._name = more.name or self._name
-        if self._name and not self._added:
+        if self._name:
             self._add()
 
     def end(self) -> None:
@@ -70,15 +79,15 @@ class OpenCall:
         if not self._added:
             self._add()
         text = "".join(self._texts)
+        rest = "{}" if not self._custom and not text.strip() else ""  # clients parse it
+        if self._wrapped is not None:
+            rest = self._wrapped.finish()
+        text += rest
         if self._search:
             self._outlet.end_item(self.place, self._build(text, "completed"))
             return
-        if self._wrapped:
-            text = read_input(text)
-            self._outlet.say_delta(self._frame[0], text, self._frame[1])
-        elif not self._custom and not text.strip():
-            text = "{}"  # clients parse it
-            self._outlet.say_delta(self._frame[0], text, self._frame[1])
+        if rest:
+            self._outlet.say_delta(self._frame[0], rest, self._frame[1])
         where = {"item_id": self.id, "output_index": self.place}
         if self._custom:
             self._outlet.say("response.custom_tool_call_input.done", **where, input=text)
@@ -92,18 +101,19 @@ class OpenCall:
         self._added = True
         self._tool = self._outlet.tools.get(self._name)
         if self._tool is not None and self._tool.kind is ToolKind.CUSTOM and not self._custom:
-            self._custom = self._wrapped = True
+            self._custom, self._wrapped = True, FreeText()
+            self._texts = [self._wrapped.feed("".join(self._texts))]
         self._search = self._tool is not None and self._tool.raw.get("type") == TOOL_SEARCH
         prefix = "tsc_" if self._search else "ctc_" if self._custom else "fc_"
         self.place, self.id = self._outlet.open_item(prefix, self._part.item_id)
-        if not self._call_id:
-            self._call_id = build_id("call_", self._outlet.asked.request_id, self.place)
+        self._call_id = self._outlet.find_call_id(self._call_id, self.place)
         self._outlet.add_item(self.place, self._build(""))
         kind = "custom_tool_call_input" if self._custom else "function_call_arguments"
         where = {"item_id": self.id, "output_index": self.place}
         self._frame = build_frame(f"response.{kind}.delta", where)
-        if self._texts and not self._wrapped and not self._search:
-            self._outlet.say_delta(self._frame[0], "".join(self._texts), self._frame[1])
+        known = "".join(self._texts)
+        if known and not self._search:
+            self._outlet.say_delta(self._frame[0], known, self._frame[1])
 
     def _build(self, text: str, status: str = "in_progress") -> dict[str, Any]:
         tool = self._tool
@@ -124,10 +134,3 @@ class OpenCall:
         if tool is not None and tool.namespace is not None:
             item["namespace"] = tool.namespace
         return item
-
-
-def read_input(arguments: str) -> str:
-    """Return the free text that a function call's ``input`` is; broken JSON is taken as it is."""
-    value = load_object(arguments.encode("utf-8", "surrogatepass"))
-    text = None if value is None else value.get("input")
-    return text if isinstance(text, str) else arguments

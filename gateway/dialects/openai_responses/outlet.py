@@ -16,15 +16,17 @@ from gateway.dialects.spec import dump_json
 class Outlet:
     """Takes the events of one stream.
 
-    `items` are the finished ones by their place; `framed` the bytes not yet taken.
+    `items` are the finished ones by their place; `framed` the bytes not yet taken; `ids` those of
+    items and calls, each of which stands for one: SDKs refuse what comes twice.
     """
 
-    __slots__ = ("asked", "framed", "items", "number", "tools")
+    __slots__ = ("asked", "framed", "ids", "items", "number", "tools")
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
         self.tools: Mapping[str, Tool] = {tool.name: tool for tool in asked.request.tools}
         self.framed: list[bytes] = []
+        self.ids: set[str] = set()
         self.items: list[dict[str, Any] | None] = []
         self.number = 0
 
@@ -49,9 +51,17 @@ class Outlet:
         """Return the place and the id of a new item; `own_id` is the vendor's, kept if it fits."""
         place = len(self.items)
         self.items.append(None)
-        if own_id is not None and own_id.startswith(prefix):
-            return place, own_id
-        return place, build_id(prefix, self.asked.request_id, place, length=48)
+        if own_id is None or not own_id.startswith(prefix) or own_id in self.ids:
+            own_id = build_id(prefix, self.asked.request_id, place, length=48)
+        self.ids.add(own_id)
+        return place, own_id
+
+    def find_call_id(self, call_id: str, place: int) -> str:
+        """Return a call's id, one made for it where the vendor gave none, or one twice."""
+        if not call_id or call_id in self.ids:
+            call_id = build_id("call_", self.asked.request_id, place)
+        self.ids.add(call_id)
+        return call_id
 
     def add_item(self, place: int, item: Mapping[str, Any]) -> None:
         """Announce an item."""

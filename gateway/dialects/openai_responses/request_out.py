@@ -9,7 +9,8 @@ encrypted where it is reasoning.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any, Final
 
 from gateway.dialects.hub import (
@@ -33,6 +34,7 @@ from gateway.dialects.openai_responses.parts_out import OPENAI_DIALECTS, Json, P
 from gateway.dialects.openai_responses.request_in import ENCRYPTED, LOGPROBS
 from gateway.dialects.openai_responses.settings_out import (
     PLAIN_MODELS,
+    THINKING_MODELS,
     Asks,
     dump_reasoning,
     dump_text,
@@ -44,8 +46,6 @@ _LEAST_TOKENS: Final = 16  # fewer are refused
 _USER: Final = re.compile(r".{1,64}", re.DOTALL)
 _USER_LENGTH: Final = 64
 _TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority"})
-# Models that think: the others refuse to be asked for encrypted reasoning.
-_THINKS: Final = re.compile(r"(?:^|[./-])(?:o[1-9]|gpt-[5-9]|codex)(?!.*chat)", re.IGNORECASE)
 # Fields of chat that this format knows by the same name.
 _SHARED: Final = frozenset({"prompt_cache_retention", "prompt_cache_options", "moderation"})
 # What is one field here: the feature, its name, its value.
@@ -109,7 +109,7 @@ def _dump_input(request: ChatRequest, to: Destination, losses: Losses) -> Json:
         request,
         developer=to.quirks.developer_role,
         # OpenAI's own models take their thoughts encrypted alone.
-        is_open=not (_THINKS.search(to.model) or PLAIN_MODELS.search(to.model)),
+        is_open=not (THINKING_MODELS.search(to.model) or PLAIN_MODELS.search(to.model)),
     )
     messages = request.messages
     instructions = None
@@ -124,10 +124,22 @@ def _dump_input(request: ChatRequest, to: Destination, losses: Losses) -> Json:
             messages = messages[1:]
     for message in messages:
         writer.take(message)
-    items = writer.items
+    items = list(_list_followed(writer.items))
     if request.output is not None and request.output.kind is OutputKind.JSON:
         items = _name_json(items, request.dialect)
     return {"instructions": instructions, "input": items} if instructions else {"input": items}
+
+
+def _list_followed(items: list[Json]) -> Iterator[Json]:
+    """Yield the items without thoughts that led to nothing, as of a turn that was broken off.
+
+    The API refuses them: "provided without its required following item".
+    """
+    for item, after in pairwise([*items, {"role": "user"}]):
+        is_result = str(after.get("type")).endswith("_output")
+        is_last = is_result or after.get("role", "assistant") != "assistant"
+        if item.get("type") != "reasoning" or not is_last:
+            yield item
 
 
 def _name_json(items: list[Json], dialect: Dialect) -> list[Json]:
@@ -165,6 +177,8 @@ def _dump_tool(tool: Tool, request: ChatRequest, losses: Losses) -> Mapping[str,
     if not _is_known(tool, request):
         losses.lose(Feature.HOSTED_TOOL, tool.at)
         return None
+    for name in tool.extra:
+        losses.lose(Feature.EXTRA, f"{tool.at}.{name}")
     if tool.kind is ToolKind.HOSTED:
         return tool.raw
     if tool.kind is ToolKind.CUSTOM:
@@ -210,7 +224,7 @@ def _wants_encrypted(request: ChatRequest, model: str) -> bool:
         return False
     if asked is not None and (asked.effort or asked.summary or asked.enabled):
         return True
-    return _THINKS.search(model) is not None or any(
+    return THINKING_MODELS.search(model) is not None or any(
         isinstance(part, Reasoning) and part.encrypted and part.origin is Family.OPENAI
         for message in request.messages
         for part in message.parts

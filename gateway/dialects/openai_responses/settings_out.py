@@ -25,12 +25,17 @@ from gateway.dialects.hub.carry import fit_id
 from gateway.dialects.hub.places import find_place
 from gateway.dialects.openai_responses.parts_out import Json
 
+# Models that think: the others refuse to be asked for encrypted reasoning.
+THINKING_MODELS: Final = re.compile(
+    r"(?:^|[./-])(?:o[1-9]|gpt-[5-9]|codex)(?!.*chat)", re.IGNORECASE
+)
 # Models that do not, and refuse every word about it. Of others nothing is known (Azure's
 # deployments have names of their own): they get what the client asks for.
 PLAIN_MODELS: Final = re.compile(r"(?:^|[./-])(?:gpt-[34]|chatgpt|gpt-5[\w.]*-chat)", re.IGNORECASE)
 # Thoughts of up to so many tokens are an effort's (Anthropic and Gemini count, OpenAI weighs).
 _EFFORTS: Final = ((1024, "minimal"), (4096, "low"), (16384, "medium"))
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_SAMPLING: Final = frozenset({Feature.TEMPERATURE.value, Feature.TOP_P.value})
 _THOUGHTS: Final = frozenset(
     {
         Feature.REASONING.value,
@@ -48,7 +53,10 @@ class Asks:
     def __init__(self, request: ChatRequest, to: Destination, losses: Losses) -> None:
         self._request, self._losses = request, losses
         thoughts = _THOUGHTS if PLAIN_MODELS.search(to.model) else frozenset[str]()
-        self._unsupported = to.quirks.unsupported | thoughts
+        # A model that thinks takes no temperature, unless it is told not to think.
+        thinks = THINKING_MODELS.search(to.model) and _find_effort(request.reasoning) != "none"
+        sampling = _SAMPLING if thinks else frozenset[str]()
+        self._unsupported = to.quirks.unsupported | thoughts | sampling
 
     def knows(self, feature: Feature) -> bool:
         """Return whether the server takes it."""
@@ -80,7 +88,9 @@ def dump_reasoning(request: ChatRequest, asks: Asks) -> Json:
     return {"reasoning": dumped} if dumped else {}
 
 
-def _find_effort(asked: ReasoningConfig) -> str | None:
+def _find_effort(asked: ReasoningConfig | None) -> str | None:
+    if asked is None:
+        return None
     if asked.effort is not None:
         return asked.effort
     return "none" if asked.enabled is False else find_effort(asked.budget_tokens)

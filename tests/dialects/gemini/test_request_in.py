@@ -219,6 +219,37 @@ def test_thoughts_of_nobody_stay() -> None:
     assert parts == (Reasoning("Hm."), Text("Yes."))
 
 
+def test_the_pieces_of_a_stream_are_one_turn() -> None:
+    pieces: list[dict[str, Any]] = [
+        {"text": "Let me "},
+        {"text": "see."},
+        {"functionCall": {"name": "f", "id": "x"}},
+        {"text": ""},
+    ]
+    turns = [{"role": "model", "parts": [piece]} for piece in pieces]
+    result = {"functionResponse": {"name": "f", "id": "x", "response": {"output": "1"}}}
+    request = parse(contents=[*HELLO, *turns, {"role": "user", "parts": [result]}])
+    assert [message.role for message in request.messages] == [Role.USER, Role.ASSISTANT, Role.TOOL]
+    assert request.messages[1].parts == (Text("Let me see."), ToolCall("x", "f", "{}"))
+
+
+def test_shown_copies_of_foreign_thoughts_go_from_pieces_too() -> None:
+    thoughts = Reasoning("Hm. Yes.", "ErUB", origin=Family.ANTHROPIC)
+    pieces: list[dict[str, Any]] = [
+        {"text": "Hm. ", "thought": True},
+        {"text": "Yes.", "thought": True},
+        {"functionCall": {"name": "f", "id": "x"}, "thoughtSignature": pack([thoughts])},
+    ]
+    turns = [{"role": "model", "parts": [piece]} for piece in pieces]
+    request = parse(contents=[*HELLO, *turns])
+    assert request.messages[1].parts == (thoughts, ToolCall("x", "f", "{}"))
+
+
+def test_an_empty_turn_of_the_model_is_none() -> None:
+    request = parse(contents=[*HELLO, {"role": "model", "parts": [{"text": ""}]}, *HELLO])
+    assert [message.role for message in request.messages] == [Role.USER, Role.USER]
+
+
 def test_tools_that_run_at_google_are_hosted() -> None:
     request = parse(tools=[{"googleSearch": {}}, {"codeExecution": {}, "urlContext": {}}])
     assert [(tool.name, tool.kind) for tool in request.tools] == [

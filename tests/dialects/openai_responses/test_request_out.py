@@ -186,9 +186,9 @@ def test_thoughts_of_others_are_reported() -> None:
 
 def test_raw_thoughts_go_back_to_an_open_model_alone() -> None:
     thought = Reasoning("hm", at="messages[1].content[0]")
-    body, dropped = dump(assistant(thought), model="deepseek-v4")
+    body, dropped = dump(assistant(thought, Text("Hi")), model="deepseek-v4")
     content = [{"type": "reasoning_text", "text": "hm"}]
-    assert body["input"] == [{"type": "reasoning", "summary": [], "content": content}]
+    assert body["input"][0] == {"type": "reasoning", "summary": [], "content": content}
     assert dropped == ()
     assert dump(assistant(thought), model="gpt-5.1")[1] == ("messages[1].content[0]",)
 
@@ -279,8 +279,23 @@ def test_hints_are_dropped_and_reported() -> None:
     }  # fmt: skip
 
 
+def test_a_model_that_thinks_takes_no_temperature() -> None:
+    body, dropped = dump(temperature=0.5, top_p=0.9)
+    assert not {"temperature", "top_p"} & body.keys()
+    assert dropped == ("temperature", "top_p")
+    awake = ReasoningConfig(effort="none")
+    assert dump(temperature=0.5, reasoning=awake)[0]["temperature"] == 0.5
+
+
+def test_thoughts_that_led_to_nothing_are_left_out() -> None:
+    thought = Reasoning("", encrypted="gAAA", origin=Family.OPENAI)
+    body, _ = dump(user(Text("Hi")), assistant(thought), user(Text("Hi?")), assistant(thought))
+    assert [item["role"] for item in body["input"]] == ["user", "user"]
+
+
 def test_settings_under_its_names() -> None:
     body, dropped = dump(
+        model="gpt-4.1",
         stream=True,
         max_tokens=1,
         temperature=0.5,
@@ -297,7 +312,7 @@ def test_settings_under_its_names() -> None:
     assert dropped == ()
     assert len(body.pop("safety_identifier")) == 64
     assert body == {
-        "model": "gpt-5.1",
+        "model": "gpt-4.1",
         "store": False,
         "stream": True,
         "input": [{"role": "user", "content": "Hi"}],
@@ -310,7 +325,7 @@ def test_settings_under_its_names() -> None:
         "text": {"verbosity": "low"},
         "service_tier": "flex",
         "top_logprobs": 2,
-        "include": ["reasoning.encrypted_content", "message.output_text.logprobs"],
+        "include": ["message.output_text.logprobs"],
     }
 
 

@@ -97,8 +97,8 @@ async def test_refusals_have_their_name_and_go_on_where_the_endpoint_says_so(
     spare = build_model(other, provider, order=0, name="spare")
     async with Rig({"e": Endpoint([first, spare])}) as rig:
         told = await ask(rig, client)
-    if told.status == 200:  # a vendor without such an error answers with a refusal
-        return
+    if kind == "content_policy" and provider == "gemini":
+        return  # its filters answer with 200 and a reason; no error of it has that name
     assert told.status == 400
     assert read_code(client, told) == kind
     resilience = Resilience(fallback_on=(kind,))
