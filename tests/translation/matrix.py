@@ -3,7 +3,8 @@
     python -m tests.translation.matrix        prints it (`make dialects`)
 
 A cell passes, is refused by the target's table of losses (r), passes with something dropped and
-reported (d), or went unread to a server of the client's own format that refuses it (p). It fails otherwise.
+reported (d), or went unread to a server of the client's own format that refuses it (p).
+It fails otherwise.
 
 Rule: what the client gets is judged by hand-written readers, the provider's counts by what the
 simulator really sent.
@@ -115,7 +116,8 @@ def render(cells: list[Cell]) -> str:
         f"{counted['ok']} pass, {counted['d']} pass with something dropped and reported (d), "
         f"{counted['r']} are refused by a documented rule (r), {counted['p']} "
         f"passed unread and were refused by the provider itself (p), "
-        f"{counted['n/a']} cannot be asked for by the client or are nothing that the provider has (n/a), {len(failed)} fail"
+        f"{counted['n/a']} cannot be asked for by the client or are nothing that the provider "
+        f"has (n/a), {len(failed)} fail"
     )
     return "\n".join(lines)
 
