@@ -66,6 +66,14 @@ POSTS: Mapping[str, Surface] = {
     "/v1/completions": Surface(openai.VENDOR, answer_completion, openai.dump_error_event),
     "/v1/responses": _RESPONSE,
     "/v1/embeddings": _EMBEDDINGS,
+    "/api/v1/completions": Surface(openai.VENDOR, answer_completion, openai.dump_error_event),
+    "/api/v1/responses": _RESPONSE,
+    "/api/v1/messages": Surface(
+        anthropic.VENDOR,
+        answer_messages,
+        anthropic.dump_error_event,
+        check=strict_anthropic.find_problem,
+    ),
     "/v1/messages": Surface(
         anthropic.VENDOR,
         answer_messages,
@@ -80,6 +88,7 @@ POSTS: Mapping[str, Surface] = {
     ),
     "/openai/v1/chat/completions": replace(_CHAT, vendor=azure.VENDOR),
     "/models/chat/completions": replace(_CHAT, vendor=azure.VENDOR),
+    "/openai/responses": replace(_RESPONSE, vendor=azure.VENDOR),
     "/openai/v1/responses": replace(_RESPONSE, vendor=azure.VENDOR),
     "/openai/v1/embeddings": replace(_EMBEDDINGS, vendor=azure.VENDOR),
     "/v2/chat": Surface(

@@ -160,16 +160,19 @@ def _cite(choice: Choice, sources: tuple[Citation, ...]) -> Choice:
     return replace(choice, parts=(*choice.parts[:-1], cited))
 
 
-def find_finish(reason: object, *, called: bool) -> Finish | None:
+def find_finish(reason: object, *, called: bool, refused: bool = False) -> Finish | None:
     """Return why an answer ends.
 
-    Some servers say `stop` although tools are called, or that they are although none is.
+    Some servers say `stop` although tools are called, or that they are although none is; all of
+    them say it of a refusal.
     """
     if not isinstance(reason, str) or not reason:
         return None
     finish = FINISHES.get(reason, Finish.STOP)
     if called and finish is Finish.STOP:
         return Finish.TOOL_CALLS
+    if refused and finish is Finish.STOP:
+        return Finish.REFUSED
     return Finish.STOP if finish is Finish.TOOL_CALLS and not called else finish
 
 
@@ -179,10 +182,11 @@ def _build_choice(choice: Json, position: int) -> Choice:
     index = choice.get("index")
     logprobs = choice.get("logprobs")
     called = any(isinstance(part, ToolCall) for part in parts)
+    refused = any(isinstance(part, Refusal) for part in parts)
     reason = choice.get("finish_reason")
     return Choice(
         parts,
-        find_finish(reason, called=called),
+        find_finish(reason, called=called, refused=refused),
         index=index if type(index) is int else position,
         detail=find_detail(reason),
         logprobs=logprobs if isinstance(logprobs, dict) else None,

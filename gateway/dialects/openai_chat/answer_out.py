@@ -61,8 +61,10 @@ def dump_answer(answer: ChatAnswer, asked: Asked) -> Json:
 _TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority"})
 
 
-def dump_finish(finish: Finish | None) -> str:
-    """Return why an answer ends, in OpenAI's words."""
+def dump_finish(finish: Finish | None, *, refused: bool = False) -> str:
+    """Return why an answer ends, in OpenAI's words; `refused`: it holds words of refusal."""
+    if refused and finish is Finish.REFUSED:
+        return "stop"
     return "stop" if finish is None else _FINISHES.get(finish, "stop")
 
 
@@ -150,7 +152,8 @@ def show_opaque(part: Opaque) -> str:
 
 
 def _dump_choice(choice: Choice, asked: Asked) -> Json:
-    message, reason = _dump_message(choice, asked), dump_finish(choice.finish)
+    message = _dump_message(choice, asked)
+    reason = dump_finish(choice.finish, refused=bool(message["refusal"]))
     if asks_with_functions(asked) and "tool_calls" in message:
         message["function_call"] = message.pop("tool_calls")[0]["function"]
         reason = "function_call" if reason == "tool_calls" else reason

@@ -60,7 +60,17 @@ _PLAIN_THOUGHTS: Final = "thinking"
 class _ChoiceReader:
     """One answer of a stream."""
 
-    __slots__ = ("_kind", "_next", "_open", "calls", "ended", "number", "paragraph", "signatures")
+    __slots__ = (
+        "_kind",
+        "_next",
+        "_open",
+        "_refused",
+        "calls",
+        "ended",
+        "number",
+        "paragraph",
+        "signatures",
+    )
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -71,12 +81,14 @@ class _ChoiceReader:
         self._next = 0  # number of the next part
         self._open = -1  # number of the open part that is no call
         self._kind: Any = None  # what that is
+        self._refused = False
 
     def grow(self, kind: Any, part: Part, text: str) -> Iterator[Event]:
         """Yield more text of a kind of part; one of another kind ends the open one."""
         if self._kind != kind:
             yield from self.close()
             self._open, self._kind, self._next = self._next, kind, self._next + 1
+            self._refused = self._refused or part is _REFUSAL
             yield PartBegun(self.number, self._open, part)
         if text:
             yield PartDelta(self.number, self._open, text)
@@ -93,6 +105,7 @@ class _ChoiceReader:
     def put(self, part: Part) -> Iterator[Event]:
         """Yield a part that came whole."""
         yield from self.close()
+        self._refused = self._refused or isinstance(part, Refusal)
         yield PartBegun(self.number, self._next, part)
         yield PartEnded(self.number, self._next)
         self._next += 1
@@ -127,7 +140,7 @@ class _ChoiceReader:
             origin = Family.GEMINI
             thought = Reasoning(encrypted=signature, redacted=True, origin=origin, id=call_id)
             yield from self.put(thought)
-        finish = find_finish(reason, called=self.calls.called)
+        finish = find_finish(reason, called=self.calls.called, refused=self._refused)
         assert finish is not None, "there is a reason"  # noqa: S101
         yield ChoiceEnded(self.number, finish, detail=find_detail(reason))
         self.ended = True

@@ -62,7 +62,7 @@ _END: Final = b',"logprobs":null,"finish_reason":null}]'
 class _Choice:
     """One answer of the stream: what of it has been written."""
 
-    __slots__ = ("calls", "details", "greeted", "images", "length", "notes", "start")
+    __slots__ = ("calls", "details", "greeted", "images", "length", "notes", "refused", "start")
 
     def __init__(self, number: int) -> None:
         self.start = b'{"index":' + str(number).encode() + b',"delta":'
@@ -72,6 +72,7 @@ class _Choice:
         self.notes = 0
         self.images = 0
         self.length = 0  # characters of the text
+        self.refused = False  # whether there are words of refusal
 
 
 class _Open:
@@ -250,6 +251,8 @@ class ChatWriter:
         if opened.field:
             if opened.field == "content":
                 choice.length += len(text)
+            else:
+                choice.refused = True
             self._put(choice, {opened.field: text}, out)
         elif opened.custom:
             opened.held.append(text)
@@ -333,11 +336,12 @@ class ChatWriter:
         self._put(self._find(event.choice, out), {}, out, end)
 
     def _end_choice(self, event: ChoiceEnded, out: list[bytes]) -> None:
-        reason = dump_finish(event.finish).encode()
+        choice = self._find(event.choice, out)
+        reason = dump_finish(event.finish, refused=choice.refused).encode()
         if self._functions and reason == b"tool_calls":
             reason = b"function_call"
         end = b',"logprobs":null,"finish_reason":"' + reason + b'"}]'
-        self._put(self._find(event.choice, out), {}, out, end)
+        self._put(choice, {}, out, end)
 
     def _count(self, event: Counted, _out: list[bytes]) -> None:
         self._usage = event.usage
