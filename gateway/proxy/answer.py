@@ -42,12 +42,13 @@ class Buffered:
 
 def build_buffered(answer: UpstreamAnswer, body: bytes, wiring: Wiring, now_ms: int) -> Buffered:
     """Clean an answer: headers by the tables, the credential struck out, Retry-After made."""
-    lines = build_answer_lines(answer.head, wiring.needles)
+    needles = wiring.needles
+    lines = build_answer_lines(answer.head, needles)
     if answer.status >= _FIRST_ERROR and "Retry-After" not in answer.headers:
         delay_s = parse_retry_after(answer.headers, body, now_ms / 1000)
         if delay_s is not None:
             lines += b"Retry-After: %d\r\n" % -int(-delay_s // 1)
-    return Buffered(answer.status, lines, scrub(body, wiring.needles))
+    return Buffered(answer.status, lines, scrub(body, needles))
 
 
 def render_fault(error: LockgateError, raw: bytes, request_id: str) -> tuple[int, bytes, bytes]:

@@ -244,15 +244,14 @@ class Caller:
             if decision is not OK:
                 return fail_answer(run, answer, body, decision, self._parts.clock.now_ms())
         course = run.course
-        failure = (
-            judge_whole(run, answer, body)
-            if course is None
-            else take_whole(run, course, answer, body)
-        )
+        if course is not None:
+            failure = take_whole(run, course, answer, body)
+        else:
+            failure = judge_whole(run, answer, body)
+            if failure is None:
+                run.buffered = build_buffered(answer, body, run.wiring, run.started_at)
         if failure is not None:
             return fail_reported(run, answer, failure, self._parts.clock.now_ms())
-        if course is None:
-            run.buffered = build_buffered(answer, body, run.wiring, run.started_at)
         return run
 
     async def _hold(self, run: Attempt, answer: UpstreamAnswer) -> Attempt | Failure:

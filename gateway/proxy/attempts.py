@@ -56,10 +56,11 @@ class Attempts:
         """
         passed_over: list[Wiring] = []
         wirings = self._plan(exchange, job, passed_over)
-        first = next(wirings, None)
-        if first is None and _estimate(exchange, job):
-            return
-        wiring = first or self._insist(exchange, job, passed_over)
+        wiring = next(wirings, None)
+        if wiring is None:
+            if _estimate(exchange, job):
+                return
+            wiring = self._insist(exchange, job, passed_over)
         tries = 0
         while True:
             outcome = await self._call(exchange, job, wiring, wirings, is_retry=tries > 0)

@@ -6,7 +6,7 @@ matched row, never from the request's URL.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -29,7 +29,8 @@ class Operation:
     the request. `action` is Gemini's word after the colon; `path` is then what stands before
     the slash and the model's name. `purpose` is what it is for, None where only a provider that
     has the very same path can serve it. `form`: the body is a form with files, not JSON; `method`
-    is the upstream's. `is_lasting`: a row of a table, not made for one request.
+    is the upstream's. `is_lasting`: a row of a table, not made for one request. `is_reshaped`:
+    for some target there is more to do than to put the model's name between the body's pieces.
     """
 
     dialect: Dialect
@@ -42,6 +43,11 @@ class Operation:
     form: bool = False
     method: str = "POST"
     is_lasting: bool = True
+    is_reshaped: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        reshaped = self.form or self.dialect is Dialect.ANTHROPIC_MESSAGES
+        object.__setattr__(self, "is_reshaped", reshaped)
 
 
 _OPENAI: Final = (

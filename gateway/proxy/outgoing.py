@@ -11,14 +11,14 @@ from itertools import chain, repeat
 from typing import Final
 
 from gateway.dialects import dump_json, replace_named_model
-from gateway.entities import Dialect, Purpose
+from gateway.entities import Purpose
 from gateway.errors import UpstreamConnectError
 from gateway.providers import BodyChange, find_body_change
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.exchange import Exchange, Job
 from gateway.proxy.front import Head
 from gateway.proxy.headers import HeaderPlan, build_request_headers
-from gateway.proxy.operations import Metering
+from gateway.proxy.operations import Operation
 from gateway.proxy.upstream import Request, dump_headers, dump_request
 
 # Their requests name the model inside as well as in the path (Gemini API reference).
@@ -68,13 +68,8 @@ def _keep_lines(head: Head, plan: HeaderPlan) -> bytes:
 
 def _build_body(job: Job, wiring: Wiring) -> tuple[bytes | memoryview, ...]:
     pieces = job.pieces
-    if job.operation.form and len(pieces) == 2:  # noqa: PLR2004  what stands around the name
-        return (pieces[0], _dump_plain(wiring.target.upstream_model), pieces[1])
-    if job.operation.dialect is Dialect.ANTHROPIC_MESSAGES and pieces:
-        purpose = Purpose.COUNT if job.operation.metering is Metering.FREE else Purpose.CHAT
-        change = find_body_change(wiring.provider, job.operation.dialect, purpose)
-        if change is not None:
-            return _change_body(pieces, wiring.model, change)
+    if job.operation.is_reshaped and len(pieces) > 1:
+        return _reshape(job.operation, pieces, wiring)
     if len(pieces) == 2:  # noqa: PLR2004  the usual body: one name, a piece on each side
         return (pieces[0], wiring.model, pieces[1])
     if pieces:
@@ -82,6 +77,18 @@ def _build_body(job: Job, wiring: Wiring) -> tuple[bytes | memoryview, ...]:
     if job.operation.action not in _NAMING_ACTIONS:
         return (job.body,)
     return (replace_named_model(bytes(job.body), job.route.name, wiring.target.upstream_model),)
+
+
+def _reshape(
+    operation: Operation, pieces: list[bytes | memoryview], wiring: Wiring
+) -> tuple[bytes | memoryview, ...]:
+    """Put a body together that is a form, or that some provider wants with a difference."""
+    if operation.form:
+        return (pieces[0], _dump_plain(wiring.target.upstream_model), pieces[1])
+    change = find_body_change(wiring.provider, operation.dialect, operation.purpose or Purpose.CHAT)
+    if change is not None:
+        return _change_body(pieces, wiring.model, change)
+    return tuple(chain.from_iterable(zip(repeat(wiring.model), pieces)))[1:]
 
 
 def _dump_plain(model: str) -> bytes:

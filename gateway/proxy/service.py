@@ -267,8 +267,7 @@ class DataPlane:
         self._limits.check_body(endpoint, len(body))
         pieces = cut_model(body, model)
         limits = self._limits.build(endpoint, exchange.head.timeout_ms, exchange.started_s)
-        stream = stream or operation.streams
-        return Job(operation, endpoint, key, limits, body, pieces, stream)
+        return Job(operation, endpoint, key, limits, body, pieces, stream or operation.streams)
 
     def _build_named_job(
         self,

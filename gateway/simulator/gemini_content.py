@@ -39,9 +39,14 @@ def answer_action(inquiry: Inquiry) -> Reply | Problem:
     problem = find_model_problem(inquiry)
     if problem is not None:
         return problem
-    if not find(inquiry.body, required):
+    if not find(_unwrap(inquiry.body), required):
         return VENDOR.build_problem("missing", name=required)
     return answer(inquiry)
+
+
+def _unwrap(body: Any) -> Any:
+    """Return the request that is to be counted, which a count may have as a whole."""
+    return find(body, "generateContentRequest") or body
 
 
 def _answer_generate(inquiry: Inquiry) -> Reply:
@@ -62,7 +67,8 @@ def _answer_stream(inquiry: Inquiry) -> Reply:
 
 
 def _answer_count(inquiry: Inquiry) -> Reply:
-    counted = count_tokens([inquiry.body.get("contents"), find(inquiry.body, "systemInstruction")])
+    asked = _unwrap(inquiry.body)
+    counted = count_tokens([find(asked, "contents"), find(asked, "systemInstruction")])
     details = [{"modality": "TEXT", "tokenCount": counted}]
     answer = {"totalTokens": counted, "promptTokensDetails": details}
     return Reply((dump_json(answer, pretty=True),), content_type=JSON)

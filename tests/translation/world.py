@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from gateway.entities import Dialect
 from gateway.routing import HealthEvent, HealthTable
 from gateway.secret import Secret
-from gateway.server import start_server
+from gateway.server import RunningServer, start_server
 from gateway.settings import Address, Settings, parse_origin_pattern
 from gateway.simulator import RunningSimulator, start_simulator
 
@@ -191,24 +191,38 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(data: Path) -> AsyncIterator[World]:
+async def open_world(
+    data: Path,
+    upstreams: Sequence[Upstream] = UPSTREAMS,
+    key_pair: tuple[str, str] | None = PAIR,
+) -> AsyncIterator[World]:
     """Start a simulator and a gateway in front of it, set up by the gateway's own REST."""
-    async with await start_simulator(key=KEY, name="sim", key_pair=PAIR) as sim:
-        settings = Settings(
-            data=data,
-            listen=Address("127.0.0.1", 0),
-            admin_token=Secret(TOKEN),
-            allowed_private_origins=(parse_origin_pattern(sim.url),),
-        )
-        server = await start_server(settings)
-        try:
-            key = await _set_up(server.admin_url, sim.url)
-            yield World(server.url, server.admin_url, key, sim, server.gateway.healths)
-        finally:
-            await server.stop()
+    async with (
+        await start_simulator(key=KEY, name="sim", key_pair=key_pair) as sim,
+        open_gateway(data, sim.url, upstreams) as (server, key),
+    ):
+        yield World(server.url, server.admin_url, key, sim, server.gateway.healths)
 
 
-async def _set_up(url: str, sim: str) -> str:
+@asynccontextmanager
+async def open_gateway(
+    data: Path, url: str, upstreams: Sequence[Upstream]
+) -> AsyncIterator[tuple[RunningServer, str]]:
+    """Start a gateway with an endpoint for each upstream, all at `url`; yields it and a key."""
+    settings = Settings(
+        data=data,
+        listen=Address("127.0.0.1", 0),
+        admin_token=Secret(TOKEN),
+        allowed_private_origins=(parse_origin_pattern(url),),
+    )
+    server = await start_server(settings)
+    try:
+        yield server, await _set_up(server.admin_url, url, upstreams)
+    finally:
+        await server.stop()
+
+
+async def _set_up(url: str, sim: str, upstreams: Sequence[Upstream]) -> str:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with aiohttp.ClientSession(f"{url}/api/v1/", headers=headers) as session:
 
@@ -219,13 +233,13 @@ async def _set_up(url: str, sim: str) -> str:
                 return made
 
         account = dump_account(sim)
-        for upstream in UPSTREAMS:
+        for upstream in upstreams:
             config = {name: value.format(sim=sim) for name, value in upstream.config.items()}
             secret = {
                 "secret_name": upstream.name,
                 "provider": upstream.provider,
                 "secret_value": {
-                    name: account if value == ACCOUNT else value
+                    name: account if value == ACCOUNT else value.replace("{sim}", sim)
                     for name, value in upstream.secret.items()
                 },
                 "auth_config": config,

@@ -13,6 +13,7 @@ from gateway.dialects.hub import (
     Audio,
     Begun,
     ChoiceEnded,
+    Citation,
     Counted,
     Ended,
     Event,
@@ -35,6 +36,7 @@ from gateway.dialects.openai_chat.answer_in import (
     build_citation,
     find_detail,
     find_finish,
+    find_sources,
     iter_parts,
     iter_pieces,
     read_text,
@@ -147,11 +149,12 @@ class _ChoiceReader:
 class ChatReader:
     """Reads one stream."""
 
-    __slots__ = ("_begun", "_blocks", "_choices", "_over")
+    __slots__ = ("_begun", "_blocks", "_choices", "_over", "_sources")
 
     def __init__(self) -> None:
         self._blocks = BlockSplitter()
         self._choices: dict[int, _ChoiceReader] = {}
+        self._sources: tuple[Citation, ...] = ()  # the last ones: they come with each chunk
         self._begun = False
         self._over = False
 
@@ -211,7 +214,7 @@ class ChatReader:
     def _finish(self, events: list[Event]) -> None:
         """Take the end marker; an answer that has not said why it ends has ended of itself."""
         for choice in self._choices.values():
-            events.extend(choice.end("stop"))
+            self._end(choice, "stop", events)
         self._over = True
         events.append(Ended())
 
@@ -221,6 +224,8 @@ class ChatReader:
 
     def _read(self, value: Json, data: bytes, events: list[Event]) -> None:
         choices = value.get("choices")
+        if "search_results" in value or "citations" in value:
+            self._sources = find_sources(value)
         if not self._begun and (choices or value.get("id")):
             self._begun = True
             events.append(
@@ -262,8 +267,14 @@ class ChatReader:
         if logprobs and isinstance(logprobs, dict):
             events.append(Logprobs(number, logprobs))
         reason = choice.get("finish_reason")
-        if reason is not None:
-            events.extend(reader.end(reason))
+        if reason:
+            self._end(reader, reason, events)
+
+    def _end(self, choice: _ChoiceReader, reason: object, events: list[Event]) -> None:
+        if self._sources and choice.is_open("text"):
+            for citation in self._sources:
+                events.extend(choice.add(citation=citation))
+        events.extend(choice.end(reason))
 
 
 def _read_delta(reader: _ChoiceReader, delta: Json, events: list[Event]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from gateway.dialects.hub import Family, Message, Opaque, Part, Role, Tool, ToolCall, ToolResult
 from gateway.dialects.hub.carry import take_from_id
-from gateway.dialects.openai_responses.fields import check, read, refuse, want
+from gateway.dialects.hub.fields import check, read, refuse, want
 from gateway.dialects.openai_responses.parts_in import parse_content
 from gateway.dialects.openai_responses.reasoning import parse_reasoning
 from gateway.dialects.openai_responses.tools_in import TOOL_SEARCH, flatten_name, parse_tools

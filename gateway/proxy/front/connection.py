@@ -308,10 +308,11 @@ class ClientConnection(asyncio.Protocol):
             raise error
 
     async def read_body(self, limit_bytes: int, whole_by_s: float) -> bytes:
-        """Return the whole body, from memory; arguments and errors as of `read_upload`."""
-        return cast("bytes", await self.read_upload(limit_bytes, whole_by_s, None))
+        """Return the whole body, from memory; the rest as of `read_upload`."""
+        await self._wait(limit_bytes, whole_by_s, None)
+        return self._intake.take(limit_bytes)
 
-    async def read_upload(self, limit_bytes: int, whole_by_s: float, upload: Upload | None) -> Raw:
+    async def read_upload(self, limit_bytes: int, whole_by_s: float, upload: Upload) -> Raw:
         """Return the whole body.
 
         Args:
@@ -326,6 +327,10 @@ class ClientConnection(asyncio.Protocol):
             StorageFullError: `upload` has no room on the disk.
             ClientGoneError: the client went away.
         """
+        await self._wait(limit_bytes, whole_by_s, upload)
+        return self._intake.take_upload(limit_bytes)
+
+    async def _wait(self, limit_bytes: int, whole_by_s: float, upload: Upload | None) -> None:
         intake = self._intake
         if intake.wanted:
             intake.upload = upload
@@ -336,11 +341,10 @@ class ClientConnection(asyncio.Protocol):
             self._resume()
             while intake.wanted:
                 await self._gate
-        return intake.take(limit_bytes)
 
     def take_body(self, limit_bytes: int) -> bytes:
         """Return the body if all of it is here (`has_body`). Raises PayloadTooLargeError."""
-        return cast("bytes", self._intake.take(limit_bytes))
+        return self._intake.take(limit_bytes)
 
     @property
     def has_body(self) -> bool:
@@ -362,10 +366,7 @@ class ClientConnection(asyncio.Protocol):
     def answer(self, status: int, lines: bytes, body: bytes) -> None:
         """Send a whole answer.
 
-        Args:
-            status: of the answer.
-            lines: header lines, each with its line end; the framing's are added here.
-            body: all of it.
+        `lines` are header lines, each with its line end; the framing's are added here.
         """
         self._answered = True
         start = self._front.starts.get(status) or self._front.build_start(status)

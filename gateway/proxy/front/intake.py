@@ -32,7 +32,6 @@ class Intake:
 
     __slots__ = (
         "_chunked",
-        "_kept",
         "_pieces",
         "asked_s",
         "limit_bytes",
@@ -51,7 +50,6 @@ class Intake:
         self.whole_by_s = 0.0
         self.asked_s = 0.0
         self.upload: Upload | None = None
-        self._kept = 0  # bytes in memory since the last were written out
 
     def begin(self, came: bytes, length: int) -> None:
         """Begin a body of known length, of which `came` is here."""
@@ -70,7 +68,7 @@ class Intake:
         Raises:
             MalformedRequestError: its framing is broken.
             PayloadTooLargeError: it is longer than a handler takes.
-        StorageFullError: there is no room for it on the disk.
+            StorageFullError: there is no room for it on the disk.
         """
         chunked = self._chunked
         if chunked is None:
@@ -86,17 +84,12 @@ class Intake:
         if part:
             self._pieces.append(part)
             self.size += len(part)
-            if self.upload is not None:
-                self._write_out(self.upload, len(part))
+            if self.upload is not None and self.upload.note(len(part)):
+                self.upload.write(self._pieces)
+                self._pieces = []
         if self.limit_bytes and self.size + self._announced > self.limit_bytes:
             raise too_large(self.limit_bytes)
         return rest
-
-    def _write_out(self, upload: Upload, size: int) -> None:
-        self._kept += size
-        if self._kept > KEPT_BYTES:
-            upload.write(self._pieces)
-            self._pieces, self._kept = [], 0
 
     @property
     def _announced(self) -> int:
@@ -129,21 +122,30 @@ class Intake:
         self.whole_by_s = whole_by_s
         self.asked_s = at_s
 
-    def take(self, limit_bytes: int) -> Raw:
+    def take_upload(self, limit_bytes: int) -> Raw:
         """Return the body, all of which is here or on the disk.
 
         Raises:
             PayloadTooLargeError: longer than `limit_bytes`.
-            StorageFullError: an upload has no room on the disk.
+            StorageFullError: there is no room for it on the disk.
+        """
+        upload, body = self.upload, self.take(limit_bytes)
+        if upload is None or self.size <= KEPT_BYTES:
+            return body
+        upload.write((body,))
+        return upload.read()
+
+    def take(self, limit_bytes: int) -> bytes:
+        """Return the body, all of which is here.
+
+        Raises:
+            PayloadTooLargeError: longer than `limit_bytes`.
         """
         if self.size > limit_bytes:
             raise too_large(limit_bytes)
         if self.limit_bytes:
             self.limit_bytes, self.whole_by_s = 0, 0.0  # nobody waits any more
         pieces, self._pieces = self._pieces, []
-        if self.upload is not None and self.size > KEPT_BYTES:
-            self.upload.write(pieces)
-            return self.upload.read()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def end(self) -> None:
@@ -151,7 +153,6 @@ class Intake:
         self._pieces = []
         self._chunked = None
         self.upload = None
-        self._kept = 0
         self.limit_bytes = 0
         self.whole_by_s = 0.0
 

@@ -22,11 +22,17 @@ KEPT_BYTES: Final = 1 << 20  # what of one body is in memory before it is writte
 class Upload:
     """One body on its way to the disk, and from there."""
 
-    __slots__ = ("_file", "_map")
+    __slots__ = ("_file", "_kept_bytes", "_map")
 
     def __init__(self) -> None:
         self._file: IO[bytes] | None = None
         self._map: mmap.mmap | None = None
+        self._kept_bytes = 0  # that came since the last were written
+
+    def note(self, size: int) -> bool:
+        """Count bytes that came; tell whether those that are in memory are to be written now."""
+        self._kept_bytes += size
+        return self._kept_bytes > KEPT_BYTES
 
     def write(self, pieces: Iterable[bytes]) -> None:
         """Append to the file: to the system's cache, so the event loop does not wait for a disk.
@@ -34,6 +40,7 @@ class Upload:
         Raises:
             StorageFullError: there is no room for it.
         """
+        self._kept_bytes = 0
         try:
             if self._file is None:
                 # Unbuffered: pieces are large. The system's own folder for it: TMPDIR chooses.

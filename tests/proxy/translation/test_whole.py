@@ -50,7 +50,6 @@ async def test_a_count_that_nobody_makes_is_estimated_and_marked(sim: RunningSim
 
 
 @NEEDS_GEMINI
-@pytest.mark.xfail(reason="the simulator does not read a count's generateContentRequest yet")
 async def test_a_count_is_asked_of_gemini(sim: RunningSimulator) -> None:
     async with Rig(build_endpoint(sim, "gemini")) as rig:
         answer = await count(rig)
