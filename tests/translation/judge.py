@@ -47,7 +47,7 @@ def judge(cell: Cell, ask: Ask, seen: Seen, sent: Dialect | None) -> str:
         assert losses is not None
         assert seen.status == 400, seen
         assert "cannot be expressed" in seen.error["message"], seen.error
-        own = PROVIDERS[cell.upstream.provider].quirks.unsupported
+        own = PROVIDERS[cell.upstream.provider].quirks.unsupported  # by this very server
         assert any(
             losses.losses.get(one) is Loss.REFUSED or one.value in own for one in ask.features
         ), seen.error

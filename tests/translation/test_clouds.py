@@ -18,7 +18,8 @@ from gateway.entities import Dialect
 from gateway.providers import PROVIDERS, accounts, list_spoken
 from tests.translation.client import Client
 from tests.translation.clients import CLIENTS
-from tests.translation.matrix import Cell, fill
+from tests.translation.judge import Cell
+from tests.translation.matrix import fill
 from tests.translation.world import TOKEN, Upstream, World, open_world
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
