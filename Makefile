@@ -60,11 +60,14 @@ dialects: $(VENV)/.dev ## the matrix: each client's format on each provider's, p
 agents: $(VENV)/.dev .agents ## Claude Code, Codex, opencode, gemini-cli, llm and the Node SDKs on other vendors' models
 	$(BIN)/python -m pytest tests/agents $(PYTEST_ARGS)
 
-# Needs node and npm. Nothing of it runs while it is installed (--ignore-scripts).
+# Needs node and npm. Of what is installed only two scripts run, which put the programs for this
+# platform into their places. `npm ci` would want the packages of all other platforms in the lock.
 .agents: $(AGENTS)/node/node_modules/.done $(AGENTS)/.llm/.done
 
 $(AGENTS)/node/node_modules/.done: $(AGENTS)/node/package-lock.json
-	cd $(AGENTS)/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd $(AGENTS)/node && npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd $(AGENTS)/node/node_modules && node @anthropic-ai/claude-code/install.cjs
+	cd $(AGENTS)/node/node_modules/opencode-ai && node postinstall.mjs
 	@touch $@
 
 $(AGENTS)/.llm/.done: $(AGENTS)/requirements.lock | $(VENV)/bin/python
