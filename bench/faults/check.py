@@ -55,7 +55,8 @@ class Verdict:
 
 def judge(row: Row, form: Form, seen: Seen, *, with_next: bool, slack_s: float | None) -> Verdict:
     """Compare one run with its row; `slack_s` None leaves the clock out."""
-    moved = with_next and row.to_next
+    # Another model's vectors are no substitute: those requests stay with their first target.
+    moved = with_next and row.to_next and form.dialect != "openai_embeddings"
     outcome = Outcome.ANSWERED if moved else row.outcome
     reading = read_body(form, seen.answer.body) if seen.answer.status == 200 else Reading()
     full = build_text(form, NEXT if moved else seen.model, seen)

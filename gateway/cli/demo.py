@@ -226,7 +226,7 @@ async def _post(session: aiohttp.ClientSession, path: str, body: dict[str, Any])
 
 
 def describe(running: Demo) -> str:
-    """Write what a user needs: addresses, credentials, three curls that work as pasted."""
+    """Write what a user needs: addresses, credentials, four curls that work as pasted."""
     plain = _curl(running, PLAIN)
     streamed = _curl(running, PLAIN, stream=True)
     failover = _curl(running, FAILOVER, flags="-i ")
@@ -250,6 +250,10 @@ Lockgate demo: two simulated providers, nothing leaves this machine. Ctrl-C ends
    (x-lockgate-attempts: 2 among the headers):
 
 {failover}
+
+4. Any format to any model: Anthropic's Messages, answered by the models of OpenAI's format:
+
+{_curl_messages(running)}
 """
 
 
@@ -260,6 +264,15 @@ def _curl(running: Demo, endpoint: str, *, stream: bool = False, flags: str = ""
 curl -s {flags}{running.url}/v1/chat/completions \\
   -H 'Authorization: Bearer {running.api_key}' -H 'Content-Type: application/json' \\
   -d '{{"model": "{endpoint}"{extra}, "messages": [{{"role": "user", "content": "{_PROMPT}"}}]}}'"""
+
+
+def _curl_messages(running: Demo) -> str:
+    return f"""\
+curl -s {running.url}/v1/messages \\
+  -H 'x-api-key: {running.api_key}' -H 'anthropic-version: 2023-06-01' \\
+  -H 'Content-Type: application/json' \\
+  -d '{{"model": "{PLAIN}", "max_tokens": 100,
+       "messages": [{{"role": "user", "content": "{_PROMPT}"}}]}}'"""
 
 
 # --- the check ----------------------------------------------------------------------------

@@ -36,13 +36,13 @@ class Quirks:
         tool_ids: which ids of tool calls it takes.
         schema: how it takes the schema of an answer.
         max_stop: the most stop sequences; None: not known.
-        developer_role: whether it knows the role; else it is "system".
+        is_openai: a server of OpenAI's own, at Azure too: it knows the role "developer", tools of
+            its own kind, and what each of its models takes; others get "system" and functions.
         stream_usage: whether ``stream_options.include_usage`` is known to it.
         required_word: its word for ``tool_choice: required``.
         max_tokens_field: its name of the limit of the answer.
         default_max_tokens: where the dialect wants a limit and the client gave none.
         text_only_content: content must be a string, not a list of parts.
-        anthropic_version_in_body: Vertex wants the version of Anthropic's API there, no model.
         call_ids: calls and results may have ids (Gemini's; some servers refuse the field).
         openapi_schema: schemas must be in Gemini's subset of OpenAPI.
         flat_count: a count of tokens takes the request's own fields, not the request as one field.
@@ -55,13 +55,12 @@ class Quirks:
     tool_ids: ToolIds = ToolIds.ANY
     schema: SchemaSupport = SchemaSupport.NATIVE
     max_stop: int | None = None
-    developer_role: bool = False
+    is_openai: bool = False
     stream_usage: bool = True
     required_word: str = "required"
     max_tokens_field: str = "max_tokens"
     default_max_tokens: int | None = None
     text_only_content: bool = False
-    anthropic_version_in_body: str | None = None
     call_ids: bool = True
     openapi_schema: bool = False
     flat_count: bool = False

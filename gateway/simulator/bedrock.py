@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from gateway.simulator import openai
 from gateway.simulator.eventstream import dump_exception
-from gateway.simulator.exchange import Problem, Vendor, dump_json
+from gateway.simulator.exchange import Inquiry, Problem, Reply, Vendor, dump_json
 from gateway.simulator.sigv4 import is_signed
 
 VALIDATION = "ValidationException"
@@ -72,6 +72,11 @@ def dump_problem(problem: Problem, _request_id: str, _retry_s: float | None) -> 
 def build_problem_headers(problem: Problem) -> dict[str, str]:
     """Build the header that names an error; the part behind the colon is a namespace."""
     return {"x-amzn-errortype": f"{problem.kind}:http://internal.amazon.com/coral/bedrock/"}
+
+
+def list_async_calls(_inquiry: Inquiry) -> Reply:
+    """Answer ``GET /async-invoke``: there are none."""
+    return Reply((dump_json({"asyncInvokeSummaries": []}),))
 
 
 def dump_error_event(body: bytes, problem: Problem, _number: int) -> bytes:

@@ -5,6 +5,7 @@ Rule: lenient; what the real service refuses is found in ``gateway.simulator.str
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from gateway.simulator.answers import Choice, Question, Tool, iterate_text
@@ -22,7 +23,7 @@ def build_question(body: Json) -> Question:
     choice = tool_config.get("toolChoice") or {}
     limit = settings.get("maxTokens")
     extra = body.get("additionalModelRequestFields") or {}
-    shape = (extra.get("output_config") or {}).get("format") or {}
+    shape = _find_format(body, extra)
     turns = tuple(_build_turn(one) for one in messages)
     return Question(
         prompt=[body.get("system") or [], messages, tool_config.get("tools") or []],
@@ -33,10 +34,23 @@ def build_question(body: Json) -> Question:
         max_tokens=limit if isinstance(limit, int) else None,
         turns=turns,
         choice=Choice.REQUIRED if "any" in choice or "tool" in choice else Choice.AUTO,
+        parallel=not (extra.get("tool_choice") or {}).get("disable_parallel_tool_use"),
         named=(choice.get("tool") or {}).get("name"),
         stops=list_stops(settings.get("stopSequences")),
         thinks=wants_thinking(extra),
     )
+
+
+def _find_format(body: Json, extra: Json) -> Json:
+    """Find the schema of the answer: Converse's own, where it is JSON in a text, or Claude's."""
+    own = (body.get("outputConfig") or {}).get("textFormat")
+    if own is None:
+        return (extra.get("output_config") or {}).get("format") or {}
+    try:
+        schema = json.loads(own["structure"]["jsonSchema"]["schema"])
+    except (KeyError, TypeError, ValueError):
+        return {}
+    return {"type": own.get("type"), "schema": schema}
 
 
 def wants_thinking(extra: Json) -> bool:

@@ -66,6 +66,14 @@ POSTS: Mapping[str, Surface] = {
     "/v1/completions": Surface(openai.VENDOR, answer_completion, openai.dump_error_event),
     "/v1/responses": _RESPONSE,
     "/v1/embeddings": _EMBEDDINGS,
+    "/api/v1/completions": Surface(openai.VENDOR, answer_completion, openai.dump_error_event),
+    "/api/v1/responses": _RESPONSE,
+    "/api/v1/messages": Surface(
+        anthropic.VENDOR,
+        answer_messages,
+        anthropic.dump_error_event,
+        check=strict_anthropic.find_problem,
+    ),
     "/v1/messages": Surface(
         anthropic.VENDOR,
         answer_messages,
@@ -80,6 +88,7 @@ POSTS: Mapping[str, Surface] = {
     ),
     "/openai/v1/chat/completions": replace(_CHAT, vendor=azure.VENDOR),
     "/models/chat/completions": replace(_CHAT, vendor=azure.VENDOR),
+    "/openai/responses": replace(_RESPONSE, vendor=azure.VENDOR),
     "/openai/v1/responses": replace(_RESPONSE, vendor=azure.VENDOR),
     "/openai/v1/embeddings": replace(_EMBEDDINGS, vendor=azure.VENDOR),
     "/v2/chat": Surface(
@@ -135,6 +144,9 @@ def _check_named(
 def _check_vertex_anthropic(inquiry: Inquiry) -> Problem | None:
     """Check as Anthropic's own surface does; a wrong version is for the answer to say."""
     counting = inquiry.model.startswith("count-tokens")
+    if "model" in inquiry.body and not counting:  # it stands in the path
+        detail = "model: Extra inputs are not permitted"
+        return vertex.ANTHROPIC_VENDOR.build_problem("bad-fault", detail=detail)
     check = strict_anthropic.find_count_problem if counting else strict_anthropic.find_problem
     return check(vertex.build_named(inquiry))
 
@@ -219,7 +231,17 @@ _MODELS: Mapping[str, tuple[Surface, Surface]] = {
     for module in (openai, anthropic, gemini)
 }
 """Vendor name to its list of models and its page of one model."""
-_TAGS = Surface(ollama.VENDOR, ollama.list_models, ollama.dump_error_event)
+_AZURE_MODELS = Surface(azure.VENDOR, openai.list_models, openai.dump_error_event)
+_LISTS: Mapping[str, Surface] = {
+    "/api/tags": Surface(ollama.VENDOR, ollama.list_models, ollama.dump_error_event),
+    "/openai/models": _AZURE_MODELS,
+    "/openai/v1/models": _AZURE_MODELS,
+    "/async-invoke": Surface(bedrock.VENDOR, bedrock.list_async_calls, bedrock.dump_error_event),
+    "/v1beta1/publishers/google/models": Surface(
+        vertex.VENDOR, vertex.list_models, gemini.dump_error_event
+    ),
+}
+"""Lists that have a path of their own: what a test of a credential asks for."""
 
 
 def find_match(
@@ -230,8 +252,8 @@ def find_match(
         return Match(POSTS[path]) if path in POSTS else _find_pattern(path, query)
     if method != "GET":
         return None
-    if path == "/api/tags":
-        return Match(_TAGS)
+    if path in _LISTS:
+        return Match(_LISTS[path])
     version, slash, rest = path.removeprefix("/").partition("/models")
     if not slash or version not in {"v1", "v1beta"} or rest[:1] not in {"", "/"}:
         return None

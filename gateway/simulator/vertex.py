@@ -68,6 +68,12 @@ ANTHROPIC_VENDOR = dataclasses.replace(
 )
 
 
+def list_models(_inquiry: Inquiry) -> Reply:
+    """Answer ``GET /v1beta1/publishers/google/models``."""
+    listed = [{"name": f"publishers/google/models/{name}"} for name in gemini.MODELS]
+    return Reply((dump_json({"publisherModels": listed}),), content_type=gemini.JSON)
+
+
 def answer_google(inquiry: Inquiry) -> Reply | Problem:
     """Answer an action on a model of Google's."""
     if inquiry.action == "predict":

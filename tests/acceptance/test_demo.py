@@ -35,7 +35,7 @@ def test_the_printed_curls_work_as_pasted() -> None:
     ) as process:
         assert process.stdout is not None
         printed = ""
-        while printed.count("curl ") < 3 or not printed.endswith("}'\n"):
+        while printed.count("curl ") < 4 or not printed.endswith("}'\n"):
             line = process.stdout.readline()
             assert line, printed
             printed += line
@@ -51,3 +51,5 @@ def test_the_printed_curls_work_as_pasted() -> None:
     assert '"chat.completion"' in answers[0]
     assert answers[1].rstrip().endswith("data: [DONE]")
     assert re.search(r"x-lockgate-attempts: 2", answers[2], re.IGNORECASE)
+    assert '"type":"message"' in answers[3]
+    assert '"stop_reason":"end_turn"' in answers[3]

@@ -74,7 +74,10 @@ def build_opencode(world: World, endpoint: str, prompt: str, home: Path) -> Comm
         "XDG_DATA_HOME": str(home / "data"),
         "XDG_CACHE_HOME": str(home / "cache"),
     }
-    return [BIN / "opencode", "run", "-m", f"lockgate/{endpoint}", prompt], environ
+    said = home / "prompt.txt"
+    said.write_text(prompt)  # as an argument it would be quoted once more
+    command: list[str | Path] = ["sh", "-c", f'exec "$0" "$@" < {said}', BIN / "opencode", "run"]
+    return [*command, "-m", f"lockgate/{endpoint}"], environ
 
 
 def build_gemini(world: World, endpoint: str, prompt: str, home: Path) -> Command:
@@ -107,8 +110,8 @@ def build_prompt(shell: str) -> str:
     """Return a prompt at which the simulator calls the shell twice, one turn each."""
     field = "cmd" if shell == "exec_command" else "command"
     calls = [
-        json.dumps({field: f"echo {word}-$((40+{more}))", "description": f"say {word}"})
-        for word, more in (("first", 1), ("second", 2))
+        json.dumps({field: f"printf {word}-%d {number}", "description": f"say {word}"})
+        for word, number in (("first", "0x29"), ("second", "0x2A"))
     ]
     if shell == "exec_command":
         calls = [json.dumps({field: json.loads(call)[field]}) for call in calls]

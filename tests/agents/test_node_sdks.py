@@ -8,12 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.agents.conftest import HERE, run
-from tests.translation.world import UPSTREAMS, World
+from tests.translation.world import World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.mark.parametrize("endpoint", [upstream.name for upstream in UPSTREAMS])
+# One for each format: what single servers of them refuse, they refuse from any client.
+CORE = ("openai", "responses", "anthropic", "gemini", "bedrock", "cohere", "ollama", "azure")
+
+
+@pytest.mark.parametrize("endpoint", CORE)
 async def test_node_sdks(endpoint: str, world: World, tmp_path: Path) -> None:
     command: list[str | Path] = ["node", HERE / "node" / "sdk.mjs", world.url, endpoint]
     ran = await run(command, tmp_path, {"LOCKGATE_KEY": world.key})

@@ -24,6 +24,10 @@ def test_names_and_titles_are_given_once() -> None:
     assert max(Counter(row.title for row in PROVIDERS.values()).values()) == 1
 
 
+def test_only_openai_itself_is_asked_as_openai() -> None:
+    assert {row.name for row in PROVIDERS.values() if row.quirks.is_openai} == {"openai", "azure"}
+
+
 @ROWS
 def test_base_urls_are_in_their_one_spelling_and_https(row: Provider) -> None:
     for url in [row.base_url, *(other for _, other in row.other_bases)]:

@@ -6,7 +6,7 @@ import json
 from typing import ClassVar
 
 from gateway.entities import Dialect
-from tests.translation.asks import PIXEL, SCHEMA, Ask, Seen, Turn
+from tests.translation.asks import PDF, PIXEL, SCHEMA, Ask, Seen, Turn
 from tests.translation.client import Client, Json, parse_events
 
 
@@ -15,11 +15,10 @@ class AnthropicMessages(Client):
     _path = "/v1/messages"
 
     def build(self, ask: Ask, endpoint: str, *, stream: bool) -> Json | None:
+        if any(turn.role == "system" for turn in ask.turns):
+            return None
         messages = [self._turn(turn) for turn in ask.turns]
-        if ask.image:
-            source = {"type": "base64", "media_type": "image/png", "data": PIXEL}
-            text = {"type": "text", "text": messages[-1]["content"]}
-            messages[-1]["content"] = [{"type": "image", "source": source}, text]
+        self._attach(ask, messages)
         body: Json = {
             "model": endpoint,
             "max_tokens": ask.max_tokens or 1000,
@@ -27,9 +26,11 @@ class AnthropicMessages(Client):
             "stream": stream,
         }
         if ask.system:
-            body["system"] = [{"type": "text", "text": ask.system}]
+            body["system"] = [{"type": "text", "text": text} for text in ask.system]
         if ask.tools:
             body["tools"] = [{"name": name, "input_schema": SCHEMA} for name in ask.tools]
+        if ask.serial:
+            body["tool_choice"] = {"type": "auto", "disable_parallel_tool_use": True}
         if ask.forced:
             body["tool_choice"] = {"type": "tool", "name": ask.forced}
         if ask.schema:
@@ -39,6 +40,17 @@ class AnthropicMessages(Client):
         if ask.stop:
             body["stop_sequences"] = [ask.stop]
         return body
+
+    @staticmethod
+    def _attach(ask: Ask, messages: list[Json]) -> None:
+        if ask.image:
+            source = {"type": "base64", "media_type": "image/png", "data": PIXEL}
+            text = {"type": "text", "text": messages[-1]["content"]}
+            messages[-1]["content"] = [{"type": "image", "source": source}, text]
+        if ask.document:
+            source = {"type": "base64", "media_type": "application/pdf", "data": PDF}
+            text = {"type": "text", "text": messages[-1]["content"]}
+            messages[-1]["content"] = [{"type": "document", "source": source}, text]
 
     @staticmethod
     def _turn(turn: Turn) -> Json:
@@ -51,6 +63,7 @@ class AnthropicMessages(Client):
         if turn.results:
             results = [
                 {"type": "tool_result", "tool_use_id": one, "content": text}
+                | ({"is_error": True} if turn.failed else {})
                 for one, _, text in turn.results
             ]
             return {"role": "user", "content": results}
@@ -83,6 +96,7 @@ class AnthropicMessages(Client):
             usage["output_tokens"],
             "".join(block["thinking"] for block in blocks if block["type"] == "thinking"),
             answer["stop_reason"] == "refusal",
+            cached=(cached[0], cached[1]),
         )
 
     @staticmethod

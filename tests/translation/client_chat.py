@@ -6,8 +6,14 @@ import json
 from typing import Any, ClassVar
 
 from gateway.entities import Dialect
-from tests.translation.asks import PIXEL, SCHEMA, Ask, Seen, Turn
+from tests.translation.asks import PDF, PIXEL, SCHEMA, Ask, Seen, Turn
 from tests.translation.client import Client, Json, parse_events
+
+
+def read_cached(usage: Json, details: str = "prompt_tokens_details") -> tuple[int, int]:
+    """Return the tokens read from a cache and written to one."""
+    found = usage.get(details) or {}
+    return found.get("cached_tokens") or 0, found.get("cache_write_tokens") or 0
 
 
 class OpenAIChat(Client):
@@ -15,15 +21,20 @@ class OpenAIChat(Client):
     _path = "/v1/chat/completions"
 
     def build(self, ask: Ask, endpoint: str, *, stream: bool) -> Json | None:
+        if any(turn.failed for turn in ask.turns):
+            return None
         messages: list[Json] = []
-        if ask.system:
-            messages.append({"role": "system", "content": ask.system})
+        messages += [{"role": "system", "content": text} for text in ask.system]
         for turn in ask.turns:
             messages += self._turn(turn)
         if ask.image:
             url = {"url": f"data:image/png;base64,{PIXEL}"}
             text = {"type": "text", "text": messages[-1]["content"]}
             messages[-1]["content"] = [text, {"type": "image_url", "image_url": url}]
+        if ask.document:
+            file = {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{PDF}"}
+            text = {"type": "text", "text": messages[-1]["content"]}
+            messages[-1]["content"] = [text, {"type": "file", "file": file}]
         body: Json = {"model": endpoint, "messages": messages} | self._options(ask)
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -37,6 +48,8 @@ class OpenAIChat(Client):
                 {"type": "function", "function": {"name": name, "parameters": SCHEMA}}
                 for name in ask.tools
             ]
+        if ask.serial:
+            body["parallel_tool_calls"] = False
         if ask.forced:
             body["tool_choice"] = {"type": "function", "function": {"name": ask.forced}}
         if ask.schema:
@@ -84,13 +97,15 @@ class OpenAIChat(Client):
             usage["completion_tokens"],
             message.get("reasoning_content") or "",
             bool(message.get("refusal")),
+            cached=read_cached(usage),
         )
 
     def _read_stream(self, status: int, chunks: list[Json]) -> Seen:
         texts, thoughts, calls = [], [], dict[int, Json]()
         finish, refused, usage = "", False, None
         for chunk in chunks:
-            assert chunk["object"] == "chat.completion.chunk", chunk
+            # Azure's verdict on the prompt, which comes first, says not what it is.
+            assert chunk["object"] == "chat.completion.chunk" or not chunk["choices"], chunk
             usage = chunk.get("usage") or usage
             for choice in chunk["choices"]:
                 delta = choice["delta"]
@@ -112,6 +127,7 @@ class OpenAIChat(Client):
             usage["completion_tokens"],
             "".join(thoughts),
             refused,
+            cached=read_cached(usage),
         )
 
     def read_error(self, body: Json) -> Json:
@@ -149,6 +165,7 @@ class OpenAICompletions(Client):
             finish="filtered" if finish == "content_filter" else finish,
             input_tokens=usage["prompt_tokens"],
             output_tokens=usage["completion_tokens"],
+            cached=read_cached(usage),
         )
 
     read_error = OpenAIChat.read_error

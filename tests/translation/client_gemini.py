@@ -6,7 +6,7 @@ import json
 from typing import ClassVar
 
 from gateway.entities import Dialect
-from tests.translation.asks import PIXEL, SCHEMA, Ask, Seen, Turn
+from tests.translation.asks import PDF, PIXEL, SCHEMA, Ask, Seen, Turn
 from tests.translation.client import Client, Json, parse_events
 
 
@@ -19,13 +19,14 @@ class Gemini(Client):
 
     def build(self, ask: Ask, endpoint: str, *, stream: bool) -> Json | None:
         del endpoint, stream
+        if ask.serial or any(turn.role == "system" for turn in ask.turns):
+            return None
         contents = [self._turn(turn) for turn in ask.turns]
-        if ask.image:
-            contents[-1]["parts"].append({"inlineData": {"mimeType": "image/png", "data": PIXEL}})
+        self._attach(ask, contents)
         config: Json = {}
         body: Json = {"contents": contents}
         if ask.system:
-            body["systemInstruction"] = {"parts": [{"text": ask.system}]}
+            body["systemInstruction"] = {"parts": [{"text": text} for text in ask.system]}
         if ask.tools:
             declared = [{"name": name, "parametersJsonSchema": SCHEMA} for name in ask.tools]
             body["tools"] = [{"functionDeclarations": declared}]
@@ -43,6 +44,14 @@ class Gemini(Client):
         return body | ({"generationConfig": config} if config else {})
 
     @staticmethod
+    def _attach(ask: Ask, contents: list[Json]) -> None:
+        if ask.image:
+            contents[-1]["parts"].append({"inlineData": {"mimeType": "image/png", "data": PIXEL}})
+        if ask.document:
+            pdf = {"mimeType": "application/pdf", "data": PDF}
+            contents[-1]["parts"].append({"inlineData": pdf})
+
+    @staticmethod
     def _turn(turn: Turn) -> Json:
         if turn.calls:
             calls = [
@@ -51,8 +60,9 @@ class Gemini(Client):
             ]
             return {"role": "model", "parts": calls}
         if turn.results:
+            key = "error" if turn.failed else "result"
             results = [
-                {"functionResponse": {"name": name, "response": {"result": text}}}
+                {"functionResponse": {"name": name, "response": {key: text}}}
                 for _, name, text in turn.results
             ]
             return {"role": "user", "parts": results}
@@ -86,6 +96,7 @@ class Gemini(Client):
             usage.get("candidatesTokenCount", 0) + usage.get("thoughtsTokenCount", 0),
             "".join(part.get("text", "") for part in parts if part.get("thought")),
             finish == "filtered",
+            cached=(usage.get("cachedContentTokenCount", 0), None),
         )
 
     def read_error(self, body: Json) -> Json:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from gateway.entities import Dialect
-from tests.translation.asks import PIXEL, SCHEMA, Ask, Seen, Turn
+from tests.translation.asks import PDF, PIXEL, SCHEMA, Ask, Seen, Turn
 from tests.translation.client import Client, Json, parse_events
-from tests.translation.client_chat import OpenAIChat
+from tests.translation.client_chat import OpenAIChat, read_cached
 
 
 class OpenAIResponses(Client):
@@ -15,18 +15,17 @@ class OpenAIResponses(Client):
     _path = "/v1/responses"
 
     def build(self, ask: Ask, endpoint: str, *, stream: bool) -> Json | None:
-        if ask.stop:
+        if ask.stop or any(turn.failed for turn in ask.turns):
             return None
-        items: list[Json] = []
+        items: list[Json] = [{"role": "developer", "content": text} for text in ask.system[1:]]
         for turn in ask.turns:
             items += self._turn(turn)
-        if ask.image:
-            text = {"type": "input_text", "text": items[-1]["content"]}
-            image = {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}"}
-            items[-1]["content"] = [text, image | {"detail": "auto"}]
+        self._attach(ask, items)
         body: Json = {"model": endpoint, "input": items, "store": False, "stream": stream}
         if ask.system:
-            body["instructions"] = ask.system
+            body["instructions"] = ask.system[0]
+        if ask.serial:
+            body["parallel_tool_calls"] = False
         if ask.tools:
             body["tools"] = [
                 {"type": "function", "name": name, "parameters": SCHEMA, "strict": True}
@@ -42,6 +41,18 @@ class OpenAIResponses(Client):
         if ask.max_tokens:
             body["max_output_tokens"] = ask.max_tokens
         return body
+
+    @staticmethod
+    def _attach(ask: Ask, items: list[Json]) -> None:
+        if ask.image:
+            text = {"type": "input_text", "text": items[-1]["content"]}
+            image = {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}"}
+            items[-1]["content"] = [text, image | {"detail": "auto"}]
+        if ask.document:
+            text = {"type": "input_text", "text": items[-1]["content"]}
+            data = f"data:application/pdf;base64,{PDF}"
+            file = {"type": "input_file", "filename": "a.pdf", "file_data": data}
+            items[-1]["content"] = [text, file]
 
     @staticmethod
     def _turn(turn: Turn) -> list[Json]:
@@ -73,6 +84,8 @@ class OpenAIResponses(Client):
         reason = (answer.get("incomplete_details") or {}).get("reason")
         ends = {"max_output_tokens": "length", "content_filter": "filtered"}
         finish = ends[reason] if reason else "tool_calls" if calls else "stop"
+        if answer["status"] == "failed":
+            finish = "failed"
         assert (answer["status"] == "incomplete") == bool(reason), answer
         return Seen(
             status,
@@ -83,13 +96,16 @@ class OpenAIResponses(Client):
             answer["usage"]["output_tokens"],
             "".join(thoughts),
             refused,
+            cached=read_cached(answer["usage"], "input_tokens_details"),
         )
 
     @staticmethod
     def _last(events: list[Json]) -> Json:
         assert [event["sequence_number"] for event in events] == list(range(len(events)))
         last = events[-1]
-        assert last["type"] in {"response.completed", "response.incomplete"}, last
+        assert last["type"] in {"response.completed", "response.incomplete", "response.failed"}, (
+            last
+        )
         streamed = "".join(
             event["delta"] for event in events if event["type"] == "response.output_text.delta"
         )

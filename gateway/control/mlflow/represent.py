@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gateway.control.mlflow.vendors import show_fields, show_provider, show_settings
 from gateway.entities import FallbackStrategy, LinkageType
 
 EXPERIMENT_TAG = "mlflow.experiment_id"  # where an endpoint keeps MLflow's experiment
@@ -46,12 +47,19 @@ def represent_secret(entity: Mapping[str, Any]) -> dict[str, Any]:
     """Return a GatewaySecretInfo."""
     config = entity["auth_config"] or {}
     given = {name: value for name, value in config.items() if value is not None}
-    return _pick(entity, _SECRET) | ({"auth_config": given} if given else {})
+    provider = entity["provider"]
+    named = {
+        **entity,
+        "provider": show_provider(provider),
+        "masked_values": show_fields(provider, entity["masked_values"]),
+    }
+    shown = show_settings(provider, given)
+    return _pick(named, _SECRET) | ({"auth_config": shown} if shown else {})
 
 
 def represent_model_definition(entity: Mapping[str, Any]) -> dict[str, Any]:
     """Return a GatewayModelDefinition."""
-    return _pick(entity, _DEFINITION)
+    return _pick({**entity, "provider": show_provider(entity["provider"])}, _DEFINITION)
 
 
 def represent_mapping(entity: Mapping[str, Any]) -> dict[str, Any]:

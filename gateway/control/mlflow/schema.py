@@ -46,7 +46,8 @@ class SecretCreate(Strict):
     """secrets/create."""
 
     secret_name: Name
-    secret_value: SecretFields
+    # Nothing where the machine's own identity is used: MLflow's page sends an empty map then.
+    secret_value: SecretFields = Field(default_factory=dict)
     provider: Given = None
     auth_config: GivenConfig = None
     created_by: Author = None

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from gateway.dialects.anthropic_messages.fields import check, join_path, read, refuse, want
 from gateway.dialects.anthropic_messages.thoughts import parse_hidden, parse_thinking
 from gateway.dialects.hub import (
     CacheMark,
@@ -27,6 +26,7 @@ from gateway.dialects.hub import (
 )
 from gateway.dialects.hub.arguments import dump_arguments
 from gateway.dialects.hub.carry import take_from_id, unwrap
+from gateway.dialects.hub.fields import check, join_path, read, refuse, want
 
 _Object = Mapping[str, Any]
 

@@ -13,7 +13,6 @@ from itertools import groupby
 from typing import Any, Final
 
 from gateway.dialects.anthropic_messages.blocks_in import parse_cache, parse_content
-from gateway.dialects.anthropic_messages.fields import check, read, refuse, want
 from gateway.dialects.hub import (
     ChatRequest,
     Family,
@@ -31,6 +30,7 @@ from gateway.dialects.hub import (
     ToolMode,
     ToolResult,
 )
+from gateway.dialects.hub.fields import check, read, refuse, want
 from gateway.entities import Dialect
 
 _Object = Mapping[str, Any]

@@ -11,7 +11,6 @@ Rule: each field of the hub is expressed, or its loss is noted at the client's p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.dialects.anthropic_messages.blocks_out import BlockWriter
@@ -25,11 +24,29 @@ from gateway.dialects.hub.wanted import lose_unknown
 from gateway.entities import Dialect
 
 Json = dict[str, Any]
-VERTEX_VERSION: Final = "vertex-2023-10-16"
-# What is not listed is refused: sound, films, several answers, logprobs, state at the vendor, files
-# of another vendor, images and documents in a form that is not taken, a tool that cannot be forced,
-# a sequence of blanks to stop at.
 LOSSES: Final[LossTable] = {
+    **dict.fromkeys(
+        (
+            Feature.IMAGE,  # in a form that is not taken
+            Feature.IMAGE_URL,  # of a cloud's storage
+            Feature.DOCUMENT,
+            Feature.DOCUMENT_URL,
+            Feature.FILE_ID,  # of another vendor
+            Feature.AUDIO,
+            Feature.VIDEO,
+            Feature.TOOL_CHOICE_REQUIRED,  # of a model that cannot be forced
+            Feature.TOOL_CHOICE_NAMED,
+            Feature.TOOL_CHOICE_NONE,  # of a server that does not know it
+            Feature.JSON_SCHEMA,  # of a server that knows nothing that could stand in
+            Feature.STOP,  # at blanks alone
+            Feature.MAX_TOKENS,
+            Feature.CANDIDATES,
+            Feature.LOGPROBS,
+            Feature.MODALITIES,
+            Feature.PREVIOUS_ID,
+        ),
+        Loss.REFUSED,
+    ),
     **dict.fromkeys(
         (
             Feature.IMAGE_DETAIL,
@@ -130,22 +147,8 @@ def dump_request(request: ChatRequest, to: Destination, losses: Losses) -> Json:
     return _finish(body, to)
 
 
-def dump_vertex_request(request: ChatRequest, to: Destination, losses: Losses) -> Json:
-    """Return the body for Vertex AI's Anthropic publisher; the model stands in the URL."""
-    return place_version(dump_request(request, to, losses), VERTEX_VERSION)
-
-
-def place_version(body: Mapping[str, Any], version: str) -> Json:
-    """Return a body that says the API's version itself, and leaves the model to the URL."""
-    kept = {name: value for name, value in body.items() if name != "model"}
-    return {"anthropic_version": version, **kept}
-
-
 def dump_count(request: ChatRequest, to: Destination, losses: Losses) -> Json:
-    """Return the body that asks for a count of the input's tokens.
-
-    Vertex's count takes the model in the body, and no version.
-    """
+    """Return the body that asks for a count of the input's tokens."""
     body = dump_request(request, to, losses)
     counted = {name: value for name, value in body.items() if name in _COUNTED}
     return {"model": to.model} | counted
@@ -264,5 +267,4 @@ def _finish(body: Json, to: Destination) -> Json:
     for name, other in to.quirks.renamed:
         if name in body:
             body[other] = body.pop(name)
-    version = to.quirks.anthropic_version_in_body
-    return body if version is None else place_version(body, version)
+    return body

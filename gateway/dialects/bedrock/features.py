@@ -26,7 +26,14 @@ KNOWN: Final = frozenset(
 
 LOSSES: Final[LossTable] = MappingProxyType(
     {
-        # Refused, as everything that is not listed: the client would be wrong about the answer.
+        # Refused: the client would be wrong about the answer.
+        Feature.IMAGE: Loss.REFUSED,  # in a form that is not taken, as all media
+        Feature.DOCUMENT: Loss.REFUSED,
+        Feature.AUDIO: Loss.REFUSED,
+        Feature.VIDEO: Loss.REFUSED,
+        Feature.MEDIA_IN_TOOL_RESULT: Loss.REFUSED,  # sound; the rest is taken
+        Feature.STOP: Loss.REFUSED,  # more of them than the server takes
+        Feature.MAX_TOKENS: Loss.REFUSED,
         Feature.IMAGE_URL: Loss.REFUSED,  # Converse takes bytes; nothing is fetched for a client
         Feature.DOCUMENT_URL: Loss.REFUSED,
         Feature.FILE_ID: Loss.REFUSED,

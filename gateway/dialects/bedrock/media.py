@@ -64,8 +64,11 @@ def dump_audio(part: Audio, losses: Losses) -> Block:
     return {"audio": _dump(part, _AUDIO, losses)}
 
 
-def dump_document(part: Document, taken: set[str], losses: Losses) -> Block:
-    """Return a document's block; `taken` holds the names that the request has used so far."""
+def dump_document(part: Document, taken: dict[str, int], losses: Losses) -> Block:
+    """Return a document's block.
+
+    `taken` holds the names that the request has used so far, each with how often it was wanted.
+    """
     block = _dump(part, _DOCUMENT, losses)
     block["name"] = _find_name(part.name or "document", taken)
     if part.context:
@@ -107,12 +110,14 @@ def _guess_format(url: str, formats: Mapping[str, str]) -> str | None:
     return ending if ending in formats.values() else None
 
 
-def _find_name(name: str, taken: set[str]) -> str:
+def _find_name(name: str, taken: dict[str, int]) -> str:
     """Return a name that Bedrock takes and that no other document of the request has."""
     stem = _NOT_IN_NAME.sub(" ", name).strip()[:_NAME_LENGTH].rstrip() or "document"
-    found, number = stem, 1
+    number = taken.get(stem, 0) + 1
+    found = stem if number == 1 else f"{stem} ({number})"
     while found in taken:
         number += 1
         found = f"{stem} ({number})"
-    taken.add(found)
+    taken[stem] = number  # the next one of this name need not count from the start
+    taken.setdefault(found, 1)
     return found

@@ -64,7 +64,7 @@ class Conversation:
     losses: Losses
     system: list[Block] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
-    _documents: set[str] = field(default_factory=set)
+    _documents: dict[str, int] = field(default_factory=dict)
 
     def add(self, messages: Iterable[Message]) -> None:
         """Add the client's messages in their order, and close the last turn."""
@@ -114,6 +114,8 @@ class Conversation:
         yield from dump(part)
 
     def _dump_text(self, part: Text) -> Iterator[Block]:
+        if part.citations:  # of an earlier turn
+            self.losses.lose(Feature.CITATIONS, f"{part.at}.citations")
         if part.text.strip():
             yield {"text": part.text}
             yield from self._dump_cache(part.cache, part)

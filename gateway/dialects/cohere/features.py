@@ -25,7 +25,10 @@ KNOWN: Final = frozenset(
 
 LOSSES: Final[LossTable] = MappingProxyType(
     {
-        # Refused, as everything that is not listed.
+        # Refused: the client would be wrong about the answer.
+        Feature.IMAGE_URL: Loss.REFUSED,  # of a cloud's storage
+        Feature.STOP: Loss.REFUSED,  # more of them than five
+        Feature.MAX_TOKENS: Loss.REFUSED,
         Feature.DOCUMENT: Loss.REFUSED,  # but plain text
         Feature.DOCUMENT_URL: Loss.REFUSED,
         Feature.FILE_ID: Loss.REFUSED,
@@ -46,6 +49,7 @@ LOSSES: Final[LossTable] = MappingProxyType(
         Feature.TOOL_RESULT_ERROR: Loss.CHANGED,  # "Error: " before its text
         # Hints: left out and reported.
         Feature.DOCUMENT_CONTEXT: Loss.DROPPED,
+        Feature.CITATIONS: Loss.DROPPED,  # of an earlier turn
         Feature.CACHE_CONTROL: Loss.DROPPED,
         Feature.REASONING_HISTORY: Loss.DROPPED,
         Feature.OPAQUE_PART: Loss.DROPPED,

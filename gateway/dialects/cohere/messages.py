@@ -101,6 +101,8 @@ class Conversation:
     def _dump(self, part: Part) -> list[Json]:
         if isinstance(part, Text):
             self._lose_cache(part.cache, part.at)
+            if part.citations:  # of an earlier turn
+                self._losses.lose(Feature.CITATIONS, f"{part.at}.citations")
             return [{"type": "text", "text": part.text}] if part.text.strip() else []
         if isinstance(part, Refusal):
             return [{"type": "text", "text": part.text}] if part.text.strip() else []

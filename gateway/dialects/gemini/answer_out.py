@@ -124,7 +124,7 @@ def is_blocked(choices: Sequence[Choice]) -> bool:
 
 def dump_block(detail: str | None) -> Json:
     """Return why there is no candidate."""
-    return {"blockReason": detail if detail in BLOCK_REASONS else "OTHER"}
+    return {"blockReason": detail if detail in BLOCK_REASONS else "SAFETY"}
 
 
 def _dump_choice(choice: Choice, asked: Asked) -> Json:

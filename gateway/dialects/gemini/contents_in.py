@@ -11,7 +11,8 @@ Rule: a part that nobody else knows is an `Opaque`; nothing of a part is left ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -61,19 +62,27 @@ class ContentsReader:
         contents = read_objects(body, "contents", at)
         if not contents:
             refuse(join_path(at, "contents"), "a list that is not empty")
+        answer: Message | None = None  # of the model, while more of it may come
         for path, content in contents:
             role = _ROLES.get(read(content, "role", str, path) or "")
             if role is None:
                 refuse(f"{path}.role", "user or model")
-            yield from self._read_content(role, content, path)
+            for message in self._read_content(role, content, path):
+                if message.role is Role.ASSISTANT:
+                    answer = message if answer is None else _join(answer, message)
+                    continue
+                if answer is not None:
+                    yield from _clean(answer)
+                answer = None
+                yield message
+        if answer is not None:
+            yield from _clean(answer)
 
     def _read_content(self, role: Role, content: _Object, at: str) -> Iterator[Message]:
         parts = [
             part for one in read_objects(content, "parts", at) for part in self.read_part(*one)
         ]
-        for is_result, group in groupby(
-            _drop_shown(parts), lambda one: isinstance(one, ToolResult)
-        ):
+        for is_result, group in groupby(parts, lambda one: isinstance(one, ToolResult)):
             yield Message(Role.TOOL if is_result else role, tuple(group), at=at)
 
     def read_part(self, at: str, given: _Object) -> Iterator[Part]:
@@ -152,7 +161,7 @@ class ContentsReader:
         return found[0]
 
 
-def _drop_shown(parts: list[Part]) -> Iterator[Part]:
+def _drop_shown(parts: Sequence[Part]) -> Iterator[Part]:
     """Yield parts without thoughts that the next part carries whole: what was shown is a copy."""
     carries = False
     kept: list[Part] = []
@@ -165,6 +174,38 @@ def _drop_shown(parts: list[Part]) -> Iterator[Part]:
             carries = False
         kept.append(part)
     return reversed(kept)
+
+
+def _join(first: Message, second: Message) -> Message:
+    """Return two turns of the model as one: SDKs keep each piece of a stream as a turn."""
+    *before, last = first.parts or (Text(""),)
+    following = second.parts
+    joined = _join_parts(last, following[0]) if following else None
+    if joined is None:
+        return dataclasses.replace(first, parts=(*before, last, *following))
+    return dataclasses.replace(first, parts=(*before, joined, *following[1:]))
+
+
+def _join_parts(first: Part, second: Part) -> Part | None:
+    """Return two pieces of a text as one; None where they are not that, or are signed apart."""
+    if isinstance(first, Text) and isinstance(second, Text):
+        is_signed = first.signature is not None or second.signature is not None
+        return None if is_signed else dataclasses.replace(first, text=first.text + second.text)
+    if not (isinstance(first, Reasoning) and isinstance(second, Reasoning)):
+        return None
+    is_plain = _is_bare(first) and _is_bare(second)
+    return dataclasses.replace(first, text=first.text + second.text) if is_plain else None
+
+
+def _clean(message: Message) -> Iterator[Message]:
+    """Yield a turn of the model without its empty texts: a stream's last piece is one."""
+    parts = tuple(
+        part
+        for part in _drop_shown(message.parts)
+        if not isinstance(part, Text) or part.text or part.signature is not None
+    )
+    if parts:
+        yield dataclasses.replace(message, parts=parts)
 
 
 def _is_bare(part: Reasoning) -> bool:

@@ -48,7 +48,6 @@ Json = dict[str, Any]
 _BLANK: Final = " "  # where a turn must stand and nobody said anything: "" is refused
 _UNKNOWN: Final = "unknown"  # a result must name its call
 _SEPARATOR: Final = "\n\n"
-_CACHED: Final = "cachedContent"
 _DEFAULT_TYPES: Final = {
     Image: "image/png",
     Audio: "audio/wav",
@@ -65,7 +64,6 @@ class ContentsOut:
     Attributes:
         contents: the turns.
         system: the parts of the system instruction.
-        cached: the name of the contents that Google keeps.
     """
 
     __slots__ = (
@@ -74,7 +72,7 @@ class ContentsOut:
         "_is_third",
         "_losses",
         "_names",
-        "cached",
+        "_results_end",
         "contents",
         "system",
     )
@@ -91,8 +89,8 @@ class ContentsOut:
             if isinstance(part, ToolCall)
         }
         self.contents: list[Json] = []
+        self._results_end = 0  # behind the last result of the last turn; 0: it has none
         self.system: list[Json] = []
-        self.cached: str | None = None
         for message in request.messages:
             self._add(message)
         if not self.contents or self.contents[0]["role"] == "model":
@@ -117,14 +115,10 @@ class ContentsOut:
             self.contents[-1]["parts"] += parts
         else:
             self.contents.append({"role": role, "parts": list(parts)})
+            self._results_end = 0
 
     def _add_system(self, message: Message) -> None:
-        parts: list[Json] = []
-        for part in message.parts:
-            if isinstance(part, Opaque) and part.kind == _CACHED and part.family is Family.GEMINI:
-                self.cached = str(part.value.get(_CACHED))
-            else:
-                parts += self._dump(part)
+        parts = [one for part in message.parts for one in self._dump(part)]
         if not self.contents:
             self.system += parts
             return
@@ -140,12 +134,13 @@ class ContentsOut:
         results = [
             self._dump_result(part, behind) for part in parts if isinstance(part, ToolResult)
         ]
-        last = self.contents[-1]["parts"] if self.contents else []
-        at = max((at for at, one in enumerate(last, 1) if "functionResponse" in one), default=0)
+        at = self._results_end
         if at:  # results stand together
-            last[at:at] = results
-        else:
+            self.contents[-1]["parts"][at:at] = results
+            self._results_end += len(results)
+        elif results:
             self._append("user", results)
+            self._results_end = len(self.contents[-1]["parts"])
         self._append("user", behind)
 
     def _dump_result(self, result: ToolResult, behind: list[Json]) -> Json:

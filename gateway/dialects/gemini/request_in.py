@@ -3,6 +3,9 @@
 Source: the Generative Language API's reference, `models.generateContent` and
 `models.countTokens`; google-genai 3.4's types; recordings; what gemini-cli sends.
 
+Contents that Google keeps for the client (``cachedContent``) are state at the vendor, as OpenAI's
+earlier answers are: nobody else can be asked with them.
+
 Rule: what a field means is read, or the field goes into `extra` under its path.
 """
 
@@ -17,13 +20,10 @@ from gateway.dialects.gemini.spelling import spell_fields
 from gateway.dialects.gemini.tools_in import parse_choice, parse_tools
 from gateway.dialects.hub import (
     ChatRequest,
-    Family,
     Message,
-    Opaque,
     OutputFormat,
     OutputKind,
     ReasoningConfig,
-    Role,
 )
 from gateway.dialects.hub.fields import check, join_path, read, read_texts, refuse
 from gateway.entities import Dialect
@@ -68,6 +68,7 @@ def parse_request(body: _Object, endpoint: str, stream: bool) -> ChatRequest:
         stop=_parse_stop(config, path),
         logprobs=read(config, "responseLogprobs", bool, path),
         service_tier=_TIERS.get(tier, tier),
+        previous_id=read(given, "cachedContent", str, at) or None,
         modalities=tuple(one.lower() for one in read_texts(config, "responseModalities", path)),
         extra=_pick_extra(given, config) | extra,
         **numbers,
@@ -75,11 +76,6 @@ def parse_request(body: _Object, endpoint: str, stream: bool) -> ChatRequest:
 
 
 def _parse_messages(body: _Object, at: str) -> Iterator[Message]:
-    cached = read(body, "cachedContent", str, at)
-    if cached is not None:  # contents that only Google knows
-        path = join_path(at, "cachedContent")
-        part = Opaque(Family.GEMINI, "cachedContent", {"cachedContent": cached}, at=path)
-        yield Message(Role.SYSTEM, (part,), at=path)
     yield from parse_instruction(body, at)
     yield from ContentsReader().read(body, at)
 

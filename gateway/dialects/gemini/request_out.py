@@ -43,6 +43,7 @@ _DROPPED: Final = (
     Feature.CITATIONS,
     Feature.CACHE_CONTROL,  # Google caches on its own
     Feature.REASONING_HISTORY,
+    Feature.OPAQUE_PART,
     Feature.NAME,
     Feature.TOOL_GRAMMAR,
     Feature.HOSTED_TOOL,
@@ -81,9 +82,9 @@ _REFUSED: Final = (
     Feature.IMAGE_URL,  # the gateway does not fetch what a client names
     Feature.AUDIO,
     Feature.VIDEO,
+    Feature.DOCUMENT,
     Feature.DOCUMENT_URL,
     Feature.FILE_ID,  # a file of another vendor
-    Feature.OPAQUE_PART,
     Feature.TOOL_CHOICE_NAMED,  # a tool that is not there: another vendor's
     Feature.JSON_OBJECT,  # beside tools, before the third generation
     Feature.JSON_SCHEMA,
@@ -161,8 +162,8 @@ class _RequestOut:
         body: Json = {"contents": contents.contents}
         if contents.system:
             body["systemInstruction"] = {"parts": contents.system}
-        if contents.cached is not None:
-            body["cachedContent"] = contents.cached
+        if self._is_own and request.previous_id is not None:
+            body["cachedContent"] = request.previous_id
         kept = self._lose_unknown()
         self._add_plain(kept)
         tools = ToolsOut(request, self._to, self._losses)
@@ -185,8 +186,10 @@ class _RequestOut:
 
     def _lose_unknown(self) -> frozenset[Feature]:
         """Note the fields that are not known here; return those that are."""
-        asked = dataclasses.replace(self._request, extra={}) if self._is_own else self._request
-        return lose_unknown(asked, _KNOWN, self._to.quirks, self._losses)
+        asked, known = self._request, _KNOWN
+        if self._is_own:
+            asked, known = dataclasses.replace(asked, extra={}), _KNOWN | {Feature.PREVIOUS_ID}
+        return lose_unknown(asked, known, self._to.quirks, self._losses)
 
     def _add_plain(self, kept: frozenset[Feature]) -> None:
         request, config = self._request, self._config

@@ -2,6 +2,13 @@
 
     client's bytes -> ChatRequest -> provider's bytes -> Event... -> client's bytes
 
+What is translated stands in `request`, `content`, `answer`, `events` and `embedding`; how a wire
+format takes part in `codec`; what becomes of what a format lacks in `loss`, `wanted` and `places`.
+What every format needs and none shall have of its own: `fields` reads a client's JSON, `provided` a
+provider's; `arguments`, `tooling` and `structured` are of tools; `wording` is what the gateway
+itself says; `carry` takes foreign signatures and ids along; `stream` and `progress` follow streams;
+`size` estimates tokens; `vectors` is of embeddings.
+
 Rule: nothing here knows a wire format; a wire format knows nothing of another.
 """
 

@@ -56,7 +56,9 @@ def read(values: Mapping[str, Any], name: str, kind: type[ValueT], at: str = "")
         MalformedRequestError: another type than `kind`.
     """
     value = values.get(name)
-    return None if value is None else check(value, kind, join_path(at, name))
+    if type(value) is kind or value is None:  # nearly always, and spares the path
+        return value
+    return check(value, kind, join_path(at, name))
 
 
 def want(values: Mapping[str, Any], name: str, kind: type[ValueT], at: str = "") -> ValueT:
@@ -65,7 +67,8 @@ def want(values: Mapping[str, Any], name: str, kind: type[ValueT], at: str = "")
     Raises:
         MalformedRequestError: it is missing, or of another type.
     """
-    return check(values.get(name), kind, join_path(at, name))
+    value = values.get(name)
+    return value if type(value) is kind else check(value, kind, join_path(at, name))
 
 
 def read_texts(values: Mapping[str, Any], name: str, at: str = "") -> tuple[str, ...]:

@@ -74,6 +74,8 @@ _GEMINI: Final = {
     Feature.TOOL_CHOICE_REQUIRED: "toolConfig.functionCallingConfig",
     Feature.TOOL_CHOICE_NAMED: "toolConfig.functionCallingConfig",
     Feature.ALLOWED_TOOLS: "toolConfig.functionCallingConfig",
+    Feature.PREVIOUS_ID: "cachedContent",
+    Feature.SERVICE_TIER: "serviceTier",
     Feature.DIMENSIONS: "outputDimensionality",
     Feature.TASK_TYPE: "taskType",
 }

@@ -182,6 +182,7 @@ class ChatRequest:
     modalities: tuple[str, ...] = ()
     audio: Mapping[str, Any] | None = None  # OpenAI's voice and format of spoken answers
     prediction: Mapping[str, Any] | None = None
-    previous_id: str | None = None  # OpenAI's previous_response_id: state at the vendor
+    # State at the vendor: OpenAI's previous_response_id, Gemini's cachedContent.
+    previous_id: str | None = None
     include_usage: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)

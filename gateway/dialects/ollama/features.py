@@ -26,7 +26,7 @@ KNOWN: Final = frozenset(
 
 LOSSES: Final[LossTable] = MappingProxyType(
     {
-        # Refused, as everything that is not listed.
+        # Refused: the client would be wrong about the answer.
         Feature.IMAGE_URL: Loss.REFUSED,  # bytes only; nothing is fetched for a client
         Feature.DOCUMENT: Loss.REFUSED,  # but plain text, which becomes text
         Feature.DOCUMENT_URL: Loss.REFUSED,
@@ -35,6 +35,9 @@ LOSSES: Final[LossTable] = MappingProxyType(
         Feature.VIDEO: Loss.REFUSED,
         Feature.TOOL_CHOICE_REQUIRED: Loss.REFUSED,  # there is no tool choice at all
         Feature.TOOL_CHOICE_NAMED: Loss.REFUSED,
+        Feature.MAX_TOKENS: Loss.REFUSED,  # these three where a server's row says so
+        Feature.STOP: Loss.REFUSED,
+        Feature.LOGPROBS: Loss.REFUSED,
         Feature.CANDIDATES: Loss.REFUSED,
         Feature.MODALITIES: Loss.REFUSED,
         Feature.PREVIOUS_ID: Loss.REFUSED,

@@ -187,6 +187,8 @@ class _Conversation:
     def _add_part(self, part: Part, texts: list[str], images: list[str]) -> None:
         if isinstance(part, Text):
             self._lose_cache(part.cache, part.at)
+            if part.citations:  # of an earlier turn
+                self._losses.lose(Feature.CITATIONS, f"{part.at}.citations")
             texts.append(part.text)
         elif isinstance(part, Refusal):
             texts.append(part.text)

@@ -7,6 +7,7 @@ answer at all is malformed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from gateway.dialects.hub import (
@@ -74,7 +75,7 @@ def parse_answer(body: bytes) -> ChatAnswer:
         id=read_text(value, "id"),
         model=read_text(value, "model"),
         choices=tuple(
-            _build_choice(choice, index)
+            _cite(_build_choice(choice, index), find_sources(value))
             for index, choice in enumerate(choices)
             if isinstance(choice, dict)
         ),
@@ -138,16 +139,40 @@ def read_text(value: Json, name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def find_finish(reason: object, *, called: bool) -> Finish | None:
+def find_sources(value: Json) -> tuple[Citation, ...]:
+    """Return what Perplexity's answers rest on: it stands beside the choices, for all of them."""
+    results, urls = value.get("search_results"), value.get("citations")
+    if isinstance(results, list):
+        found = [one for one in results if isinstance(one, dict)]
+        return tuple(
+            Citation(url=read_text(one, "url") or None, title=read_text(one, "title") or None)
+            for one in found
+        )
+    given = urls if isinstance(urls, list) else ()
+    return tuple(Citation(url=url) for url in given if isinstance(url, str) and url)
+
+
+def _cite(choice: Choice, sources: tuple[Citation, ...]) -> Choice:
+    last = choice.parts[-1] if choice.parts else None
+    if not sources or not isinstance(last, Text):
+        return choice
+    cited = replace(last, citations=last.citations + sources)
+    return replace(choice, parts=(*choice.parts[:-1], cited))
+
+
+def find_finish(reason: object, *, called: bool, refused: bool = False) -> Finish | None:
     """Return why an answer ends.
 
-    Some servers say `stop` although tools are called, or that they are although none is.
+    Some servers say `stop` although tools are called, or that they are although none is; all of
+    them say it of a refusal.
     """
     if not isinstance(reason, str) or not reason:
         return None
     finish = FINISHES.get(reason, Finish.STOP)
     if called and finish is Finish.STOP:
         return Finish.TOOL_CALLS
+    if refused and finish is Finish.STOP:
+        return Finish.REFUSED
     return Finish.STOP if finish is Finish.TOOL_CALLS and not called else finish
 
 
@@ -157,10 +182,11 @@ def _build_choice(choice: Json, position: int) -> Choice:
     index = choice.get("index")
     logprobs = choice.get("logprobs")
     called = any(isinstance(part, ToolCall) for part in parts)
+    refused = any(isinstance(part, Refusal) for part in parts)
     reason = choice.get("finish_reason")
     return Choice(
         parts,
-        find_finish(reason, called=called),
+        find_finish(reason, called=called, refused=refused),
         index=index if type(index) is int else position,
         detail=find_detail(reason),
         logprobs=logprobs if isinstance(logprobs, dict) else None,

@@ -61,8 +61,10 @@ def dump_answer(answer: ChatAnswer, asked: Asked) -> Json:
 _TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority"})
 
 
-def dump_finish(finish: Finish | None) -> str:
-    """Return why an answer ends, in OpenAI's words."""
+def dump_finish(finish: Finish | None, *, refused: bool = False) -> str:
+    """Return why an answer ends, in OpenAI's words; `refused`: it holds words of refusal."""
+    if refused and finish is Finish.REFUSED:
+        return "stop"
     return "stop" if finish is None else _FINISHES.get(finish, "stop")
 
 
@@ -133,6 +135,11 @@ def dump_call(call: ToolCall, asked: Asked, number: object) -> Json:
     return {"id": call_id, "type": "function", "function": function}
 
 
+def asks_with_functions(asked: Asked) -> bool:
+    """Tell whether a client has asked in the way before tools, and reads answers in it alone."""
+    return any(tool.at.startswith("functions[") for tool in asked.request.tools)
+
+
 def show_opaque(part: Opaque) -> str:
     """Return the words of a part that only its vendor knows: a block of code and its output."""
     value: Mapping[str, Any] = part.value
@@ -145,11 +152,16 @@ def show_opaque(part: Opaque) -> str:
 
 
 def _dump_choice(choice: Choice, asked: Asked) -> Json:
+    message = _dump_message(choice, asked)
+    reason = dump_finish(choice.finish, refused=bool(message["refusal"]))
+    if asks_with_functions(asked) and "tool_calls" in message:
+        message["function_call"] = message.pop("tool_calls")[0]["function"]
+        reason = "function_call" if reason == "tool_calls" else reason
     return {
         "index": choice.index,
-        "message": _dump_message(choice, asked),
+        "message": message,
         "logprobs": choice.logprobs,
-        "finish_reason": dump_finish(choice.finish),
+        "finish_reason": reason,
     }
 
 

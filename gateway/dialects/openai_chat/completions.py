@@ -71,7 +71,9 @@ def dump_answer(answer: ChatAnswer, asked: Asked) -> Json:
             "index": choice.index,
             "text": "".join(part.text for part in choice.parts if isinstance(part, Text | Refusal)),
             "logprobs": None,
-            "finish_reason": _dump_finish(choice.finish),
+            "finish_reason": _dump_finish(
+                choice.finish, refused=any(isinstance(part, Refusal) for part in choice.parts)
+            ),
         }
         for choice in answer.choices
     ]
@@ -80,8 +82,10 @@ def dump_answer(answer: ChatAnswer, asked: Asked) -> Json:
     return head | {"choices": choices} | counts
 
 
-def _dump_finish(finish: Finish | None) -> str:
-    """Return why an answer ends: this format knows no calls of tools."""
+def _dump_finish(finish: Finish | None, *, refused: bool) -> str:
+    """Return why an answer ends: this format knows no calls of tools, and no words of refusal."""
+    if refused:
+        return "content_filter"
     return "stop" if finish is Finish.TOOL_CALLS else dump_finish(finish)
 
 
@@ -97,11 +101,12 @@ def _build_head(event: Begun, asked: Asked) -> Json:
 class CompletionsWriter:
     """Writes one stream: text alone."""
 
-    __slots__ = ("_asked", "_head", "_shown", "_usage")
+    __slots__ = ("_asked", "_head", "_refused", "_shown", "_usage")
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._head = _build_head(Begun("", ""), asked)
+        self._refused: set[int] = set()  # the choices with words of refusal
         self._shown: set[tuple[int, int]] = set()  # the parts that are text
         self._usage: Usage | None = None
 
@@ -118,18 +123,26 @@ class CompletionsWriter:
             shown = (event.choice, event.number) in self._shown
             return self._dump(event.choice, event.text) if shown else b""
         if isinstance(event, PartBegun):
-            if isinstance(event.part, Text | Refusal):
-                self._shown.add((event.choice, event.number))
-                return self._dump(event.choice, event.part.text) if event.part.text else b""
-        elif isinstance(event, ChoiceEnded):
-            return self._dump(event.choice, "", _dump_finish(event.finish))
-        elif isinstance(event, Counted):
+            return self._begin_part(event)
+        if isinstance(event, ChoiceEnded):
+            refused = event.choice in self._refused
+            return self._dump(event.choice, "", _dump_finish(event.finish, refused=refused))
+        if isinstance(event, Counted):
             self._usage = event.usage
         elif isinstance(event, Begun):
             self._head = _build_head(event, self._asked)
         elif isinstance(event, Ended):
             return self._dump_end()
         return b""
+
+    def _begin_part(self, event: PartBegun) -> bytes:
+        part = event.part
+        if isinstance(part, Refusal):
+            self._refused.add(event.choice)
+        elif not isinstance(part, Text):
+            return b""
+        self._shown.add((event.choice, event.number))
+        return self._dump(event.choice, part.text) if part.text else b""
 
     def _dump(self, choice: int, text: str, reason: str | None = None) -> bytes:
         value = {"index": choice, "text": text, "logprobs": None, "finish_reason": reason}

@@ -76,7 +76,7 @@ def _join(held: Reasoning, one: Reasoning, *, is_same: bool) -> Reasoning | None
 
 def _parse(value: dict[str, Any], at: str) -> Reasoning | None:
     """Return one detail as a thought; None where nothing is in it."""
-    origin = _FAMILIES.get(read(value, "format", str, at) or "", Family.OTHER)
+    origin = find_family(read(value, "format", str, at))
     kind, item = value.get("type"), read(value, "id", str, at)
     if kind == _ENCRYPTED:
         data = read(value, "data", str, at)
@@ -127,8 +127,14 @@ def find_signature(call: Mapping[str, Any]) -> str | None:
 
 
 def find_family(name: object) -> Family:
-    """Return whose a `format` is."""
-    return _FAMILIES.get(name, Family.OTHER) if isinstance(name, str) else Family.OTHER
+    """Return whose a `format` is; OpenAI's SDK has joined it to itself where it was repeated."""
+    if not isinstance(name, str):
+        return Family.OTHER
+    found = _FAMILIES.get(name)
+    if found is None and name:
+        known = (one for one in _FAMILIES if name.startswith(one + one))
+        found = _FAMILIES.get(next(known, ""))
+    return found or Family.OTHER
 
 
 def find_format(family: Family) -> str:

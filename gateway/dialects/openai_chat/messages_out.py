@@ -133,7 +133,7 @@ class MessagesOut:
         self._out.append(dumped)
 
     def _find_role(self, role: Role) -> str:
-        if role is Role.DEVELOPER and not self._quirks.developer_role:
+        if role is Role.DEVELOPER and not self._quirks.is_openai:
             return Role.SYSTEM.value
         if role is Role.SYSTEM and self._thinks:  # what it becomes there; both at once are refused
             return Role.DEVELOPER.value
@@ -171,10 +171,10 @@ class MessagesOut:
 
     def _dump_said(self, part: Part, dumped: Json) -> list[Json]:
         """Return the content that a part of the model's is; what has a field goes into it."""
-        if self._quirks.developer_role and isinstance(part, Refusal):
+        if self._quirks.is_openai and isinstance(part, Refusal):
             dumped["refusal"] = dumped.get("refusal", "") + part.text
             return []
-        if self._quirks.developer_role and isinstance(part, Audio) and part.id is not None:
+        if self._quirks.is_openai and isinstance(part, Audio) and part.id is not None:
             dumped["audio"] = {"id": part.id}
             return []
         if isinstance(part, Audio) and part.transcript:
@@ -207,7 +207,7 @@ class MessagesOut:
         if call.cache is not None:
             self._losses.lose(Feature.CACHE_CONTROL, f"{call.at}.cache_control")
         call_id = self._fit(call.id or call.name)
-        if call.custom and self._quirks.developer_role:
+        if call.custom and self._quirks.is_openai:
             custom = {"name": call.name, "input": call.arguments}
             return {"id": call_id, "type": "custom", "custom": custom}
         dumped: Json = {"id": call_id, "type": "function"}

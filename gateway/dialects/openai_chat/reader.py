@@ -13,6 +13,7 @@ from gateway.dialects.hub import (
     Audio,
     Begun,
     ChoiceEnded,
+    Citation,
     Counted,
     Ended,
     Event,
@@ -35,6 +36,7 @@ from gateway.dialects.openai_chat.answer_in import (
     build_citation,
     find_detail,
     find_finish,
+    find_sources,
     iter_parts,
     iter_pieces,
     read_text,
@@ -58,7 +60,17 @@ _PLAIN_THOUGHTS: Final = "thinking"
 class _ChoiceReader:
     """One answer of a stream."""
 
-    __slots__ = ("_kind", "_next", "_open", "calls", "ended", "number", "paragraph", "signatures")
+    __slots__ = (
+        "_kind",
+        "_next",
+        "_open",
+        "_refused",
+        "calls",
+        "ended",
+        "number",
+        "paragraph",
+        "signatures",
+    )
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -69,12 +81,14 @@ class _ChoiceReader:
         self._next = 0  # number of the next part
         self._open = -1  # number of the open part that is no call
         self._kind: Any = None  # what that is
+        self._refused = False
 
     def grow(self, kind: Any, part: Part, text: str) -> Iterator[Event]:
         """Yield more text of a kind of part; one of another kind ends the open one."""
         if self._kind != kind:
             yield from self.close()
             self._open, self._kind, self._next = self._next, kind, self._next + 1
+            self._refused = self._refused or part is _REFUSAL
             yield PartBegun(self.number, self._open, part)
         if text:
             yield PartDelta(self.number, self._open, text)
@@ -91,6 +105,7 @@ class _ChoiceReader:
     def put(self, part: Part) -> Iterator[Event]:
         """Yield a part that came whole."""
         yield from self.close()
+        self._refused = self._refused or isinstance(part, Refusal)
         yield PartBegun(self.number, self._next, part)
         yield PartEnded(self.number, self._next)
         self._next += 1
@@ -125,7 +140,7 @@ class _ChoiceReader:
             origin = Family.GEMINI
             thought = Reasoning(encrypted=signature, redacted=True, origin=origin, id=call_id)
             yield from self.put(thought)
-        finish = find_finish(reason, called=self.calls.called)
+        finish = find_finish(reason, called=self.calls.called, refused=self._refused)
         assert finish is not None, "there is a reason"  # noqa: S101
         yield ChoiceEnded(self.number, finish, detail=find_detail(reason))
         self.ended = True
@@ -134,11 +149,12 @@ class _ChoiceReader:
 class ChatReader:
     """Reads one stream."""
 
-    __slots__ = ("_begun", "_blocks", "_choices", "_over")
+    __slots__ = ("_begun", "_blocks", "_choices", "_over", "_sources")
 
     def __init__(self) -> None:
         self._blocks = BlockSplitter()
         self._choices: dict[int, _ChoiceReader] = {}
+        self._sources: tuple[Citation, ...] = ()  # the last ones: they come with each chunk
         self._begun = False
         self._over = False
 
@@ -198,7 +214,7 @@ class ChatReader:
     def _finish(self, events: list[Event]) -> None:
         """Take the end marker; an answer that has not said why it ends has ended of itself."""
         for choice in self._choices.values():
-            events.extend(choice.end("stop"))
+            self._end(choice, "stop", events)
         self._over = True
         events.append(Ended())
 
@@ -208,6 +224,8 @@ class ChatReader:
 
     def _read(self, value: Json, data: bytes, events: list[Event]) -> None:
         choices = value.get("choices")
+        if "search_results" in value or "citations" in value:
+            self._sources = find_sources(value)
         if not self._begun and (choices or value.get("id")):
             self._begun = True
             events.append(
@@ -249,8 +267,14 @@ class ChatReader:
         if logprobs and isinstance(logprobs, dict):
             events.append(Logprobs(number, logprobs))
         reason = choice.get("finish_reason")
-        if reason is not None:
-            events.extend(reader.end(reason))
+        if reason:
+            self._end(reader, reason, events)
+
+    def _end(self, choice: _ChoiceReader, reason: object, events: list[Event]) -> None:
+        if self._sources and choice.is_open("text"):
+            for citation in self._sources:
+                events.extend(choice.add(citation=citation))
+        events.extend(choice.end(reason))
 
 
 def _read_delta(reader: _ChoiceReader, delta: Json, events: list[Event]) -> None:

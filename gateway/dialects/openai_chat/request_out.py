@@ -33,11 +33,10 @@ from gateway.entities import Dialect, SchemaSupport
 
 Json = dict[str, Any]
 
+# What the format has words for does not stand here, though some servers have none (images, tools):
+# it is refused for those.
 LOSSES: Final[Mapping[Feature, Loss]] = {
-    Feature.IMAGE: Loss.REFUSED,  # by servers whose models see nothing
-    Feature.IMAGE_URL: Loss.REFUSED,  # of a cloud's storage, or where a server fetches none
     Feature.IMAGE_DETAIL: Loss.DROPPED,
-    Feature.DOCUMENT: Loss.REFUSED,
     Feature.AUDIO: Loss.REFUSED,
     Feature.VIDEO: Loss.REFUSED,
     Feature.DOCUMENT_URL: Loss.REFUSED,
@@ -50,13 +49,11 @@ LOSSES: Final[Mapping[Feature, Loss]] = {
     Feature.MEDIA_IN_TOOL_RESULT: Loss.CHANGED,  # shown in a user's message behind the results
     Feature.TOOL_RESULT_ERROR: Loss.CHANGED,  # begins with "Error:"
     Feature.REFUSAL_HISTORY: Loss.CHANGED,  # plain text for servers other than OpenAI's
-    Feature.TOOLS: Loss.REFUSED,
     Feature.STRICT_TOOL: Loss.DROPPED,
     Feature.CUSTOM_TOOL: Loss.CHANGED,  # a function with one `input`, where custom is not known
     Feature.TOOL_GRAMMAR: Loss.DROPPED,
     Feature.HOSTED_TOOL: Loss.DROPPED,
     Feature.TOOL_CHOICE_NONE: Loss.CHANGED,  # no tools at all
-    Feature.TOOL_CHOICE_REQUIRED: Loss.REFUSED,
     Feature.TOOL_CHOICE_NAMED: Loss.REFUSED,
     Feature.ALLOWED_TOOLS: Loss.CHANGED,  # the others are left out
     Feature.JSON_SCHEMA: Loss.REFUSED,
@@ -154,7 +151,7 @@ class _RequestOut:
         self._to = to
         self._quirks = to.quirks
         self._losses = losses
-        self._efforts = find_efforts(to.model) if to.quirks.developer_role else None
+        self._efforts = find_efforts(to.model) if to.quirks.is_openai else None
         self._body: Json = {"model": to.model}
 
     def dump(self) -> Json:

@@ -49,7 +49,7 @@ def dump_reasoning(
     dump = _OTHERS.get(way)
     if dump is not None:
         return dump(config, effort, is_off)
-    own = to.quirks.developer_role
+    own = to.quirks.is_openai
     if effort is None or way != "reasoning_effort" or (own and efforts is None):
         if effort is not None and not is_off:
             losses.lose(Feature.REASONING, find_place(request.dialect, Feature.REASONING))

@@ -118,7 +118,7 @@ class ToolsOut:
             if not wanted:
                 self._lose(Feature.SERIAL_CALLS)
             return {}
-        if self._quirks.developer_role and is_serial(self._to.model):
+        if self._quirks.is_openai and is_serial(self._to.model):
             return {}
         return {"parallel_tool_calls": wanted}
 
@@ -134,7 +134,7 @@ class ToolsOut:
         ]
 
     def _is_custom(self, tool: Tool) -> bool:
-        return tool.kind is ToolKind.CUSTOM and self._quirks.developer_role
+        return tool.kind is ToolKind.CUSTOM and self._quirks.is_openai
 
     def _dump_tool(self, tool: Tool) -> Json | None:
         mark: Json = {}

@@ -1,5 +1,8 @@
 """The hub's events for a client: a stream of `chat.completion.chunk`.
 
+OpenAI's SDK adds deltas up: texts are joined, whatever they mean, and entries of lists need an
+`index`. What is joined that way has to be the message that a client gives back.
+
 Rule: one delta says one thing; what repeats in each chunk is written once and kept as bytes.
 """
 
@@ -35,6 +38,7 @@ from gateway.dialects.hub.carry import build_id
 from gateway.dialects.openai import dump_error
 from gateway.dialects.openai_chat.answer_out import (
     PARAGRAPH,
+    asks_with_functions,
     dump_call,
     dump_citation,
     dump_finish,
@@ -58,20 +62,34 @@ _END: Final = b',"logprobs":null,"finish_reason":null}]'
 class _Choice:
     """One answer of the stream: what of it has been written."""
 
-    __slots__ = ("calls", "details", "greeted", "length", "start")
+    __slots__ = ("calls", "details", "greeted", "images", "length", "notes", "refused", "start")
 
     def __init__(self, number: int) -> None:
         self.start = b'{"index":' + str(number).encode() + b',"delta":'
         self.greeted = False
         self.calls = 0
         self.details = 0  # thoughts, or paragraphs of them
+        self.notes = 0
+        self.images = 0
         self.length = 0  # characters of the text
+        self.refused = False  # whether there are words of refusal
 
 
 class _Open:
     """A part that is being written."""
 
-    __slots__ = ("base", "choice", "custom", "field", "held", "lead", "part", "position", "written")
+    __slots__ = (
+        "base",
+        "choice",
+        "custom",
+        "described",
+        "field",
+        "held",
+        "lead",
+        "part",
+        "position",
+        "written",
+    )
 
     def __init__(self, part: Part, choice: _Choice) -> None:
         self.part = part
@@ -80,6 +98,7 @@ class _Open:
         self.position = 0  # of a call among the calls, of a thought among the details
         self.base = choice.length  # characters of the text before it
         self.custom = False  # a custom tool's call, whose text stands in an object: written whole
+        self.described = -1  # the last detail whose issuer has been told
         self.held: list[str] = []
         self.lead = ""  # what sets a paragraph of thoughts apart from the one before
         self.written = False  # whether it has grown
@@ -88,10 +107,20 @@ class _Open:
 class ChatWriter:
     """Writes one stream."""
 
-    __slots__ = ("_asked", "_choices", "_head", "_open", "_tail", "_usage", "_writers")
+    __slots__ = (
+        "_asked",
+        "_choices",
+        "_functions",
+        "_head",
+        "_open",
+        "_tail",
+        "_usage",
+        "_writers",
+    )
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
+        self._functions = asks_with_functions(asked)
         self._head = b""
         # With the counts asked for, each chunk has the field, and the last one its value.
         self._tail = b',"usage":null}\n\n' if asked.request.include_usage else b"}\n\n"
@@ -165,7 +194,9 @@ class ChatWriter:
             text = part.text
             self._begin_thought(part, opened, out)
         elif isinstance(part, Image):
-            self._put(choice, {"images": [dump_image(part)]}, out)
+            image = dump_image(part) | {"index": choice.images}
+            choice.images += 1
+            self._put(choice, {"images": [image]}, out)
         elif isinstance(part, Opaque):
             self._show(part, choice, out)
         elif isinstance(part, Audio):
@@ -184,7 +215,13 @@ class ChatWriter:
         if not opened.custom:
             call = dump_call(part, self._asked, f"{event.choice}.{event.number}")
             call["function"]["arguments"] = ""
+            self._put_call(opened, call, out)
+
+    def _put_call(self, opened: _Open, call: Json, out: list[bytes]) -> None:
+        if not self._functions:
             self._put(opened.choice, {"tool_calls": [call | {"index": opened.position}]}, out)
+        elif opened.position == 0:  # the way before tools knows one call
+            self._put(opened.choice, {"function_call": call["function"]}, out)
 
     def _begin_thought(self, part: Reasoning, opened: _Open, out: list[bytes]) -> None:
         opened.position = opened.choice.details
@@ -214,12 +251,17 @@ class ChatWriter:
         if opened.field:
             if opened.field == "content":
                 choice.length += len(text)
+            else:
+                choice.refused = True
             self._put(choice, {opened.field: text}, out)
         elif opened.custom:
             opened.held.append(text)
         elif type(opened.part) is ToolCall:
-            call = {"index": opened.position, "function": {"arguments": text}}
-            self._put(choice, {"tool_calls": [call]}, out)
+            if self._functions:
+                self._put_call(opened, {"function": {"arguments": text}}, out)
+            else:
+                call = {"index": opened.position, "function": {"arguments": text}}
+                self._put(choice, {"tool_calls": [call]}, out)
         elif type(opened.part) is Reasoning:
             kind = "summary" if opened.part.summary else "text"
             detail = self._build_detail(opened, kind) | {kind: text}
@@ -229,14 +271,15 @@ class ChatWriter:
             self._put(choice, {"audio": {"data": text}}, out)
 
     def _build_detail(self, opened: _Open, kind: str) -> Json:
+        """Return what a detail begins with; whose it is stands in the first one of its index."""
         part = opened.part
         assert isinstance(part, Reasoning), "only thoughts have details"  # noqa: S101
-        return {
-            "type": f"reasoning.{kind}",
-            "id": part.id,
-            "format": find_format(part.origin),
-            "index": opened.position,
-        }
+        detail: Json = {"type": f"reasoning.{kind}"}
+        if opened.described != opened.position:
+            opened.described = opened.position
+            detail |= {"id": part.id, "format": find_format(part.origin)}
+        detail["index"] = opened.position
+        return detail
 
     def _put_detail(self, opened: _Open, out: list[bytes], kind: str, **fields: str) -> None:
         if kind == "encrypted" and opened.written:  # a detail of its own
@@ -254,6 +297,8 @@ class ChatWriter:
         if event.citation is not None:
             length = opened.choice.length - opened.base
             note = dump_citation(event.citation, opened.base, length)
+            note["index"] = opened.choice.notes
+            opened.choice.notes += 1
             self._put(opened.choice, {"annotations": [note]}, out)
         if event.transcript is not None:
             self._put(opened.choice, {"audio": {"transcript": event.transcript}}, out)
@@ -279,10 +324,10 @@ class ChatWriter:
                 signature=part.signature,
             )  # fmt: skip
             call = dump_call(whole, self._asked, f"{event.choice}.{event.number}")
-            self._put(opened.choice, {"tool_calls": [call | {"index": opened.position}]}, out)
+            self._put_call(opened, call, out)
         elif not opened.written:  # clients parse what has come: nothing is no JSON
             call = {"index": opened.position, "function": {"arguments": "{}"}}
-            self._put(opened.choice, {"tool_calls": [call]}, out)
+            self._put_call(opened, call, out)
 
     # --- the end ----------------------------------------------------------------------------
 
@@ -291,9 +336,12 @@ class ChatWriter:
         self._put(self._find(event.choice, out), {}, out, end)
 
     def _end_choice(self, event: ChoiceEnded, out: list[bytes]) -> None:
-        reason = dump_finish(event.finish).encode()
+        choice = self._find(event.choice, out)
+        reason = dump_finish(event.finish, refused=choice.refused).encode()
+        if self._functions and reason == b"tool_calls":
+            reason = b"function_call"
         end = b',"logprobs":null,"finish_reason":"' + reason + b'"}]'
-        self._put(self._find(event.choice, out), {}, out, end)
+        self._put(choice, {}, out, end)
 
     def _count(self, event: Counted, _out: list[bytes]) -> None:
         self._usage = event.usage

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from gateway.dialects.hub import Family, Message, Opaque, Part, Role, Tool, ToolCall, ToolResult
 from gateway.dialects.hub.carry import take_from_id
-from gateway.dialects.openai_responses.fields import check, read, refuse, want
+from gateway.dialects.hub.fields import check, read, refuse, want
 from gateway.dialects.openai_responses.parts_in import parse_content
 from gateway.dialects.openai_responses.reasoning import parse_reasoning
 from gateway.dialects.openai_responses.tools_in import TOOL_SEARCH, flatten_name, parse_tools
@@ -29,7 +29,9 @@ _ROLES: Final = {
     "developer": Role.DEVELOPER,
 }
 # What stands in the input for something that only OpenAI has stored or can read.
-_STORED: Final = frozenset({"item_reference", "compaction", "compaction_trigger"})
+_REFERENCE: Final = "item_reference"
+_THOUGHTS: Final = "rs_"  # what ids of reasoning items begin with
+_STORED: Final = frozenset({_REFERENCE, "compaction", "compaction_trigger"})
 # A search for tools is the client's or the vendor's to run.
 _SEARCHES: Final = frozenset({"tool_search_call", "tool_search_output"})
 # What is no turn of the model, of the types without a parser here.
@@ -49,6 +51,20 @@ class ItemReader:
         self._at = ""
         self._opaque_calls: set[str] = set()
 
+    def _take_reference(self, kind: str, item: dict[str, Any], at: str) -> None:
+        """Take what stands for an item that the vendor has stored.
+
+        Of thoughts no more than that is known: they are dropped as another vendor's would be.
+        Vercel's SDK sends them so unless `store` is false.
+        """
+        item_id = read(item, "id", str, at) or ""
+        if kind != _REFERENCE or not item_id.startswith(_THOUGHTS):
+            raise NotExpressibleError(
+                f"{kind} is kept by the vendor: send the items themselves, with store: false",
+                field=at,
+            )
+        self._take_opaque(kind, item, at)
+
     def take(self, item: dict[str, Any], at: str) -> None:
         """Take in the next item.
 
@@ -60,10 +76,7 @@ class ItemReader:
         if kind == "message" or (kind is None and "role" in item):
             self._take_message(item, at)
         elif kind in _STORED or (kind is None and "id" in item):
-            raise NotExpressibleError(
-                f"{kind or 'item_reference'} is kept by the vendor; send the items themselves",
-                field=at,
-            )
+            self._take_reference(kind or _REFERENCE, item, at)
         elif kind is None:
             refuse(f"{at}.type", "a string")
         elif kind == "additional_tools":

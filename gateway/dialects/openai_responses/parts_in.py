@@ -24,7 +24,7 @@ from gateway.dialects.hub import (
     Refusal,
     Text,
 )
-from gateway.dialects.openai_responses.fields import check, join_path, read, refuse, want
+from gateway.dialects.hub.fields import check, join_path, read, refuse, want
 
 
 def parse_content(item: Mapping[str, Any], name: str, at: str) -> tuple[Part, ...]:

@@ -49,13 +49,16 @@ class _Part:
 
 
 class PartsReader:
-    """Reads items into parts; `called`: one of them is a call that the client has to answer."""
+    """Reads items into parts.
 
-    __slots__ = ("_done", "_encrypted", "_ids", "_parts", "called", "events", "handlers")
+    `called`: one of them is a call that the client has to answer; `refused`: one is a refusal.
+    """
+
+    __slots__ = ("_done", "_encrypted", "_ids", "_parts", "called", "events", "handlers", "refused")
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self.called = False
+        self.called = self.refused = False
         self._parts: dict[tuple[int, int], _Part] = {}  # by output index, and content index
         self._encrypted: set[int] = set()  # output indices of such thoughts
         self._ids: dict[int, str | None] = {}  # of items, by output index
@@ -266,6 +269,7 @@ class PartsReader:
         """Return a part, begun now if it was not."""
         part = self._parts.get((index, place))
         if part is None:
+            self.refused = self.refused or isinstance(begun, Refusal)
             part = self._parts[index, place] = _Part(len(self._parts))
             self.events.append(PartBegun(0, part.number, begun))
         return part

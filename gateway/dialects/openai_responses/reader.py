@@ -128,7 +128,9 @@ class ResponsesReader:
             reason = find_text(read_object(response, "incomplete_details"), "reason")
             finish = _INCOMPLETE.get(reason or "", Finish.LENGTH)
             return ChoiceEnded(0, finish, detail=None if reason in _INCOMPLETE else reason)
-        return ChoiceEnded(0, Finish.TOOL_CALLS if self._parts.called else Finish.STOP)
+        if self._parts.called:
+            return ChoiceEnded(0, Finish.TOOL_CALLS)
+        return ChoiceEnded(0, Finish.REFUSED if self._parts.refused else Finish.STOP)
 
     def _fail(self, event: Json) -> None:
         response = read_object(event, "response")

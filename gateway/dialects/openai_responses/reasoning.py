@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from gateway.dialects.hub import Family, Reasoning
 from gateway.dialects.hub.carry import unwrap, wrap
-from gateway.dialects.openai_responses.fields import check, join_path, read, want
+from gateway.dialects.hub.fields import check, join_path, read, want
 
 _REDACTED: Final = "redacted:"  # no signature has a colon
 # Their thoughts are summaries by their own account ("summarized thinking", "thought summaries").

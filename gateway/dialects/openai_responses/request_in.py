@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.dialects.hub import ChatRequest, OutputFormat, OutputKind, ReasoningConfig
-from gateway.dialects.openai_responses.fields import read, read_texts, refuse, want
+from gateway.dialects.hub.fields import read, read_texts, refuse, want
 from gateway.dialects.openai_responses.items_in import parse_input
 from gateway.dialects.openai_responses.tools_in import parse_choice, parse_tools
 from gateway.entities import Dialect

@@ -107,7 +107,7 @@ def _dump_input(request: ChatRequest, to: Destination, losses: Losses) -> Json:
     writer = ItemWriter(
         PartWriter(request.dialect, losses),
         request,
-        developer=to.quirks.developer_role,
+        developer=to.quirks.is_openai,
         # OpenAI's own models take their thoughts encrypted alone.
         is_open=not (THINKING_MODELS.search(to.model) or PLAIN_MODELS.search(to.model)),
     )

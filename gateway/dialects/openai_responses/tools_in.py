@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from gateway.dialects.hub import Family, Tool, ToolChoice, ToolKind, ToolMode
 from gateway.dialects.hub.carry import fit_id
-from gateway.dialects.openai_responses.fields import check, join_path, read, refuse, want
+from gateway.dialects.hub.fields import check, join_path, read, refuse, want
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _OTHER_LETTER: Final = re.compile(r"[^a-zA-Z0-9_-]")

@@ -1,13 +1,14 @@
 """Vendors with an API in OpenAI's format, and how each differs from it.
 
-Sources: the vendors' own references, read in November 2026: docs.mistral.ai/api,
-console.groq.com/docs/openai, docs.together.ai, docs.fireworks.ai, api-docs.deepseek.com, docs.x.ai,
-openrouter.ai/docs, docs.perplexity.ai, inference-docs.cerebras.ai/resources/openai,
-docs.sambanova.ai, docs.api.nvidia.com, docs.databricks.com (foundation model APIs),
-huggingface.co/docs/inference-providers, platform.kimi.ai/docs (Moonshot), docs.qwencloud.com,
-docs.z.ai, deepinfra.com/docs. Traffic recorded there where there is some.
+Sources, read in November 2026: docs.mistral.ai/api, console.groq.com/docs/openai,
+api-docs.deepseek.com, docs.x.ai, openrouter.ai/docs, docs.perplexity.ai,
+inference-docs.cerebras.ai/resources/openai, platform.kimi.ai/docs (Moonshot); the references of
+chat completions of docs.together.ai (and its OpenAPI file), docs.fireworks.ai, docs.sambanova.ai,
+docs.qwencloud.com, docs.z.ai and huggingface.co/docs/inference-providers. Traffic recorded there
+where there is some. Rows that say "assumed" rest on a vendor's claim to be compatible.
 
-Rule: as `gateway.providers.rows`; `unsupported` holds what a vendor refuses, or leaves out unsaid.
+Rule: as `gateway.providers.rows`; `unsupported` holds what a vendor refuses, leaves out unsaid, or
+does not name in its reference: it is reported or refused here, and never sent in hope.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ HOSTED_ROWS: Final = (
         "https://api.together.xyz/v1",
         COMPATIBLE,
         Quirks(
-            # Its `logprobs` is a number of tokens, not a yes.
+            # Its `logprobs` is a number of tokens, not a yes. Its Responses API is for some models
+            # only, others answer it malformed: such requests are translated.
             unsupported=_OPENAI_ONLY | {"logprobs", "user", "serial_calls"},
             reasoning_field="reasoning",
         ),
@@ -167,12 +169,14 @@ HOSTED_ROWS: Final = (
         "sambanova",
         "SambaNova",
         "https://api.sambanova.ai/v1",
-        CHAT_ONLY | _EMBEDDINGS,
+        CHAT_ONLY | _COMPLETIONS | _EMBEDDINGS,
         Quirks(
+            # It takes the penalties for compatibility's sake, and does nothing with them.
             unsupported=_OPENAI_ONLY
             | _NUMBERS
             | {"candidates", "presence_penalty", "frequency_penalty", "user", "name"},
             reasoning_field="reasoning",
+            max_stop=4,
         ),
         trial_is_open=True,
     ),
@@ -181,6 +185,7 @@ HOSTED_ROWS: Final = (
         "NVIDIA NIM",
         "https://integrate.api.nvidia.com/v1",
         COMPATIBLE - {Dialect.OPENAI_RAW},
+        # Assumed: each model has a page of its own, and what it takes differs.
         Quirks(unsupported=_OPENAI_ONLY | {"user", "name", "candidates"}),
         trial_is_open=True,
         notes="Also for containers of one's own, at their api_base.",
@@ -190,6 +195,7 @@ HOSTED_ROWS: Final = (
         "Databricks",
         None,
         COMPATIBLE - {Dialect.OPENAI_RAW},
+        # Assumed: its reference differs between models of its own and of other vendors.
         Quirks(unsupported=_OPENAI_ONLY | {"user", "name", "seed", "serial_calls"}, max_stop=4),
         trial_path="",  # the base URL itself lists the endpoints
         base_help="The workspace's, such as https://dbc-1234.cloud.databricks.com/serving-endpoints.",
@@ -199,7 +205,10 @@ HOSTED_ROWS: Final = (
         "Hugging Face",
         "https://router.huggingface.co/v1",
         CHAT_ONLY | _RESPONSES,
-        Quirks(unsupported=_OPENAI_ONLY | {"user", "name"}),
+        Quirks(
+            unsupported=_OPENAI_ONLY | {"user", "name", "logit_bias", "candidates", "serial_calls"},
+            max_stop=4,
+        ),
         trial_is_open=True,
         notes="Inference providers: who serves a model decides what of a request it takes.",
     ),
@@ -236,7 +245,7 @@ HOSTED_ROWS: Final = (
         "https://api.z.ai/api/paas/v4",
         CHAT_ONLY | _EMBEDDINGS | _MESSAGES,
         Quirks(
-            # tool_choice is auto only; one stop sequence.
+            # tool_choice is auto only; one stop sequence; answers in JSON, but not by a schema.
             unsupported=_OPENAI_ONLY
             | _NUMBERS
             | _FORCED
@@ -254,6 +263,7 @@ HOSTED_ROWS: Final = (
         "DeepInfra",
         "https://api.deepinfra.com/v1/openai",
         COMPATIBLE,
+        # Assumed: it says "compatible" and no more.
         Quirks(unsupported=_OPENAI_ONLY | {"logprobs", "serial_calls", "name"}),
         trial_is_open=True,
     ),

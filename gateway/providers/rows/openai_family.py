@@ -23,9 +23,7 @@ from gateway.providers.rows.fields import (
 )
 
 # Its own servers know the role `developer`, and its thinking models refuse `max_tokens`.
-OPENAI_QUIRKS: Final = Quirks(
-    developer_role=True, max_tokens_field="max_completion_tokens", max_stop=4
-)
+OPENAI_QUIRKS: Final = Quirks(is_openai=True, max_tokens_field="max_completion_tokens", max_stop=4)
 _URL: Final = "https://api.openai.com/v1"
 _COMPATIBLE_API: Final = replace(
     api(None),

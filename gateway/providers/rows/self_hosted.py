@@ -1,7 +1,9 @@
 """Programs that operators run themselves, with an API in OpenAI's format.
 
-Sources: docs.vllm.ai, docs.sglang.ai, github.com/ggml-org/llama.cpp (tools/server/README.md),
-lmstudio.ai/docs, huggingface.co/docs/text-generation-inference; read in November 2026.
+Sources, read in November 2026: what each takes, in vLLM's
+`entrypoints/openai/chat_completion/protocol.py`, SGLang's `entrypoints/chat_input/schema.py`,
+llama.cpp's `common/chat.cpp`, the list of parameters at lmstudio.ai/docs/developer/openai-compat,
+the schema of TGI in @huggingface/tasks.
 
 Rule: as `gateway.providers.rows`; none has an address or needs a credential by itself.
 """
@@ -49,7 +51,7 @@ SELF_HOSTED_ROWS: Final = (
         "vLLM",
         8000,
         COMPATIBLE | {Dialect.OPENAI_RESPONSES},
-        Quirks(unsupported=_FOREIGN | {"user", "name"}),
+        Quirks(unsupported=_FOREIGN | {"user", "name"}),  # "this will be ignored by vLLM"
     ),
     _run("sglang", "SGLang", 30000, COMPATIBLE, Quirks(unsupported=_FOREIGN | {"user", "name"})),
     _run(
@@ -58,6 +60,7 @@ SELF_HOSTED_ROWS: Final = (
         8080,
         COMPATIBLE,
         Quirks(
+            # tool_choice is a word: auto, none or required.
             unsupported=_FOREIGN | {"user", "name", "tool_choice_named", "candidates"},
             reasoning_request="",
         ),
@@ -68,6 +71,7 @@ SELF_HOSTED_ROWS: Final = (
         1234,
         _TEXT | {Dialect.OPENAI_RESPONSES},
         Quirks(
+            # Its list names none of them, nor tools, which it has.
             unsupported=_FOREIGN
             | {"user", "name", "candidates", "logprobs", "tool_choice_named", "serial_calls"}
         ),
@@ -77,6 +81,10 @@ SELF_HOSTED_ROWS: Final = (
         "Text Generation Inference",
         8080,
         CHAT_ONLY | {Dialect.OPENAI_COMPLETIONS},
-        Quirks(unsupported=_FOREIGN | {"user", "serial_calls", "candidates"}, reasoning_request=""),
+        Quirks(
+            # Its schema has logit_bias and n, both "UNUSED".
+            unsupported=_FOREIGN | {"user", "serial_calls", "candidates", "logit_bias"},
+            reasoning_request="",
+        ),
     ),
 )

@@ -17,6 +17,7 @@ from gateway.errors import DialectMismatchError
 from gateway.providers import (
     Provider,
     call_path,
+    change_fields,
     find_body_change,
     list_hub_dialects,
     list_spoken,
@@ -61,11 +62,7 @@ def build_url(wiring: Wiring, dialect: Dialect, purpose: Purpose, *, stream: boo
 
 def change_body(provider: Provider, dialect: Dialect, purpose: Purpose, body: Json) -> Json:
     """Return a body as a provider wants it that speaks the dialect with a difference."""
-    change = find_body_change(provider, dialect, purpose)
-    if change is None:
-        return body
-    kept = {name: value for name, value in body.items() if name not in change.dropped}
-    return {**dict(change.added), **kept}
+    return change_fields(body, find_body_change(provider, dialect, purpose))
 
 
 def can_count(codec: Codec, provider: Provider, model: str, auth_config: Settings) -> bool:

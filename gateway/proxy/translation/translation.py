@@ -26,7 +26,7 @@ from gateway.dialects.hub.codec import Json
 from gateway.dialects.hub.size import estimate_request
 from gateway.dialects.hub.structured import ANSWER_TOOL
 from gateway.entities import Dialect, Purpose
-from gateway.errors import NotExpressibleError
+from gateway.errors import MalformedRequestError, NotExpressibleError
 from gateway.proxy.credentials import Wiring
 from gateway.proxy.operations import Operation
 from gateway.proxy.translation.course import Course, build_dropped_lines
@@ -34,6 +34,7 @@ from gateway.proxy.translation.target import can_count, change_body, find_upstre
 
 _STAND_IN: Final = f'"{ANSWER_TOOL}"'.encode()
 _SSE_QUERY: Final = "alt=sse"
+_TOO_DEEP: Final = "the request is nested too deeply"
 
 
 class Translation:
@@ -97,7 +98,10 @@ class Translation:
         """
         if self._chat is None:
             body = parse_values(self._body)
-            self._chat = self.client.parse_request(body, self._endpoint, self._stream)
+            try:
+                self._chat = self.client.parse_request(body, self._endpoint, self._stream)
+            except RecursionError:
+                raise MalformedRequestError(_TOO_DEEP) from None
         return self._chat
 
     @property
@@ -194,7 +198,11 @@ class Translation:
         losses = Losses(title, half.losses)
         dump = half.dump_count if purpose is Purpose.COUNT else half.dump_request
         assert dump is not None, "counts of the others are estimated"  # noqa: S101
-        return dump(self.chat, destination, losses), losses
+        chat = self.chat
+        try:
+            return dump(chat, destination, losses), losses
+        except RecursionError:  # schemas are walked through
+            raise MalformedRequestError(_TOO_DEEP) from None
 
     def _dump_vectors(
         self, half: UpstreamEmbeddingCodec | None, destination: Destination, title: str

@@ -149,7 +149,18 @@ BODY = fields(
     requestMetadata=OBJECT,
     performanceConfig=fields(latency=Text(one_of=("standard", "optimized"))),
     serviceTier=OBJECT,
-    outputConfig=OBJECT,
+    outputConfig=fields(
+        textFormat=fields(
+            "type",
+            "structure",
+            type=Text(one_of=("json_schema",)),
+            structure=Union(
+                jsonSchema=fields(
+                    "schema", schema=Text(pattern=r"\{[\s\S]*\}"), name=TEXT, description=TEXT
+                )
+            ),
+        )
+    ),
 )
 """A Converse request."""
 

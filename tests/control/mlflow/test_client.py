@@ -92,6 +92,52 @@ async def test_secrets_are_listed_whole_and_by_provider(client: Any) -> None:
     assert (bare.provider, bare.auth_config) == (None, None)
 
 
+BEDROCK = {"aws_access_key_id": "AKIDCANARY0000000001", "aws_secret_access_key": CANARY}
+
+
+async def test_a_provider_by_the_names_of_mlflow(client: Any, server: Any) -> None:
+    config = {"auth_mode": "access_keys", "aws_region_name": "eu-west-1"}
+    made = await client.create_gateway_secret("aws", BEDROCK, "bedrock", config)
+    assert (made.provider, made.auth_config) == ("bedrock", config)
+    assert made.masked_values.keys() == BEDROCK.keys()
+    own = await server.own("GET", f"/secrets/{made.secret_id}")
+    assert own["auth_config"] == {"auth_mode": "access_keys", "region": "eu-west-1"}
+    assert own["masked_values"].keys() == {"access_key_id", "secret_access_key"}
+    changed = await client.update_gateway_secret(
+        made.secret_id, BEDROCK, auth_config=config | {"aws_region_name": "us-east-1"}
+    )
+    assert changed.auth_config == config | {"aws_region_name": "us-east-1"}
+
+
+async def test_a_provider_that_has_another_name_here(client: Any, server: Any) -> None:
+    config = {"auth_mode": "default_chain", "vertex_project": "proj-1", "vertex_location": "eu"}
+    made = await client.create_gateway_secret("gcp", {}, "vertex_ai", config)
+    assert (made.provider, made.auth_config) == ("vertex_ai", config)
+    model = await client.create_gateway_model_definition(
+        "gem", made.secret_id, "vertex_ai", "gemini-2.5-pro"
+    )
+    assert model.provider == "vertex_ai"
+    own = await server.own("GET", f"/model-definitions/{model.model_definition_id}")
+    assert own["provider"] == "vertex"
+    assert await client.list_secret_infos(provider="vertex_ai") == [made]
+    assert await client.list_secret_infos(provider="vertex") == [made]  # ours is taken too
+    assert await client.list_gateway_model_definitions(provider="vertex_ai") == [model]
+    made = await client.create_gateway_secret("to", {"api_key": CANARY}, "togetherai")
+    assert made.provider == "together_ai"  # the name in MLflow's catalogue
+
+
+async def test_a_refusal_names_the_field_of_mlflow(client: Any) -> None:
+    code, message = await refuse(
+        client.create_gateway_secret("x", BEDROCK, "bedrock", {"auth_mode": "access_keys"})
+    )
+    assert code == "INVALID_PARAMETER_VALUE"
+    assert "auth_config.aws_region_name: is required" in message
+    config = {"auth_mode": "iam_role", "aws_role_name": "arn:aws:iam::1:role/x"}
+    code, message = await refuse(client.create_gateway_secret("x", {}, "bedrock", config))
+    assert code == "INVALID_PARAMETER_VALUE"
+    assert "auth_config.auth_mode" in message
+
+
 async def test_what_is_wrong_with_a_secret(client: Any, made: Any) -> None:
     code, message = await refuse(client.create_gateway_secret("prod", {"api_key": CANARY}))
     assert code == "RESOURCE_ALREADY_EXISTS"

@@ -29,13 +29,13 @@ from tests.recorded import RECORDED
 
 FOLDERS = ("openai_chat", "azure_openai", "groq", "mistral", "deepseek", "openrouter", "ollama")
 FOLDERS += ("gemini",)
-OWN = Quirks(developer_role=True)
+OWN = Quirks(is_openai=True)
 # The providers' rows are beyond this package's reach: what matters here of each.
 QUIRKS = {
-    "deepseek": Quirks(developer_role=True, reasoning_request="thinking"),
+    "deepseek": Quirks(is_openai=True, reasoning_request="thinking"),
     "openrouter": Quirks(reasoning_request="reasoning", max_tokens_field="max_completion_tokens"),
-    "mistral": Quirks(developer_role=True, tool_ids=ToolIds.NINE, required_word="any"),
-    "groq": Quirks(developer_role=True),
+    "mistral": Quirks(is_openai=True, tool_ids=ToolIds.NINE, required_word="any"),
+    "groq": Quirks(is_openai=True),
 }
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gateway.dialects.hub import (
     Begun,
     ChoiceEnded,
+    Citation,
     Counted,
     Ended,
     Event,
@@ -228,11 +229,23 @@ def test_a_first_chunk_without_choices_begins_nothing() -> None:
     assert read(first, chunk({"content": "x"}))[0] == Begun("c-1", "m", 1)
 
 
+def test_sources_beside_the_choices_are_the_texts() -> None:
+    results = [{"title": "W", "url": "https://example.com/w", "date": "2026-01-01"}]
+    beside = {"citations": ["https://example.com/w"], "search_results": results}
+    expected = (Text("x", citations=(Citation(url="https://example.com/w", title="W"),)),)
+    whole = {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]} | beside
+    assert parse_answer(orjson.dumps(whole)).choices[0].parts == expected
+    piece = {"choices": [{"delta": {"content": "x"}}]} | beside
+    last = {"choices": [{"delta": {}, "finish_reason": "stop"}]} | beside
+    assert collect(read(sse(piece), sse(last), DONE)).choices[0].parts == expected
+
+
 NAMES_TEXT = (
     "id choices index delta message content role tool_calls function name arguments custom input"
     " reasoning reasoning_content reasoning_details type text signature data summary format"
     " finish_reason usage x_groq prompt_tokens error annotations url_citation audio images"
     " image_url url refusal logprobs function_call thinking created model extra_content"
+    " citations search_results"
 )
 NAMES = st.sampled_from(NAMES_TEXT.split())
 WORDS = st.sampled_from(["reasoning.text", "reasoning.encrypted", "stop", "thinking", "text", "x"])

@@ -31,7 +31,7 @@ from gateway.dialects.spec import dump_json
 from gateway.entities import Quirks, ToolIds
 from gateway.errors import MalformedRequestError, NotExpressibleError
 
-OWN = Quirks(developer_role=True)
+OWN = Quirks(is_openai=True)
 MISTRAL = Quirks(tool_ids=ToolIds.NINE, text_only_content=True, reasoning_request="")
 OPENROUTER = Quirks(reasoning_request="reasoning")
 HI = {"role": "user", "content": "Hi"}

@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+from openai.lib.streaming._deltas import accumulate_delta
 
 from gateway.dialects.hub import (
     Asked,
@@ -18,12 +19,15 @@ from gateway.dialects.hub import (
     Event,
     Family,
     Finish,
+    Image,
+    Media,
     Opaque,
     PartAdded,
     PartBegun,
     PartDelta,
     PartEnded,
     Reasoning,
+    Refusal,
     Text,
     ToolCall,
     replay,
@@ -32,6 +36,7 @@ from gateway.dialects.openai_chat.answer_out import dump_answer
 from gateway.dialects.openai_chat.completions import CompletionsWriter
 from gateway.dialects.openai_chat.completions import dump_answer as dump_completion
 from gateway.dialects.openai_chat.reader import ChatReader
+from gateway.dialects.openai_chat.request_in import parse_request
 from gateway.dialects.openai_chat.writer import ChatWriter
 from gateway.dialects.spec import Usage
 from gateway.entities import Dialect
@@ -126,6 +131,37 @@ def test_thoughts_come_back_as_they_were() -> None:
     ]
 
 
+def test_what_openais_sdk_adds_up_is_the_message_that_comes_back() -> None:
+    notes = tuple(Citation(url=f"https://example.com/{number}") for number in range(2))
+    said = (
+        Reasoning("Hm. So", signature="s", origin=Family.ANTHROPIC),
+        Reasoning("AB", summary=True, texts=("A", "B"), encrypted="x", origin=Family.OPENAI),
+        Text("Hi you", citations=notes),
+        Image(Media(media_type="image/png", data="AAAA")),
+        Image(Media(media_type="image/png", data="BBBB")),
+        ToolCall("c1", "f", '{"a":1}', signature="sig"),
+        ToolCall("c2", "g", ""),
+    )
+    events = [piece for event in replay(answer(*said)) for piece in cut(event)]
+    message: dict[Any, Any] = {}
+    for chunk in stream(*events):
+        message = accumulate_delta(message, chunk["choices"][0]["delta"])
+    (parsed,) = parse_request({"messages": [message]}, "chat", False).messages
+    assert parsed.parts == (
+        *said[:2],
+        Text("Hi you"),
+        *said[3:6],
+        ToolCall("c2", "g", "{}"),
+    )
+
+
+def cut(event: Event) -> list[Event]:
+    """Return a delta as two."""
+    if not isinstance(event, PartDelta) or len(event.text) < 2:
+        return [event]
+    return [event._replace(text=event.text[:1]), event._replace(text=event.text[1:])]
+
+
 def test_citations_count_from_the_begin_of_the_text() -> None:
     cited = Text("cd", citations=(Citation(url="https://example.com", title="t"),))
     expected = {
@@ -138,7 +174,7 @@ def test_citations_count_from_the_begin_of_the_text() -> None:
         },
     }
     assert tell(Text("ab"), cited)["message"]["annotations"] == [expected]
-    assert {"annotations": [expected]} in list_deltas(Text("ab"), cited)
+    assert {"annotations": [expected | {"index": 0}]} in list_deltas(Text("ab"), cited)
 
 
 def test_a_citation_of_responses_is_told_in_this_formats_form() -> None:
@@ -182,6 +218,32 @@ def test_a_failure_is_an_error_event_and_no_end(writer: Any) -> None:
     told = writer(ASKED).fail(UpstreamTruncatedError("it ended early"))
     assert orjson.loads(told.removeprefix(b"data: "))["error"]["code"] == "upstream_truncated"
     assert b"[DONE]" not in told
+
+
+def test_who_asks_with_functions_is_answered_with_a_function_call() -> None:
+    body = {"messages": [{"role": "user", "content": "Hi"}], "functions": [{"name": "f"}]}
+    asked = Asked(parse_request(body, "chat", False), "r-1", 1)
+    said = answer(ToolCall("c1", "f", '{"a":1}'), finish=Finish.TOOL_CALLS)
+    (choice,) = dump_answer(said, asked)["choices"]
+    assert choice["message"]["function_call"] == {"name": "f", "arguments": '{"a":1}'}
+    assert choice["finish_reason"] == "function_call"
+    told = ChatWriter(asked).write(replay(said)).split(b"\n\n")[:-2]
+    choices = [orjson.loads(line[6:])["choices"][0] for line in told]
+    assert [choice["delta"].get("function_call") for choice in choices] == [
+        {"name": "f", "arguments": ""},
+        {"arguments": '{"a":1}'},
+        None,
+    ]
+    assert choices[-1]["finish_reason"] == "function_call"
+
+
+def test_a_refusal_in_completions_is_text_that_was_filtered() -> None:
+    said = answer(Refusal("No."))
+    (choice,) = dump_completion(said, ASKED)["choices"]
+    assert (choice["text"], choice["finish_reason"]) == ("No.", "content_filter")
+    told = CompletionsWriter(ASKED).write(replay(said)).split(b"\n\n")[:-2]
+    last = orjson.loads(told[-1][6:])["choices"][0]
+    assert last["finish_reason"] == "content_filter"
 
 
 def test_completions_know_text_alone() -> None:

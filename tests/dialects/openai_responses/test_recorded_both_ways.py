@@ -138,7 +138,7 @@ def test_a_request_means_the_same(path: Path) -> None:
     body, request = load_request(path)
     upstream = find_halves()[1]
     losses = Losses("openai_responses", upstream.losses)
-    to = Destination(body["model"], Quirks(developer_role=True))
+    to = Destination(body["model"], Quirks(is_openai=True))
     dumped = upstream.dump_request(request, to, losses)
     assert [at for at in losses.dropped if not is_of_stored(at, body)] == []
     assert normalise(dumped) == normalise(body)

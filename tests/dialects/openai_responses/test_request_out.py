@@ -123,7 +123,7 @@ def test_system_text_in_front_is_the_instructions_and_later_stays_in_its_place()
     body, _ = dump(system, user(Text("Hi")), late, developer)
     assert body["instructions"] == "a\n\nb"
     assert [item["role"] for item in body["input"]] == ["user", "system", "system"]
-    body, _ = dump(developer, quirks=Quirks(developer_role=True))
+    body, _ = dump(developer, quirks=Quirks(is_openai=True))
     assert body["input"][0] == {"role": "developer", "content": "d"}
 
 

@@ -45,7 +45,7 @@ async def test_a_request_is_signed_as_it_is_sent(
     keys = StoredKeys(AwsKeys("AKID", SECRET, token), "us-east-1", Clock())
     signed = await authorize(request, keys, SOON)
     head, _, begin = signed.first.partition(b"\r\n\r\n")
-    assert begin + bytes(signed.rest) == body
+    assert begin + b"".join(signed.rest) == body
     assert bytes(signed.first).startswith(start + b"accept: */*\r\nContent-Length: %d\r\n" % size)
     lines = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
     expected = sign_as_botocore(monkeypatch, body, token)

@@ -94,3 +94,4 @@ def test_vertex_is_as_strict() -> None:
     body = {"anthropic_version": "vertex-2023-10-16", "max_tokens": 9, "messages": [USER]}
     assert refusal(path, body) == ""
     assert "seed: Extra inputs" in refusal(path, body | {"seed": 1})
+    assert "model: Extra inputs" in refusal(path, body | {"model": "claude-sonnet-4-6"})

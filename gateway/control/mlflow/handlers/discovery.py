@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from gateway.control.call import Answer, Call
+from gateway.control.mlflow import vendors
 from gateway.control.mlflow.handlers import answers
 from gateway.control.service.change import list_all
 from gateway.errors import NotSupportedError
 from gateway.providers import PROVIDERS, AuthMode, Field, Provider, get_provider
 
-_AUTH_MODE = "auth_mode"  # MLflow's page asks for it beside the fields, not as one of them
 _UNKNOWN = (  # MLflow's catalogue has them of each model
     "mode",
     "supports_function_calling",
@@ -33,42 +33,49 @@ _UNKNOWN = (  # MLflow's catalogue has them of each model
 
 async def list_providers(_: Call) -> Answer:
     """Answer with the names of the providers."""
-    return answers.answer("providers", sorted(PROVIDERS))
+    return answers.answer("providers", sorted(map(vendors.show_provider, PROVIDERS)))
 
 
 async def list_models(call: Call) -> Answer:
     """Answer with the models that the model definitions name, each once."""
-    provider = answers.get_filter(call.query, "provider")
+    provider = vendors.find_provider(answers.get_filter(call.query, "provider"))
     async with call.parts.store.read() as tx:
         rows = await list_all(lambda page: tx.model_definitions.list_page(page, provider=provider))
     unknown = dict.fromkeys(_UNKNOWN)
     found = dict.fromkeys((row.provider, row.model_name) for row in rows)
-    models = [{"model": name, "provider": vendor, **unknown} for vendor, name in found]
+    models = [
+        {"model": name, "provider": vendors.show_provider(vendor), **unknown}
+        for vendor, name in found
+    ]
     return answers.answer("models", models)
 
 
 async def get_provider_config(call: Call) -> Answer:
     """Answer with the fields of a provider's credential."""
-    provider = get_provider(answers.get_required(call.query, "provider"))
+    name = answers.get_required(call.query, "provider")
+    provider = get_provider(vendors.find_provider(name) or name)
     modes = [_represent_mode(provider, mode) for mode in provider.auth]
-    value = {"auth_modes": modes, "default_mode": provider.auth_modes[0]}
+    value = {"auth_modes": modes, "default_mode": modes[0]["mode"]}
     return Answer(status=200, value=value)
 
 
 def _represent_mode(provider: Provider, mode: AuthMode) -> dict[str, Any]:
     secret, config = provider.list_fields(mode)
+    # MLflow's page asks for the way of authentication beside the fields, not as one of them.
+    config = tuple(field for field in config if field.name != vendors.AUTH_MODE)
     return {
-        "mode": mode.name,
+        "mode": vendors.show_mode(provider.name, mode.name),
         "display_name": mode.title,
         "description": f"{provider.title}: {mode.title}",
-        "secret_fields": [_represent_field(field) for field in secret],
-        "config_fields": [_represent_field(field) for field in config if field.name != _AUTH_MODE],
+        "secret_fields": [_represent_field(provider, field) for field in secret],
+        "config_fields": [_represent_field(provider, field) for field in config],
     }
 
 
-def _represent_field(field: Field) -> dict[str, Any]:
+def _represent_field(provider: Provider, field: Field) -> dict[str, Any]:
+    (name,) = vendors.show_fields(provider.name, {field.name: None})
     return {
-        "name": field.name,
+        "name": name,
         "type": "string",
         "description": field.help,
         "required": field.required,

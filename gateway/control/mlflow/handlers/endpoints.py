@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.control import represent as own
 from gateway.control.call import Answer, Call
+from gateway.control.mlflow import vendors
 from gateway.control.mlflow.handlers import answers
 from gateway.control.mlflow.represent import (
     EXPERIMENT_TAG,
@@ -106,7 +107,7 @@ async def delete_endpoint(call: Call) -> Answer:
 
 async def list_endpoints(call: Call) -> Answer:
     """Answer with all endpoints, of a provider or a secret if one is named."""
-    provider = answers.get_filter(call.query, "provider")
+    provider = vendors.find_provider(answers.get_filter(call.query, "provider"))
     secret_id = answers.get_filter(call.query, "secret_id")
     return await answers.answer_list(
         call,

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.control import represent as own
 from gateway.control.call import Answer, Call
+from gateway.control.mlflow import vendors
 from gateway.control.mlflow.handlers import answers
 from gateway.control.mlflow.represent import represent_model_definition
 from gateway.control.schema import model_definitions as schema
@@ -24,7 +25,7 @@ async def create_model_definition(call: Call) -> Answer:
     """Define a model."""
     body = schema.ModelDefinitionCreate(
         name=call.body.name,
-        provider=call.body.provider,
+        provider=vendors.find_provider(call.body.provider) or call.body.provider,
         model_name=call.body.model_name,
         secret_id=call.body.secret_id,
     )
@@ -42,7 +43,7 @@ async def get_model_definition(call: Call) -> Answer:
 
 async def list_model_definitions(call: Call) -> Answer:
     """Answer with all model definitions, of a provider or a secret if one is named."""
-    provider = answers.get_filter(call.query, "provider")
+    provider = vendors.find_provider(answers.get_filter(call.query, "provider"))
     secret_id = answers.get_filter(call.query, "secret_id")
     return await answers.answer_list(
         call,
@@ -58,6 +59,7 @@ async def update_model_definition(call: Call) -> Answer:
     """Change a model definition: what is absent stays."""
     row_id = ModelDefinitionId(call.body.model_definition_id)
     changes = {name: getattr(call.body, name) for name in _CHANGEABLE}
+    changes["provider"] = vendors.find_provider(call.body.provider)
     patch = schema.ModelDefinitionPatch(
         **{name: value for name, value in changes.items() if value is not None}
     )

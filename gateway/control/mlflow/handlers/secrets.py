@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.control import represent as own
 from gateway.control.call import Answer, Call
+from gateway.control.mlflow import vendors
 from gateway.control.mlflow.handlers import answers
 from gateway.control.mlflow.represent import represent_secret
 from gateway.control.mlflow.schema import SecretUpdate
@@ -23,20 +24,25 @@ def _show(row: GatewaySecretInfo) -> dict[str, Any]:
     return represent_secret(own.represent_secret(row))
 
 
-def _normalize(config: Mapping[str, str | None] | None) -> dict[str, str | None] | None:
+def _normalize(
+    provider: str | None, config: Mapping[str, str | None] | None
+) -> dict[str, str | None] | None:
     """Drop settings without a value, as MLflow does; none left are none at all."""
-    return {name: value for name, value in (config or {}).items() if value} or None
+    given = {name: value for name, value in (config or {}).items() if value}
+    return vendors.find_settings(provider, given) or None
 
 
 async def create_secret(call: Call) -> Answer:
     """Create a secret."""
+    provider = vendors.find_provider(call.body.provider)
     body = schema.SecretCreate(
         secret_name=call.body.secret_name,
-        provider=call.body.provider,
-        secret_value=call.body.secret_value,
-        auth_config=_normalize(call.body.auth_config),
+        provider=provider,
+        secret_value=vendors.find_fields(provider, call.body.secret_value),
+        auth_config=_normalize(provider, call.body.auth_config),
     )
-    stored = await answers.write(call, lambda change: service.create_secret(change, body))
+    with vendors.name_fields(provider):
+        stored = await answers.write(call, lambda change: service.create_secret(change, body))
     return answers.answer(_FIELD, represent_secret(stored.representation))
 
 
@@ -60,15 +66,18 @@ async def _get(tx: Transaction, secret_id: str | None, name: str | None) -> Gate
 async def update_secret(call: Call) -> Answer:
     """Change a secret: what is absent stays, settings that are all empty are removed."""
     body: SecretUpdate = call.body
+    async with call.parts.store.read() as tx:
+        provider = (await tx.secrets.get(SecretId(body.secret_id))).provider
     changes: dict[str, Any] = {}
     if body.secret_value is not None:
-        changes["secret_value"] = body.secret_value
+        changes["secret_value"] = vendors.find_fields(provider, body.secret_value)
     if body.auth_config is not None:
-        changes["auth_config"] = _normalize(body.auth_config)
+        changes["auth_config"] = _normalize(provider, body.auth_config)
     patch = schema.SecretPatch(**changes)
-    stored = await answers.write(
-        call, lambda change: service.update_secret(change, SecretId(body.secret_id), patch)
-    )
+    with vendors.name_fields(provider):
+        stored = await answers.write(
+            call, lambda change: service.update_secret(change, SecretId(body.secret_id), patch)
+        )
     return answers.answer(_FIELD, represent_secret(stored.representation))
 
 
@@ -81,7 +90,7 @@ async def delete_secret(call: Call) -> Answer:
 
 async def list_secrets(call: Call) -> Answer:
     """Answer with all secrets, of one provider if it is named."""
-    provider = answers.get_filter(call.query, "provider")
+    provider = vendors.find_provider(answers.get_filter(call.query, "provider"))
     return await answers.answer_list(
         call, "secrets", lambda tx, page: tx.secrets.list_page(page, provider=provider), _show
     )
