@@ -47,6 +47,7 @@ from gateway.proxy import (
     add_operation_routes,
     find_renderer,
 )
+from gateway.proxy.translation.formats import list_formats
 from gateway.routing.health_table import (
     build_health_table,
 )
@@ -250,6 +251,7 @@ def _build_control(gateway: Gateway) -> ControlParts:
         usage_flush=flush,
         vault=gateway.vault,
         trials=UpstreamTrials(gateway.installation.opener, gateway.settings),
+        formats=list_formats,
         source=gateway.file,
     )
 

@@ -5,6 +5,7 @@ Rule: nothing is worked out here; the server that routes says what it would do.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -58,7 +59,25 @@ def explain(api: Api, endpoint: str, output: str) -> None:
     click.echo()
     print_rows(facts["order"], _ORDER_COLUMNS, "table")
     click.echo()
+    print_rows(facts["order"], _list_format_columns(facts["order"]), "table")
+    click.echo()
     print_rows(facts["outcomes"], _OUTCOME_COLUMNS, "table")
+
+
+def _list_format_columns(order: list[Row]) -> tuple[Column, ...]:
+    """Return a column for each dialect of clients: how each model is asked for them."""
+    clients = list(order[0]["formats"]) if order else []
+    return (
+        column("MODEL", "model_definition_name"),
+        *(Column(f"FOR {client}", partial(_show_format, client)) for client in clients),
+    )
+
+
+def _show_format(client: str, row: Row) -> str:
+    asked = row["formats"][client]
+    if asked is None:
+        return "-"
+    return "as it is" if asked == client else f"as {asked}"
 
 
 def _summarize(facts: dict[str, Any]) -> str:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from gateway.control.oidc.provider import ProviderCache
 from gateway.control.throttle import Throttle
-from gateway.entities import AdminToken
+from gateway.entities import AdminToken, Dialect
 from gateway.ports import Clock, CredentialTrials, KeyDeriver, Sealer, Store
 from gateway.routing.snapshot import Snapshot, SnapshotHolder
 from gateway.settings import Settings
@@ -80,6 +80,10 @@ class VaultKeys(Protocol):
         ...
 
 
+# By dialect of a client, the one in which a model is asked for it; None: it cannot be.
+Formats: TypeAlias = Mapping[Dialect, Dialect | None]
+
+
 @dataclass(frozen=True, slots=True)
 class ControlParts:
     """The control plane's surroundings.
@@ -87,7 +91,9 @@ class ControlParts:
     `publish` serves a snapshot everywhere and returns the names of workers that did not
     follow in time; `status` gives the server's own facts; `usage_flush` writes the ledger's
     waiting rows, so that a read shows what was just booked; `trials` asks providers what they say
-    to a credential. What `source` has, if there is one, nobody else writes.
+    to a credential; `formats` tells in which dialect a provider's model is asked, by its name, the
+    model's and the settings of the credential. What `source` has, if there is one, nobody else
+    writes.
     """
 
     store: Store
@@ -101,6 +107,7 @@ class ControlParts:
     usage_flush: Callable[[], Awaitable[None]]
     vault: VaultKeys
     trials: CredentialTrials
+    formats: Callable[[str, str, Mapping[str, Any] | None], Formats]
     source: ConfigurationSource | None = None
     tokens: TokenCache = field(default_factory=TokenCache)
     throttle: Throttle = field(default_factory=Throttle)

@@ -20,6 +20,7 @@ from gateway.control.throttle import Throttle, Turn
 from gateway.entities import SealedSecret, Trial, TrialOutcome
 from gateway.installation import Installation, open_installation
 from gateway.installation.service import VaultService
+from gateway.proxy.translation.formats import list_formats
 from gateway.routing import Snapshot, SnapshotHolder, build_snapshot
 from gateway.secret import Secret
 from gateway.settings import Settings, parse_origin_pattern
@@ -177,6 +178,7 @@ async def run_control(
         usage_flush=usage_flush,
         vault=vault,
         trials=trials,
+        formats=list_formats,
         throttle=Throttle() if throttle is None else throttle,
     )
     app = web.Application()

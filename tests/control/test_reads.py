@@ -219,8 +219,27 @@ async def test_explain_counts_no_fallback_that_is_never_reached(control: Any) ->
 async def test_explain_tells_dialects_apart(control: Any) -> None:
     endpoint = await add_pair(control, "anthropic", fallback_config={"max_attempts": 1})
     told = await explain(control, endpoint, "quarantined")
-    assert told[0][0] is True  # nobody else speaks its dialects
-    assert told[1][1].endswith("; only for requests of anthropic_messages")
+    assert told[0][0] is True  # nobody else has what it passes unread
+    assert told[1][1].endswith("; not for requests of openai_embeddings, openai_raw")
+
+
+async def test_explain_tells_in_which_format_each_model_is_asked(control: Any) -> None:
+    endpoint = await add_pair(control, "anthropic")
+    told = (await control.get(f"/endpoints/{endpoint['endpoint_id']}/explain")).json
+    openai, claude = (row["formats"] for row in told["order"])
+    assert openai["openai_chat"] == "openai_chat"
+    assert (openai["openai_raw"], claude["openai_raw"]) == ("openai_raw", None)
+    assert openai["gemini"] == openai["anthropic_messages"]
+    assert openai["gemini"] in ("openai_chat", "openai_responses")
+    assert claude == {
+        "openai_chat": "anthropic_messages",
+        "openai_completions": "anthropic_messages",
+        "openai_responses": "anthropic_messages",
+        "openai_embeddings": None,
+        "openai_raw": None,
+        "anthropic_messages": "anthropic_messages",
+        "gemini": "anthropic_messages",
+    }
 
 
 async def test_explain_counts_the_fallbacks_of_each_dialect(control: Any) -> None:

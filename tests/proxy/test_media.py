@@ -8,15 +8,19 @@ import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 from aiohttp import FormData, web
+from yarl import URL
 
+from gateway.entities import Resilience
 from tests.proxy.rig import CANARY, CLIENT_KEY, Endpoint, Model, Rig
 
 SOUND = bytes(range(256)) * 40
+DESCRIPTORS = Path("/proc/self/fd")
 PATH = "/v1/audio/translations"
 
 
@@ -29,6 +33,10 @@ class Provider:
     cut: bool = False
     calls: list[dict[str, Any]] = field(default_factory=list)
     sent: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.released.set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         call: dict[str, Any] = {"method": request.method, "path": request.path}
@@ -38,6 +46,7 @@ class Provider:
             call["form"] = await self._read_form(request)
         elif request.can_read_body:
             call["json"] = await request.json()
+        await self.released.wait()
         if self.status != 200:
             return web.json_response({"error": {"message": "busy"}}, status=self.status)
         if request.path.endswith("/speech"):
@@ -111,6 +120,17 @@ def rig_with(*providers: Provider, tags: dict[str, str] | None = None, **setting
     ]
     endpoint = Endpoint(models, tags=tags or {})
     return Rig({"media": endpoint}, settings={"max_body_bytes": 64 << 20, **settings})
+
+
+async def connect(rig: Rig) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    place = URL(rig.url)
+    return await asyncio.open_connection(place.host, place.port)
+
+
+def count_deleted() -> int:
+    """Count the open files of this process that have no name any more."""
+    links = (str(one.readlink()) for one in DESCRIPTORS.iterdir() if one.is_symlink())
+    return sum(link.endswith("(deleted)") for link in links)
 
 
 def sdk(rig: Rig, path: str = "/v1") -> openai.AsyncOpenAI:
@@ -245,6 +265,98 @@ async def test_a_form_over_the_limit_is_refused(provider: Provider) -> None:
             await client.audio.transcriptions.create(model="media", file=("a", SOUND * 400))
     assert caught.value.status_code == 413
     assert not provider.calls
+
+
+def dump_form(framing: str) -> bytes:
+    """Return the head of a form that is sent by hand; its boundary is ``b``."""
+    return (
+        f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {CLIENT_KEY}\r\n"
+        f"Content-Type: multipart/form-data; boundary=b\r\n{framing}\r\n\r\n"
+    ).encode()
+
+
+FORM = (
+    b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nmedia\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n%b\r\n--b--\r\n'
+)
+
+
+async def test_a_form_in_chunks_waits_for_leave_and_arrives(provider: Provider) -> None:
+    file = SOUND * 300
+    async with rig_with(provider) as rig:
+        reader, writer = await connect(rig)
+        writer.write(dump_form("Transfer-Encoding: chunked\r\nExpect: 100-continue"))
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        form = FORM % file
+        for start in range(0, len(form), 100_000):
+            part = form[start : start + 100_000]
+            writer.write(b"%x\r\n%b\r\n" % (len(part), part))
+        writer.write(b"0\r\n\r\n")
+        assert (await reader.readline()).split()[1] == b"200"
+        writer.close()
+    assert provider.calls[0]["form"]["file"] == hashlib.sha256(file).hexdigest()
+
+
+async def test_a_form_that_is_cut_short_is_refused(provider: Provider) -> None:
+    form = (FORM % (SOUND * 300))[:-9]
+    async with rig_with(provider) as rig:
+        reader, writer = await connect(rig)
+        writer.write(dump_form(f"Content-Length: {len(form)}") + form)
+        assert (await reader.readline()).split()[1] == b"400"
+        writer.close()
+    assert not provider.calls
+
+
+@pytest.mark.skipif(not DESCRIPTORS.exists(), reason="counts what Linux lists")
+async def test_clients_that_leave_in_their_uploads_leave_no_files(provider: Provider) -> None:
+    async with rig_with(provider) as rig:
+        before = count_deleted()
+        writers = []
+        for _ in range(40):
+            _, writer = await connect(rig)
+            writer.write(dump_form(f"Content-Length: {9 << 20}") + FORM % (SOUND * 300))
+            await writer.drain()
+            writers.append(writer)
+        async with asyncio.timeout(20):
+            while count_deleted() < before + 40:
+                await asyncio.sleep(0.01)
+            for writer in writers:
+                writer.transport.abort()
+            while count_deleted() > before:
+                await asyncio.sleep(0.01)
+    assert not provider.calls
+
+
+async def test_an_upload_without_room_is_refused(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere/at/all")
+    async with rig_with(provider) as rig:
+        reader, writer = await connect(rig)
+        form = FORM % (SOUND * 300)
+        writer.write(dump_form(f"Content-Length: {len(form)}") + form)
+        assert (await reader.readline()).split()[1] in (b"503", b"507")
+        writer.close()
+    assert not provider.calls
+
+
+async def test_a_hedged_endpoint_sends_a_form_to_both(provider: Provider, second: Provider) -> None:
+    file = SOUND * 400
+    models = [Model(provider.url, name="one"), Model(second.url, order=0, name="two")]
+    hedged = Endpoint(models, resilience=Resilience(hedge=True))
+    async with (
+        Rig({"media": hedged}, settings={"max_body_bytes": 64 << 20}) as rig,
+        sdk(rig) as client,
+    ):
+        form = {"model": "media", "file": ("a.wav", SOUND)}
+        await asyncio.gather(*(client.audio.transcriptions.create(**form) for _ in range(30)))
+        provider.released.clear()  # from here on it does not answer
+        try:
+            await client.audio.transcriptions.create(model="media", file=("a.wav", file))
+        finally:
+            provider.released.set()
+    sent = hashlib.sha256(file).hexdigest()
+    assert [provider.calls[-1]["form"]["file"], second.calls[-1]["form"]["file"]] == [sent, sent]
 
 
 # --- what is stored -----------------------------------------------------------------------------

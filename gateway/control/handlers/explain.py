@@ -12,6 +12,7 @@ from typing import Any, Final
 from gateway.control.call import Answer, Call
 from gateway.control.handlers.system import list_quarantined
 from gateway.control.ids import get_id
+from gateway.control.parts import Formats
 from gateway.control.service.endpoints import get_strategy
 from gateway.entities import (
     Dialect,
@@ -26,7 +27,6 @@ from gateway.errors import (
     UpstreamFirstByteTimeoutError,
     UpstreamTruncatedError,
 )
-from gateway.providers import PROVIDERS
 from gateway.routing import Blame, blame_error, classify_answer, compute_shares
 
 _EXAMPLES: Final[tuple[tuple[int, bytes, str], ...]] = (
@@ -77,7 +77,8 @@ class _Now:
     max_attempts: int
     open_s: float  # how long a lone target's circuit keeps it from being asked
     quarantined: dict[str, str]  # credentials that do not open: why, by secret
-    blocked: dict[str, dict[str, Any]] = field(default_factory=dict)  # by model definition
+    formats: dict[str, Formats]  # by model definition
+    blocked: dict[str, dict[str, Any]] = field(default_factory=dict)  # the same
 
 
 async def explain_endpoint(call: Call) -> Answer:
@@ -91,6 +92,7 @@ async def explain_endpoint(call: Call) -> Answer:
         call.parts.settings.max_attempts,
         call.parts.settings.circuit_open_ms / 1000,
         list_quarantined(facts),
+        _list_formats(call, endpoint),
         {row["model_definition_id"]: row for row in facts.get("targets", ())},
     )
     config = endpoint.fallback_config
@@ -108,24 +110,40 @@ async def explain_endpoint(call: Call) -> Answer:
     return Answer(status=200, value=value)
 
 
+def _list_formats(call: Call, endpoint: GatewayEndpoint) -> dict[str, Formats]:
+    """List in which dialect each model is asked, for a client of each."""
+    sealed = call.parts.snapshots.current.sealed
+    formats: dict[str, Formats] = {}
+    for row in endpoint.model_mappings:
+        model = row.model_definition
+        secret = sealed.get(model.secret_id)  # the snapshot may be a moment older
+        config = None if secret is None else secret.auth_config
+        formats[row.model_definition_id] = call.parts.formats(
+            model.provider, model.model_name, config
+        )
+    return formats
+
+
 def _plan(endpoint: GatewayEndpoint, now: _Now) -> list[dict[str, Any]]:
     shares = compute_shares(endpoint.model_mappings)
     config = endpoint.fallback_config
     cap = None if config is None else config.max_attempts
     reached = _list_reached(endpoint, now, cap)
-    is_mixed = len({_find_dialects(row) for row in endpoint.model_mappings}) > 1
+    served = frozenset[Dialect]().union(
+        *(_find_dialects(row, now) for row in endpoint.model_mappings)
+    )
     planned: list[dict[str, Any]] = []
-    # A request counts only what speaks its dialect.
+    # A request counts only what can be asked for it.
     fallbacks: Counter[Dialect] = Counter()
     attempts: Counter[Dialect] = Counter()
     for row in sorted(endpoint.model_mappings, key=lambda row: _rank(row, shares)):
-        dialects = _find_dialects(row)
-        usable, reason = _judge(row, now, _find_alone(row, reached))
+        dialects = _find_dialects(row, now)
+        usable, reason = _judge(row, now, _find_alone(row, reached, now))
         is_fallback = row.linkage_type is LinkageType.FALLBACK
         if usable and is_fallback and cap is not None and _count(fallbacks, dialects) >= cap:
             usable, reason = False, f"beyond the {cap} fallback(s) that fallback_config allows"
-        if usable and is_mixed:
-            reason += f"; only for {_name(dialects)}"
+        if usable and dialects != served:
+            reason += f"; not for {_name(served - dialects)}"
         if usable and _count(attempts, dialects) >= now.max_attempts:
             reason += f"; only if one before it is passed over: {now.max_attempts} attempts at most"
         if usable:
@@ -135,6 +153,10 @@ def _plan(endpoint: GatewayEndpoint, now: _Now) -> list[dict[str, Any]]:
         planned.append(
             {
                 **_represent(row, len(planned) + 1, shares[row.mapping_id], usable, reason),
+                "formats": {
+                    client.value: asked
+                    for client, asked in now.formats[row.model_definition_id].items()
+                },
                 "state": state.get("state", "closed"),
                 "until": state.get("until"),
             }
@@ -155,19 +177,20 @@ def _list_reached(
 
 
 def _find_alone(
-    row: GatewayEndpointModelMapping, reached: list[GatewayEndpointModelMapping]
+    row: GatewayEndpointModelMapping, reached: list[GatewayEndpointModelMapping], now: _Now
 ) -> frozenset[Dialect]:
     """Find the dialects whose requests have no other model to go to."""
-    alone = _find_dialects(row) if row in reached else frozenset()
+    alone = _find_dialects(row, now) if row in reached else frozenset()
     for other in reached:
         if other.model_definition_id != row.model_definition_id:
-            alone -= _find_dialects(other)
+            alone -= _find_dialects(other, now)
     return alone
 
 
-def _find_dialects(row: GatewayEndpointModelMapping) -> frozenset[Dialect]:
-    provider = PROVIDERS.get(row.model_definition.provider)
-    return frozenset() if provider is None else provider.dialects
+def _find_dialects(row: GatewayEndpointModelMapping, now: _Now) -> frozenset[Dialect]:
+    """Find the dialects of clients whose requests a model can be asked."""
+    formats = now.formats[row.model_definition_id]
+    return frozenset(client for client, asked in formats.items() if asked is not None)
 
 
 def _count(seen: Counter[Dialect], dialects: frozenset[Dialect]) -> int:
@@ -199,7 +222,9 @@ def _judge(
         return True, f"{_place(row)}; with the former value of its secret: {state['reason']}"
     if state["state"] == "half_open":
         return True, f"{_place(row)}; one request at a time tries it, after {state['reason']}"
-    lone = "the only one" if alone == _find_dialects(row) else f"the only one for {_name(alone)}"
+    lone = (
+        "the only one" if alone == _find_dialects(row, now) else f"the only one for {_name(alone)}"
+    )
     if alone and state["state"] != "open":
         return True, f"{_place(row)}; asked although {_WORDS[state['state']]}: it is {lone}"
     reason = f"{_WORDS[state['state']]} for {wait_s:.0f} s more, after {state['reason']}"

@@ -224,6 +224,9 @@ class PlannedTarget(Entity):
     fallback_order: int | None
     usable: bool
     reason: str
+    formats: dict[str, str | None]
+    """By dialect of a client, the one in which the model is asked: the same is passed byte for
+    byte, another is translated, null cannot be served."""
     state: Literal["closed", "open", "half_open", "cooling", "quarantined"]
     """Of its circuit; closed is as it should be."""
     until: int | None

@@ -45,16 +45,25 @@ class Upload:
             if self._file is None:
                 # Unbuffered: pieces are large. The system's own folder for it: TMPDIR chooses.
                 self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
-            self._file.write(b"".join(pieces))
+            left = memoryview(b"".join(pieces))
+            while left:  # a disk with a little room takes a part, without an error
+                left = left[self._file.write(left) :]
         except OSError:
             raise StorageFullError("there is no room on the disk for the upload") from None
 
     def read(self) -> Raw:
-        """Return all that was written."""
+        """Return all that was written.
+
+        Raises:
+            StorageFullError: there is no room for it among the files or the memory of this process.
+        """
         if self._file is None:
             return b""
-        if self._map is None:
-            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        try:
+            if self._map is None:
+                self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError:
+            raise StorageFullError("the upload cannot be read back") from None
         return self._map
 
     def close(self) -> None:
