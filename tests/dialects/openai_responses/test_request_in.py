@@ -329,3 +329,11 @@ _FIELDS = st.sampled_from(
 def test_anything_is_a_request_or_refused(body: dict[str, Any]) -> None:
     with contextlib.suppress(MalformedRequestError, NotExpressibleError):
         assert isinstance(parse(**body), ChatRequest)
+
+
+def test_a_reference_to_stored_thoughts_is_carried_as_what_only_openai_knows() -> None:
+    reference = {"type": "item_reference", "id": "rs_1"}
+    request = parse(input=[{"role": "user", "content": "Hi"}, reference])
+    (part,) = request.messages[-1].parts
+    assert part == Opaque(Family.OPENAI, "item_reference", reference)
+    assert part.at == "input[1]"
