@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import aiohttp
 from tests.agents.conftest import BIN, PYTHON
 from tests.translation.world import Upstream, open_gateway
 
+_STOP_S = 5  # to end when asked
 START_S = 60  # they take one or two seconds
 
 
@@ -56,14 +58,20 @@ async def serve(
             stdin=asyncio.subprocess.DEVNULL,
             stdout=out,
             stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
         )
     try:
         await asyncio.wait_for(_wait_for(port, process), START_S)
         yield f"http://127.0.0.1:{port}"
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        # Asked first: some are started by a script of their own, in a group of their own, and only
+        # the script can end them.
+        with suppress(ProcessLookupError, TimeoutError):
+            process.terminate()
+            await asyncio.wait_for(process.wait(), _STOP_S)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
 
 def find_port() -> int:
